@@ -1,0 +1,108 @@
+"""What every benchmark here shares: alternate runs, ratios with their spread, and the table.
+
+A benchmark runs surefit and its peer in turn in one process tree and reports the median of the ratios of
+neighbouring runs; a time counts only beside the objective it reached.
+"""
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "bench" / "results"
+DATA = Path(os.environ.get("SUREFIT_DATA", ROOT.parent / "shared" / "data"))
+BINARY = ROOT / "target" / "release" / "surefit"
+ENGINE = ROOT / "target" / "release" / "surefit-bench"
+
+
+def one_thread_environment():
+    """The environment in which every BLAS and OpenMP uses one thread."""
+    names = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"]
+    return os.environ | dict.fromkeys(names, "1")
+
+
+def engine(*arguments):
+    """Runs the engine's side; its one JSON line."""
+    command = [str(ENGINE), *map(str, arguments)]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def whole_process(command, environment=None):
+    """Wall seconds, CPU seconds, peak resident MiB and standard output of a command."""
+    # The command runs under a small parent of its own, so that the peak is that of this child alone.
+    code = (
+        "import json, resource, subprocess, sys, time\n"
+        "start = time.perf_counter()\n"
+        "run = subprocess.run(sys.argv[1:], capture_output=True, text=True)\n"
+        "wall = time.perf_counter() - start\n"
+        "use = resource.getrusage(resource.RUSAGE_CHILDREN)\n"
+        "print(json.dumps([run.returncode, wall, use.ru_utime + use.ru_stime, use.ru_maxrss / 1024,"
+        " run.stdout, run.stderr]))\n"
+    )
+    command = [sys.executable, "-S", "-c", code, *map(str, command)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+    status, wall, cpu, peak, out, err = json.loads(done.stdout)
+    if status not in (0, 4):
+        raise SystemExit(f"{command[4:]} ended with {status}:\n{err}")
+    return {"seconds": wall, "cpu": cpu, "peak_mib": peak, "out": out}
+
+
+def seconds(run):
+    start = time.perf_counter()
+    result = run()
+    return time.perf_counter() - start, result
+
+
+def spread(values):
+    values = sorted(values)
+    return {"median": statistics.median(values), "low": values[0], "high": values[-1], "runs": len(values)}
+
+
+def processor():
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return platform.processor()
+
+
+def write(name, rows, versions):
+    """Saves a benchmark's rows and renews the table of bench/README.md."""
+    RESULTS.mkdir(exist_ok=True)
+    record = {"benchmark": name, "processor": processor(), "cores": os.cpu_count(), "versions": versions, "rows": rows}
+    (RESULTS / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
+    for row in rows:
+        print(
+            f"{row['what']}: surefit {row['surefit']:.4g} {row['unit']}, {row['peer']} {row['theirs']:.4g},"
+            f" ratio {row['ratio']['median']:.3g} [{row['ratio']['low']:.3g}, {row['ratio']['high']:.3g}]"
+            f"; goal {row['goal']}; {row['quality']}"
+        )
+    renew_table()
+
+
+def renew_table():
+    readme = ROOT / "bench" / "README.md"
+    start, end = "<!-- table -->", "<!-- end of table -->"
+    lines = [
+        "| what | surefit | peer | peer's figure | ratio, median [low, high] | goal | same answer? |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    versions = {}
+    for path in sorted(RESULTS.glob("*.json")):
+        record = json.loads(path.read_text())
+        versions |= record["versions"]
+        versions["processor"] = f"{record['processor']}, {record['cores']} cores"
+        for row in record["rows"]:
+            ratio = row["ratio"]
+            lines.append(
+                f"| {row['what']} | {row['surefit']:.3g} {row['unit']} | {row['peer']} | {row['theirs']:.3g} {row['unit']} "
+                f"| {ratio['median']:.3g} [{ratio['low']:.3g}, {ratio['high']:.3g}] of {ratio['runs']} | {row['goal']} | {row['quality']} |"
+            )
+    lines += ["", "Measured with " + ", ".join(f"{k} {v}" for k, v in sorted(versions.items())) + "."]
+    text = readme.read_text()
+    before, after = text.split(start)[0], text.split(end)[1]
+    readme.write_text(before + start + "\n" + "\n".join(lines) + "\n" + end + after)

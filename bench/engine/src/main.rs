@@ -1,0 +1,121 @@
+//! The engine's side of the benchmarks.
+//!
+//! `surefit-bench ridge X.f64 Y.f64 ROWS COLUMNS THREADS REPEATS LAMBDA` and
+//! `surefit-bench path X.f64 Y.f64 ROWS COLUMNS THREADS REPEATS LO HI COUNT` read raw little-endian `f64`
+//! files, X in column-major order, and print one JSON line: every run's seconds, the answer's objective
+//! and certificate, and the roofline of this machine measured between the runs (a plain read of X, and a
+//! large matrix product).
+
+use faer::linalg::matmul::matmul;
+use faer::{Accum, Mat, MatRef, Par};
+use serde_json::{Value, json};
+use std::error::Error;
+use std::time::Instant;
+use surefit::data::DesignRef;
+use surefit::{Intercept, LossKind, Problem, Ridge, certificate, solver};
+
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+/// Raw little-endian numbers.
+fn read(path: &str) -> Outcome<Vec<f64>> {
+    let bytes = std::fs::read(path)?;
+    let (numbers, rest) = bytes.as_chunks::<8>();
+    if !rest.is_empty() {
+        return Err(format!("{path} is not a whole number of f64 values").into());
+    }
+    Ok(numbers.iter().map(|number| f64::from_le_bytes(*number)).collect())
+}
+
+fn seconds<T>(run: impl FnOnce() -> T) -> (f64, T) {
+    let start = Instant::now();
+    let result = run();
+    (start.elapsed().as_secs_f64(), result)
+}
+
+/// Bytes per second of a plain sum over `x`.
+fn read_rate(x: &[f64]) -> f64 {
+    let (time, total) = seconds(|| {
+        let mut lanes = [0.0; 32];
+        for chunk in x.as_chunks::<32>().0 {
+            for (lane, value) in lanes.iter_mut().zip(chunk) {
+                *lane += value;
+            }
+        }
+        lanes.iter().sum::<f64>()
+    });
+    std::hint::black_box(total);
+    size_of_val(x) as f64 / time
+}
+
+/// Flops per second of a 1024³ product on the threads in use.
+fn product_rate() -> f64 {
+    let n = 1024;
+    let a = Mat::from_fn(n, n, |i, j| ((i * 31 + j * 17) % 97) as f64 - 48.0);
+    let mut c = Mat::zeros(n, n);
+    let par = if rayon::current_num_threads() > 1 { Par::rayon(0) } else { Par::Seq };
+    let (time, ()) = seconds(|| matmul(c.as_mut(), Accum::Replace, a.as_ref(), a.as_ref(), 1.0, par));
+    std::hint::black_box(&c);
+    2.0 * (n as f64).powi(3) / time
+}
+
+/// One timed fit with its certificate: what a user waits for.
+fn ridge(design: &DesignRef<'_>, lambda: f64) -> Outcome<Value> {
+    let problem =
+        Problem { loss: LossKind::Squared, penalty: Ridge::uniform(lambda), intercept: Intercept::Free };
+    let (solve, fit) = seconds(|| solver::exact::solve(design, &problem, &|| true));
+    let fit = fit?;
+    let (certify, proof) =
+        seconds(|| certificate::certify(design, &problem, &fit.candidate.coefficients, 1e-6));
+    let proof = proof?;
+    Ok(json!({"seconds": solve + certify, "solve": solve, "certify": certify,
+        "objective": proof.objective(), "relative_gap": proof.relative_gap()}))
+}
+
+/// One timed path with leave-one-out errors.
+fn path(design: &DesignRef<'_>, penalties: &[f64]) -> Outcome<Value> {
+    let problem =
+        Problem { loss: LossKind::Squared, penalty: Ridge::uniform(0.0), intercept: Intercept::Free };
+    let (time, path) = seconds(|| solver::ridge_path::ridge_path(design, &problem, penalties, &|| true));
+    let path = path?;
+    Ok(json!({"seconds": time, "best": path.penalties[path.best], "loo": path.loo_error[path.best]}))
+}
+
+fn main() -> Outcome<()> {
+    let arguments: Vec<String> = std::env::args().collect();
+    let argument = |k: usize| arguments.get(k).map(String::as_str).ok_or("too few arguments; see the source");
+    let (rows, columns): (usize, usize) = (argument(4)?.parse()?, argument(5)?.parse()?);
+    let (threads, repeats): (usize, usize) = (argument(6)?.parse()?, argument(7)?.parse()?);
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
+    let (x, y) = (read(argument(2)?)?, read(argument(3)?)?);
+    if x.len() != rows * columns || y.len() != rows {
+        return Err("the files do not have the sizes given".into());
+    }
+    let design = DesignRef {
+        x: MatRef::from_column_major_slice(&x, rows, columns),
+        x_low: None,
+        y: MatRef::from_column_major_slice(&y, rows, 1),
+        weights: None,
+    };
+    let (mut runs, mut reads, mut products) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..repeats {
+        runs.push(match argument(1)? {
+            "ridge" => ridge(&design, argument(8)?.parse()?)?,
+            "path" => {
+                let (lo, hi): (f64, f64) = (argument(8)?.parse()?, argument(9)?.parse()?);
+                let count: usize = argument(10)?.parse()?;
+                let step = (hi / lo).ln() / (count.max(2) - 1) as f64;
+                let penalties: Vec<f64> = (0..count).map(|k| lo * (step * k as f64).exp()).collect();
+                path(&design, &penalties)?
+            }
+            other => return Err(format!("no benchmark `{other}`").into()),
+        });
+        reads.push(read_rate(&x));
+        products.push(product_rate());
+    }
+    let best = |rates: &[f64]| rates.iter().copied().fold(0.0, f64::max);
+    println!(
+        "{}",
+        json!({"runs": runs, "read_bytes_per_second": best(&reads), "flops_per_second": best(&products)})
+    );
+    Ok(())
+}

@@ -1,0 +1,711 @@
+//! The command line, in two steps: [`Cli`] is what was typed; `FitArgs::check` and its like turn it into
+//! settings that make sense together, or into one sentence that says what does not.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use std::time::Duration;
+use surefit::data::scale::Scale;
+use surefit::{Error, LossKind};
+
+/// Linear models with proof: a certificate of optimality, or a diagnosis with a named cause.
+#[derive(Debug, Parser)]
+#[command(name = "surefit", version, disable_help_subcommand = true, arg_required_else_help = false)]
+pub struct Cli {
+    /// The verb.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Fit a model; print it with its certificate, or name what went wrong
+    Fit(Box<FitArgs>),
+    /// Predictions for new rows, raw units in, raw units out
+    Predict(PredictArgs),
+    /// What would go wrong, before fitting
+    Lint(LintArgs),
+    /// Verdict on a loss trace from any program
+    Diagnose(DiagnoseArgs),
+    /// How far a model is from the best possible one
+    Certify(CertifyArgs),
+    /// What a code like SF101 means, how it is detected, when it can be ignored
+    Explain(ExplainArgs),
+}
+
+/// How results are shown.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub struct Output {
+    /// One JSON object on standard output, whatever the verdict
+    #[arg(long)]
+    pub json: bool,
+    /// No notes and no progress on standard error
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// When to colour
+    #[arg(long, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
+    pub color: Color,
+}
+
+/// When to colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal that can, unless `NO_COLOR` says otherwise.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// How a file of data is read.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Reading")]
+pub struct Reading {
+    /// The character between fields, or `tab` [default: sniffed]
+    #[arg(long, value_name = "CHAR", value_parser = delimiter)]
+    pub delimiter: Option<u8>,
+    /// The first row names the columns [default: sniffed]
+    #[arg(long, conflicts_with = "no_header")]
+    pub header: bool,
+    /// The first row is data; columns are x1, x2, …
+    #[arg(long)]
+    pub no_header: bool,
+    /// Keep this much of the table in memory, the rest in a temporary file: 500M, 2G [default: 128M]
+    #[arg(long, value_name = "SIZE", value_parser = size, allow_hyphen_values = true)]
+    pub memory_limit: Option<usize>,
+}
+
+impl Reading {
+    /// Whether the first row names the columns, where the user said so.
+    pub fn header(&self) -> Option<bool> {
+        (self.header || self.no_header).then_some(self.header)
+    }
+}
+
+/// What to do about missing values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum MissingArg {
+    /// Refuse them.
+    Error,
+    /// Leave such rows out.
+    Drop,
+    /// Fill in the column's mean.
+    Mean,
+}
+
+/// Which rows count, and how much.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Reading")]
+pub struct RowsArgs {
+    /// What to do about missing values [default: error]
+    #[arg(long, value_name = "HOW")]
+    pub missing: Option<MissingArg>,
+    /// The column of row weights
+    #[arg(long, value_name = "COL")]
+    pub weights: Option<String>,
+}
+
+/// What is shrunk beside the penalty itself, and in which units.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Problem")]
+pub struct Shrinkage {
+    /// Shrink the intercept too, as a column of ones in a ridge formula does
+    #[arg(long)]
+    pub penalize_intercept: bool,
+    /// Multiply λ by F for one column; repeatable
+    #[arg(long, value_name = "NAME=F", value_parser = penalty_weight)]
+    pub penalty_weight: Vec<(String, f64)>,
+    /// The units of the columns in which penalty, start, rate and tolerance are
+    #[arg(long, value_name = "HOW", default_value = "none")]
+    pub scale: ScaleArg,
+    /// Scale the targets in the same way
+    #[arg(long)]
+    pub scale_target: bool,
+}
+
+impl Shrinkage {
+    /// Refuses flags that do nothing without a penalty.
+    fn check(&self, penalized: bool) -> Result<(), Error> {
+        if penalized || (!self.penalize_intercept && self.penalty_weight.is_empty()) {
+            return Ok(());
+        }
+        let flag = if self.penalize_intercept { "--penalize-intercept" } else { "--penalty-weight" };
+        Err(needs_penalty(flag))
+    }
+}
+
+/// Gradient descent as people write it.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Gradient descent (--solver gd)")]
+pub struct DescentArgs {
+    /// Step length [default: 0.01]
+    #[arg(long, value_name = "RATE", value_parser = positive, allow_hyphen_values = true)]
+    pub learning_rate: Option<f64>,
+    /// Stop when the loss changes by no more than this [default: 1e-9]
+    #[arg(long, value_name = "TOL", value_parser = not_negative, allow_hyphen_values = true)]
+    pub tolerance: Option<f64>,
+    /// Stop after this many steps [default: 10000]
+    #[arg(long, value_name = "N", value_parser = steps, allow_hyphen_values = true)]
+    pub max_iter: Option<u64>,
+    /// First values: the intercept, then one per column [default: 0,0,…]
+    #[arg(
+        long,
+        value_name = "B,W,…",
+        value_delimiter = ',',
+        value_parser = finite,
+        allow_hyphen_values = true
+    )]
+    pub start: Option<Vec<f64>>,
+}
+
+impl DescentArgs {
+    /// The gradient descent that was asked for, if it was. Without it its flags, and `also`, are refused.
+    fn check(&self, solver: SolverArg, also: &[(&str, bool)]) -> Result<Option<Descent>, Error> {
+        let own = [
+            ("--learning-rate", self.learning_rate.is_some()),
+            ("--tolerance", self.tolerance.is_some()),
+            ("--max-iter", self.max_iter.is_some()),
+            ("--start", self.start.is_some()),
+        ];
+        if solver != SolverArg::Gd {
+            let Some((flag, _)) = own.iter().chain(also).find(|(_, given)| *given) else { return Ok(None) };
+            return Err(usage(
+                format!("`{flag}` is for gradient descent, but the solver is {}", solver.name()),
+                if *flag == "--tolerance" {
+                    "add `--solver gd`, or say how close the answer must be with `--gap`".to_owned()
+                } else {
+                    format!("add `--solver gd`, or leave `{flag}` out")
+                },
+            ));
+        }
+        Ok(Some(Descent {
+            learning_rate: self.learning_rate.unwrap_or(0.01),
+            tolerance: self.tolerance.unwrap_or(1e-9),
+            max_iter: self.max_iter.unwrap_or(10_000),
+            start: self.start.clone(),
+        }))
+    }
+}
+
+/// How the work is done; no result depends on it.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Running")]
+pub struct Running {
+    /// Threads to use [default: all cores]
+    #[arg(long, value_name = "N", value_parser = threads, allow_hyphen_values = true)]
+    pub threads: Option<usize>,
+}
+
+/// `surefit fit`.
+#[derive(Clone, Debug, Args)]
+pub struct FitArgs {
+    /// A .csv, .tsv (each also .gz), .parquet or .arrow file, or - for standard input
+    #[arg(value_name = "DATA")]
+    pub data: String,
+    /// `y ~ a + b`, `y ~ .`, `y ~ poly(x, 3) - 1`, `[y1, y2] ~ .`
+    #[arg(value_name = "FORMULA")]
+    pub formula: String,
+
+    /// Write the model to this file (safetensors)
+    #[arg(short, long, value_name = "MODEL", help_heading = "Output")]
+    pub output: Option<PathBuf>,
+    /// Also score the model on the rows of this file
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub test: Option<String>,
+    /// How results are shown.
+    #[command(flatten)]
+    pub show: Output,
+
+    /// How data is read.
+    #[command(flatten)]
+    pub reading: Reading,
+    /// Which rows count, and how much.
+    #[command(flatten)]
+    pub rows: RowsArgs,
+    /// What a weight of 2 means: two such rows, or half the variance [default: frequency]
+    #[arg(long, value_name = "TYPE", requires = "weights", help_heading = "Reading")]
+    pub weight_type: Option<WeightTypeArg>,
+
+    /// The loss of one row: ½ Σ (z − y)²
+    #[arg(long, value_name = "LOSS", default_value = "squared", value_parser = loss, help_heading = "Problem")]
+    pub loss: LossKind,
+    /// λ of the penalty (λ/2)‖W‖², or LO..HI:K for K values to choose from [default: 0]
+    #[arg(long, value_name = "λ|LO..HI:K", value_parser = penalty, allow_hyphen_values = true, help_heading = "Problem")]
+    pub penalty: Option<Penalty>,
+    /// Choose among the penalties by exact leave-one-out error
+    #[arg(long, value_name = "HOW", help_heading = "Problem")]
+    pub choose: Option<Choose>,
+    /// What is shrunk, and in which units.
+    #[command(flatten)]
+    pub shrinkage: Shrinkage,
+
+    /// The algorithm; auto takes a direct one that keeps the digits
+    #[arg(long, value_name = "NAME", default_value = "auto", help_heading = "Solver")]
+    pub solver: SolverArg,
+    /// The wanted relative gap [default: 1e-6]
+    #[arg(long, value_name = "ε", value_parser = positive, allow_hyphen_values = true, help_heading = "Solver")]
+    pub gap: Option<f64>,
+    /// Stop after this long with the best answer so far: 30, 30s, 5m, 1h
+    #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true, help_heading = "Running")]
+    pub time_limit: Option<Duration>,
+    /// Apply the safe remedy of a diagnosis (same objective) and go on
+    #[arg(long, help_heading = "Solver")]
+    pub fix: bool,
+
+    /// Gradient descent.
+    #[command(flatten)]
+    pub descent: DescentArgs,
+    /// Write step, loss, gradient norm and parameters of every step to this file
+    #[arg(long, value_name = "FILE", help_heading = "Gradient descent (--solver gd)")]
+    pub trace: Option<PathBuf>,
+    /// How the work is done.
+    #[command(flatten)]
+    pub running: Running,
+}
+
+/// `--penalty`: one λ, or values to choose from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Penalty {
+    /// λ.
+    One(f64),
+    /// K values from LO to HI, evenly apart on a logarithmic scale, both ends exact.
+    Path(Vec<f64>),
+}
+
+/// `--choose`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Choose {
+    /// Exact leave-one-out error.
+    Loo,
+}
+
+/// `--weight-type`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum WeightTypeArg {
+    /// Weight 2 is the row twice.
+    Frequency,
+    /// Weight 2 is half the variance.
+    Precision,
+}
+
+/// `--scale`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ScaleArg {
+    /// As they are.
+    None,
+    /// Minus the mean.
+    Center,
+    /// Minus the mean, divided by the standard deviation.
+    Standardize,
+    /// Onto 0 … 1.
+    Minmax,
+}
+
+impl From<ScaleArg> for Scale {
+    fn from(scale: ScaleArg) -> Self {
+        match scale {
+            ScaleArg::None => Self::None,
+            ScaleArg::Center => Self::Center,
+            ScaleArg::Standardize => Self::Standardize,
+            ScaleArg::Minmax => Self::Minmax,
+        }
+    }
+}
+
+/// `--solver`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SolverArg {
+    /// The direct method that keeps the digits.
+    Auto,
+    /// The same, by name.
+    Exact,
+    /// Gradient descent as people write it.
+    Gd,
+}
+
+/// Gradient descent, checked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Descent {
+    /// Step length, above 0.
+    pub learning_rate: f64,
+    /// Stop when `|fₖ − fₖ₋₁|` is at most this.
+    pub tolerance: f64,
+    /// Stop after this many steps.
+    pub max_iter: u64,
+    /// Intercept first where there is one, then one per column; zeros when absent.
+    pub start: Option<Vec<f64>>,
+}
+
+impl FitArgs {
+    /// The wanted relative gap.
+    pub fn gap(&self) -> f64 {
+        self.gap.unwrap_or(1e-6)
+    }
+
+    /// The gradient descent that was asked for, if it was; every flag that contradicts another is
+    /// refused here.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] naming the two flags and the way out.
+    pub fn check(&self) -> Result<Option<Descent>, Error> {
+        self.check_penalty()?;
+        self.descent.check(self.solver, &[("--trace", self.trace.is_some())])
+    }
+
+    fn check_penalty(&self) -> Result<(), Error> {
+        let path = matches!(self.penalty, Some(Penalty::Path(_)));
+        if path && self.choose.is_none() {
+            return Err(usage(
+                "`--penalty` gives several values, but nothing says which to take".to_owned(),
+                "add `--choose loo` to take the one with the least leave-one-out error".to_owned(),
+            ));
+        }
+        if self.choose.is_some() && !path {
+            return Err(usage(
+                "`--choose loo` needs several penalties to choose from".to_owned(),
+                "give a range, as in `--penalty 1e-4..1e2:100`".to_owned(),
+            ));
+        }
+        if path && self.solver == SolverArg::Gd {
+            return Err(usage(
+                "`--solver gd` takes one penalty, not a range".to_owned(),
+                "choose the penalty without `--solver gd` first".to_owned(),
+            ));
+        }
+        self.shrinkage.check(!self.unpenalized())
+    }
+
+    /// Whether there is no penalty at all.
+    pub fn unpenalized(&self) -> bool {
+        matches!(self.penalty, None | Some(Penalty::One(0.0)))
+    }
+}
+
+/// A flag that does nothing.
+pub fn needs_penalty(flag: &str) -> Error {
+    usage(format!("`{flag}` has no effect without a penalty"), "give one with `--penalty λ`".to_owned())
+}
+
+impl SolverArg {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Exact => "exact",
+            Self::Gd => "gd",
+        }
+    }
+}
+
+/// `surefit predict`.
+#[derive(Clone, Debug, Args)]
+pub struct PredictArgs {
+    /// A model saved by `surefit fit -o`
+    #[arg(value_name = "MODEL")]
+    pub model: PathBuf,
+    /// New rows, with the columns of the formula in any order; - for standard input
+    #[arg(value_name = "DATA")]
+    pub data: String,
+    /// What to do about missing values: drop predicts NaN there [default: as the model was fitted]
+    #[arg(long, value_name = "HOW", help_heading = "Reading")]
+    pub missing: Option<MissingArg>,
+    /// Write the predictions to this file (CSV) instead of standard output
+    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
+    pub output: Option<PathBuf>,
+    /// How results are shown.
+    #[command(flatten)]
+    pub show: Output,
+    /// How data is read.
+    #[command(flatten)]
+    pub reading: Reading,
+    /// How the work is done.
+    #[command(flatten)]
+    pub running: Running,
+}
+
+/// `surefit lint`.
+#[derive(Clone, Debug, Args)]
+pub struct LintArgs {
+    /// A .csv, .tsv (each also .gz), .parquet or .arrow file, or - for standard input
+    #[arg(value_name = "DATA")]
+    pub data: String,
+    /// As for `surefit fit`
+    #[arg(value_name = "FORMULA")]
+    pub formula: String,
+    /// How results are shown.
+    #[command(flatten)]
+    pub show: Output,
+    /// How data is read.
+    #[command(flatten)]
+    pub reading: Reading,
+    /// Which rows count, and how much.
+    #[command(flatten)]
+    pub rows: RowsArgs,
+    /// λ of the penalty (λ/2)‖W‖² [default: 0]
+    #[arg(long, value_name = "λ", value_parser = not_negative, allow_hyphen_values = true, help_heading = "Problem")]
+    pub penalty: Option<f64>,
+    /// What is shrunk, and in which units.
+    #[command(flatten)]
+    pub shrinkage: Shrinkage,
+    /// The algorithm that will be used: gd forecasts whether it will end certified
+    #[arg(long, value_name = "NAME", default_value = "auto", help_heading = "Solver")]
+    pub solver: SolverArg,
+    /// The wanted relative gap [default: 1e-6]
+    #[arg(long, value_name = "ε", value_parser = positive, allow_hyphen_values = true, help_heading = "Solver")]
+    pub gap: Option<f64>,
+    /// Gradient descent.
+    #[command(flatten)]
+    pub descent: DescentArgs,
+    /// How the work is done.
+    #[command(flatten)]
+    pub running: Running,
+}
+
+impl LintArgs {
+    /// The gradient descent that is to be forecast, if any; every flag that contradicts another is refused
+    /// here.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] naming the flag and the way out.
+    pub fn check(&self) -> Result<Option<Descent>, Error> {
+        self.shrinkage.check(self.penalty.is_some_and(|lambda| lambda > 0.0))?;
+        self.descent.check(self.solver, &[])
+    }
+}
+
+/// `surefit diagnose`.
+#[derive(Clone, Debug, Args)]
+pub struct DiagnoseArgs {
+    /// A CSV file with a column `loss`, and where there are any `step`, `gradient_norm` and parameters
+    #[arg(value_name = "TRACE.csv")]
+    pub trace: String,
+    /// The learning rate of that run, where it is known
+    #[arg(long, value_name = "RATE", value_parser = positive, allow_hyphen_values = true)]
+    pub learning_rate: Option<f64>,
+    /// How results are shown.
+    #[command(flatten)]
+    pub show: Output,
+    /// How data is read.
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+/// `surefit certify`.
+#[derive(Clone, Debug, Args)]
+pub struct CertifyArgs {
+    /// A model saved by `surefit fit -o`, or a CSV file of coefficients: `term`, then one column per target
+    #[arg(value_name = "MODEL")]
+    pub model: PathBuf,
+    /// The rows to certify it on
+    #[arg(value_name = "DATA")]
+    pub data: String,
+    /// For a CSV file of coefficients, as for `surefit fit`
+    #[arg(value_name = "FORMULA")]
+    pub formula: Option<String>,
+    /// How results are shown.
+    #[command(flatten)]
+    pub show: Output,
+    /// How data is read.
+    #[command(flatten)]
+    pub reading: Reading,
+    /// Which rows count, and how much.
+    #[command(flatten)]
+    pub rows: RowsArgs,
+    /// For coefficients: the loss [default: squared]
+    #[arg(long, value_name = "LOSS", value_parser = loss, help_heading = "Problem")]
+    pub loss: Option<LossKind>,
+    /// For coefficients: λ of the penalty (λ/2)‖W‖² [default: 0]
+    #[arg(long, value_name = "λ", value_parser = not_negative, allow_hyphen_values = true, help_heading = "Problem")]
+    pub penalty: Option<f64>,
+    /// For coefficients: the intercept is shrunk like a coefficient
+    #[arg(long, help_heading = "Problem")]
+    pub penalize_intercept: bool,
+    /// The wanted relative gap [default: 1e-6]
+    #[arg(long, value_name = "ε", value_parser = positive, allow_hyphen_values = true, help_heading = "Problem")]
+    pub gap: Option<f64>,
+    /// How the work is done.
+    #[command(flatten)]
+    pub running: Running,
+}
+
+/// `surefit explain`.
+#[derive(Clone, Debug, Args)]
+pub struct ExplainArgs {
+    /// A code as printed: SF101
+    #[arg(value_name = "CODE")]
+    pub code: String,
+    /// How results are shown.
+    #[command(flatten)]
+    pub show: Output,
+}
+
+/// A request that makes no sense, and the way out.
+pub fn usage(what: String, hint: String) -> Error {
+    Error::Usage { what, hint }
+}
+
+/// A loss's name as `--loss` takes it.
+pub fn loss_name(loss: LossKind) -> &'static str {
+    match loss {
+        LossKind::Squared => "squared",
+    }
+}
+
+fn number(text: &str) -> Result<f64, String> {
+    match text.trim().parse::<f64>() {
+        Ok(value) if value.is_finite() => Ok(value),
+        Ok(_) => Err(format!("`{text}` is not a finite number")),
+        Err(_) => Err(format!("`{text}` is not a number")),
+    }
+}
+
+fn finite(text: &str) -> Result<f64, String> {
+    number(text)
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    let value = number(text)?;
+    if value > 0.0 { Ok(value) } else { Err(format!("must be above 0, not {text}")) }
+}
+
+fn not_negative(text: &str) -> Result<f64, String> {
+    let value = number(text)?;
+    if value >= 0.0 { Ok(value) } else { Err(format!("must not be negative, as {text} is")) }
+}
+
+fn steps(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("must be a whole number of steps, not {text}"))
+}
+
+fn threads(text: &str) -> Result<usize, String> {
+    match text.parse::<usize>() {
+        Ok(count @ 1..=1024) => Ok(count),
+        _ => Err(format!("must be a count from 1 to 1024, not {text}")),
+    }
+}
+
+fn loss(text: &str) -> Result<LossKind, String> {
+    match text {
+        "squared" => Ok(LossKind::Squared),
+        _ => Err(format!("unknown loss `{text}`; there is `squared`")),
+    }
+}
+
+fn delimiter(text: &str) -> Result<u8, String> {
+    match text {
+        "tab" | "\\t" | "\t" => Ok(b'\t'),
+        _ => match text.as_bytes() {
+            [byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r') => Ok(*byte),
+            _ => Err("must be one ASCII character other than a quote, or `tab`".to_owned()),
+        },
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let bare = text.trim();
+    let (digits, unit) = match bare.strip_suffix(['s', 'm', 'h']) {
+        Some(digits) if bare.ends_with('m') => (digits, 60.0),
+        Some(digits) if bare.ends_with('h') => (digits, 3600.0),
+        Some(digits) => (digits, 1.0),
+        None => (bare, 1.0),
+    };
+    let seconds = number(digits).map_err(|_| format!("`{text}` is not a time such as 30, 30s, 5m or 1h"))?;
+    if seconds <= 0.0 {
+        return Err(format!("must be above 0, not {text}"));
+    }
+    Duration::try_from_secs_f64(seconds * unit).map_err(|_| format!("`{text}` is too long"))
+}
+
+fn size(text: &str) -> Result<usize, String> {
+    let bare = text.trim().trim_end_matches(['B', 'b']);
+    let (digits, shift) = match bare.char_indices().next_back() {
+        Some((end, 'k' | 'K')) => (&bare[..end], 10),
+        Some((end, 'm' | 'M')) => (&bare[..end], 20),
+        Some((end, 'g' | 'G')) => (&bare[..end], 30),
+        _ => (bare, 0),
+    };
+    let bytes = digits.parse::<usize>().ok().and_then(|count| count.checked_mul(1 << shift));
+    bytes.ok_or_else(|| format!("`{text}` is not a size such as 500M or 2G"))
+}
+
+/// At most this many penalties on a path.
+const MOST_PENALTIES: usize = 10_000;
+
+fn penalty(text: &str) -> Result<Penalty, String> {
+    let Some((low, rest)) = text.split_once("..") else { return not_negative(text).map(Penalty::One) };
+    let (high, count) = rest.split_once(':').ok_or("a range is LO..HI:K, as in 1e-4..1e2:100")?;
+    let (low, high) = (positive(low)?, positive(high)?);
+    if high <= low {
+        return Err(format!("the range must rise, but {low} is not below {high}"));
+    }
+    let Ok(count @ 2..=MOST_PENALTIES) = count.trim().parse::<usize>() else {
+        return Err(format!("the number of penalties must be from 2 to {MOST_PENALTIES}, not {count}"));
+    };
+    let last = (count - 1) as f64;
+    let (from, to) = (low.log10(), high.log10());
+    let mut path: Vec<f64> =
+        (0..count).map(|step| 10_f64.powf(from + (to - from) * step as f64 / last)).collect();
+    path[0] = low;
+    path[count - 1] = high;
+    Ok(Penalty::Path(path))
+}
+
+fn penalty_weight(text: &str) -> Result<(String, f64), String> {
+    // The name of a level has a `=` of its own: colour=red=2.
+    let (name, factor) = text.rsplit_once('=').ok_or("must be NAME=F, as in temp=2")?;
+    if name.is_empty() {
+        return Err("must be NAME=F, as in temp=2".to_owned());
+    }
+    Ok((name.to_owned(), not_negative(factor)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parser_is_consistent() {
+        use clap::CommandFactory as _;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_range_of_penalties_is_even_on_a_logarithmic_scale_with_exact_ends() {
+        let Ok(Penalty::Path(path)) = penalty("1e-4..1e2:7") else { unreachable!("a range") };
+        let powers: Vec<f64> = path.iter().map(|value| value.log10().round()).collect();
+        assert_eq!(powers, [-4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0]);
+        assert_eq!((path[0], path[6]), (1e-4, 1e2));
+        let ratios: Vec<f64> = path.windows(2).map(|pair| pair[1] / pair[0]).collect();
+        assert!(ratios.iter().all(|ratio| (ratio - 10.0).abs() < 1e-12), "{ratios:?}");
+    }
+
+    #[test]
+    fn nonsense_is_refused_with_a_reason() {
+        for text in ["-1", "nan", "inf", "1..", "1..2", "2..1:3", "1..2:1", "0..1:3", "1..2:99999999", ""] {
+            assert!(penalty(text).is_err(), "{text}");
+        }
+        for text in ["", "0", "-3s", "1d", "nan", "1e300h"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+        for text in ["", "ab", "é", "\"", "\n"] {
+            assert!(delimiter(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_size_is_counted_in_powers_of_1024() {
+        let known = [("7", 7), ("1k", 1024), ("500M", 500 << 20), ("2GB", 2 << 30), ("0", 0)];
+        for (text, bytes) in known {
+            assert_eq!(size(text), Ok(bytes), "{text}");
+        }
+        for text in ["", "M", "-1M", "1.5G", "1T", "99999999999999999999G", "18446744073709551615K"] {
+            assert!(size(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_level_keeps_its_equals_sign() {
+        assert_eq!(penalty_weight("colour=red=2"), Ok(("colour=red".to_owned(), 2.0)));
+    }
+}

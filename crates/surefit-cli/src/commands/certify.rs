@@ -1,0 +1,143 @@
+//! `surefit certify`: how far a model is from the best possible one, whoever fitted it.
+
+use super::fit::{exit_of, proof};
+use super::load::{self, Numbers};
+use crate::args::{self, CertifyArgs, usage};
+use crate::exit::Exit;
+use crate::report::{self, FitReport};
+use crate::screen::{Halt, Screen};
+use crate::{json, render};
+use std::fs::File;
+use std::time::Instant;
+use surefit::certificate::certify;
+use surefit::data::encode::{EncodeOptions, Encoded, Purpose, Recipe};
+use surefit::data::spool::Table;
+use surefit::diagnosis::penalty_conventions;
+use surefit::fit::Verdict;
+use surefit::model::{Model, ModelError, coefficients_from_csv};
+use surefit::{Coefficients, Intercept, LossKind, Problem, Result, Ridge};
+
+/// Runs the verb.
+pub fn run(args: &CertifyArgs, screen: &Screen) -> Result<Exit, Halt> {
+    let begun = Instant::now();
+    let claim = if is_csv(args) { of_coefficients(args, screen)? } else { of_model(args, screen)? };
+    let Claim { table, recipe, problem, answer, formula, mut notes } = claim;
+    let encoded = Encoded::with(&table, &recipe, Purpose::Evaluate)?;
+    notes.extend(encoded.notes());
+    screen.notes(&notes);
+    let numbers = Numbers::of(encoded, false)?;
+    let shape = surefit::data::Rows::shape(numbers.rows());
+    let gap = args.gap.unwrap_or(1e-6);
+    let certificate = certify(numbers.rows(), &problem, &answer, gap)?;
+    let certified = certificate.certifies(gap);
+    let convention = if certified { None } else { penalty_conventions(numbers.rows(), &problem, &answer)? };
+    let intercept = problem.intercept != Intercept::Absent;
+    let report = FitReport {
+        command: "certify",
+        verdict: if certified { Verdict::Certified } else { Verdict::Uncertified },
+        formula,
+        loss: args::loss_name(problem.loss),
+        penalty: problem.penalty.lambda,
+        wanted_gap: gap,
+        model: Some(report::Model::named(&answer, recipe.names(), recipe.targets(), intercept)),
+        certificate: Some(proof(&certificate)),
+        scaled_unit: None,
+        title: None,
+        diagnosis: None,
+        exact: None,
+        inference: None,
+        effects: None,
+        findings: convention.into_iter().collect(),
+        minimum_norm: false,
+        stop: None,
+        steps: 0,
+        forecast_steps: None,
+        method: None,
+        choice: None,
+        test: None,
+        notes,
+        seconds: begun.elapsed().as_secs_f64(),
+        rows: shape.rows,
+        columns: shape.columns,
+    };
+    screen.result(|width| render::fit(&report, width), || json::fit(&report))?;
+    Ok(exit_of(report.verdict))
+}
+
+/// Someone's answer to a problem on some data.
+struct Claim {
+    table: Table,
+    recipe: Recipe,
+    problem: Problem,
+    answer: Coefficients,
+    formula: String,
+    notes: Vec<String>,
+}
+
+/// Coefficients are text and named so; anything else has to be a model file.
+fn is_csv(args: &CertifyArgs) -> bool {
+    args.formula.is_some() || args.model.extension().is_some_and(|kind| kind == "csv" || kind == "tsv")
+}
+
+fn of_model(args: &CertifyArgs, screen: &Screen) -> Result<Claim> {
+    let given = [
+        ("--loss", args.loss.is_some()),
+        ("--penalty", args.penalty.is_some()),
+        ("--penalize-intercept", args.penalize_intercept),
+        ("--weights", args.rows.weights.is_some()),
+    ];
+    if let Some((flag, _)) = given.iter().find(|(_, given)| *given) {
+        return Err(usage(
+            format!("`{flag}` is for a CSV file of coefficients; a saved model has its own"),
+            format!("leave out `{flag}`"),
+        ));
+    }
+    let mut model = Model::load(&args.model)?;
+    if let Some(missing) = args.rows.missing {
+        model.recipe = model.recipe.with_missing(load::missing(missing));
+    }
+    let table = load::by_recipe(&args.data, &model.recipe, Purpose::Evaluate, &args.reading, screen)?;
+    let same = table.fingerprint() == model.data.digest;
+    let notes = vec![if same {
+        "the data are those of the fit".to_owned()
+    } else {
+        "the data are not those of the fit: the certificate is for these".to_owned()
+    }];
+    let Model { recipe, problem, coefficients: answer, formula, .. } = model;
+    Ok(Claim { table, recipe, problem, answer, formula, notes })
+}
+
+fn of_coefficients(args: &CertifyArgs, screen: &Screen) -> Result<Claim> {
+    let Some(formula) = &args.formula else {
+        return Err(usage(
+            "coefficients in a CSV file need a formula that says what they are for".to_owned(),
+            "add it: `surefit certify COEFFICIENTS.csv DATA 'y ~ a + b'`".to_owned(),
+        ));
+    };
+    let lambda = args.penalty.unwrap_or(0.0);
+    if args.penalize_intercept && lambda == 0.0 {
+        return Err(args::needs_penalty("--penalize-intercept"));
+    }
+    let file = File::open(&args.model).map_err(|source| ModelError::Io {
+        action: "read",
+        name: args.model.display().to_string(),
+        source,
+    })?;
+    let options = EncodeOptions {
+        missing: args.rows.missing.map(load::missing).unwrap_or_default(),
+        drop_reference: lambda == 0.0,
+        class_target: false,
+    };
+    let weights = args.rows.weights.as_deref();
+    let loaded = load::by_formula(&args.data, formula, weights, &args.reading, options, screen)?;
+    let load::Loaded { table, recipe, notes } = loaded;
+    let answer = coefficients_from_csv(file, recipe.names(), recipe.targets())?;
+    let intercept = match (recipe.intercept(), args.penalize_intercept) {
+        (false, _) => Intercept::Absent,
+        (true, false) => Intercept::Free,
+        (true, true) => Intercept::Penalized,
+    };
+    let loss = args.loss.unwrap_or(LossKind::Squared);
+    let problem = Problem { loss, penalty: Ridge::uniform(lambda), intercept };
+    Ok(Claim { table, recipe, problem, answer, formula: formula.clone(), notes })
+}

@@ -1,0 +1,33 @@
+//! One file a verb, and what verbs share.
+
+mod ask;
+pub mod certify;
+pub mod diagnose;
+pub mod explain;
+pub mod fit;
+pub mod lint;
+mod load;
+pub mod predict;
+mod score;
+
+use surefit::data::Shape;
+use surefit::diagnosis::{Code, Finding};
+
+/// In a table of one row every column is constant: said once, not for each.
+fn one_row(findings: &mut Vec<Finding>, shape: Shape) {
+    if shape.rows != 1 {
+        return;
+    }
+    if let Some(first) = findings.iter_mut().find(|found| found.code == Code::Sf202) {
+        "there is one row, in which every column is constant: nothing can be told apart"
+            .clone_into(&mut first.message);
+        first.evidence.clear();
+        first.evidence.insert("rows".to_owned(), 1.into());
+        first.remedies.clear();
+    }
+    let mut told = false;
+    findings.retain(|found| found.code != Code::Sf202 || !std::mem::replace(&mut told, true));
+}
+
+/// The verbs, as typed.
+pub const NAMES: [&str; 6] = ["fit", "predict", "lint", "diagnose", "certify", "explain"];

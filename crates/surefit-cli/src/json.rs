@@ -1,0 +1,233 @@
+//! The one JSON object that `--json` prints, whatever the verdict. Numbers round-trip; what JSON has no
+//! number for is a string: "inf", "-inf", "nan".
+
+use crate::report::{FitReport, Model, Proof, Summary};
+use serde_json::{Map, Value, json};
+use surefit::Error;
+use surefit::diagnosis::{Code, Diagnosis, Finding, Remedy};
+use surefit::fit::Verdict;
+
+/// The version of the object's shape.
+const SCHEMA: u32 = 1;
+
+/// A number, or its name where JSON has none.
+pub fn number(value: f64) -> Value {
+    if value.is_finite() {
+        Value::from(value)
+    } else if value.is_nan() {
+        Value::from("nan")
+    } else if value > 0.0 {
+        Value::from("inf")
+    } else {
+        Value::from("-inf")
+    }
+}
+
+/// The keys that every verb's object has; what does not apply is null, empty or 0.
+pub fn head(command: Option<&str>, verdict: &str, code: Option<Code>, message: &str) -> Map<String, Value> {
+    let mut object = Map::new();
+    object.insert("schema".to_owned(), SCHEMA.into());
+    object.insert("command".to_owned(), command.into());
+    object.insert("version".to_owned(), env!("CARGO_PKG_VERSION").into());
+    object.insert("verdict".to_owned(), verdict.into());
+    object.insert("code".to_owned(), code.map(code_name).into());
+    object.insert("message".to_owned(), message.into());
+    for key in ["model", "certificate", "diagnosis", "inference"] {
+        object.insert(key.to_owned(), Value::Null);
+    }
+    object.insert("findings".to_owned(), Value::Array(Vec::new()));
+    object.insert("stop".to_owned(), Value::Null);
+    object.insert("steps".to_owned(), 0.into());
+    object.insert("forecast_steps".to_owned(), Value::Null);
+    for key in ["seconds", "rows", "columns"] {
+        object.insert(key.to_owned(), 0.into());
+    }
+    object
+}
+
+/// SF101.
+pub fn code_name(code: Code) -> String {
+    serde_json::to_value(code)
+        .ok()
+        .and_then(|value| value.as_str().map(str::to_owned))
+        .unwrap_or_else(|| format!("{code:?}").to_uppercase())
+}
+
+/// A fit or a certificate.
+pub fn fit(report: &FitReport) -> Value {
+    let verdict = match report.verdict {
+        Verdict::Certified => "certified",
+        Verdict::Uncertified => "uncertified",
+        Verdict::Failed => "failed",
+    };
+    let found = report.findings.first().filter(|_| report.verdict != Verdict::Certified);
+    let code = report.diagnosis.as_ref().map(|diagnosis| diagnosis.code).or(found.map(|found| found.code));
+    let mut object = head(Some(report.command), verdict, code, &report.message());
+    let rest = json!({
+        "model": report.model.as_ref().map(|model| with_problem(report, model)),
+        "certificate": report.certificate.as_ref().map(|proof| certificate(proof, report)),
+        "diagnosis": report.diagnosis.as_ref().map(|found| diagnosis(found, report.exact.as_ref())),
+        "inference": report.inference.as_ref().map(|all| inference(report.model.as_ref(), all)),
+        "findings": report.findings.iter().map(finding).collect::<Vec<_>>(),
+        "stop": report.stop,
+        "steps": report.steps,
+        "forecast_steps": report.forecast_steps,
+        "method": report.method,
+        "minimum_norm": report.minimum_norm,
+        "choice": report.choice.as_ref().map(|choice| json!({
+            "penalties": choice.count,
+            "low": number(choice.range.0),
+            "high": number(choice.range.1),
+            "penalty": number(choice.lambda),
+            "loo_rmse": number(choice.loo_rmse),
+        })),
+        "test": report.test.as_ref().map(|test| {
+            let targets = report.model.as_ref().map_or(&[][..], |model| &model.targets);
+            json!({
+                "file": test.file,
+                "rows": test.rows,
+                "rmse": by_target(targets, &test.rmse),
+                "r_squared": by_target(targets, &test.r_squared),
+            })
+        }),
+        "notes": report.notes,
+        "seconds": number(report.seconds),
+        "rows": report.rows,
+        "columns": report.columns,
+    });
+    if let Value::Object(rest) = rest {
+        object.extend(rest);
+    }
+    Value::Object(object)
+}
+
+/// An error of any verb: the same keys with nothing in them but the sentence, and the ways out.
+pub fn error(command: Option<&str>, error: &Error, hints: Vec<String>) -> Value {
+    let mut object = head(command, "failed", error.code(), &error.to_string());
+    object.insert("hints".to_owned(), hints.into());
+    Value::Object(object)
+}
+
+/// Something worth knowing.
+pub fn finding(finding: &Finding) -> Value {
+    json!({
+        "code": code_name(finding.code),
+        "message": finding.message,
+        "evidence": finding.evidence,
+        "remedies": finding.remedies.iter().map(remedy).collect::<Vec<_>>(),
+    })
+}
+
+/// A named cause, and the exact answer where there is one.
+pub fn diagnosis(diagnosis: &Diagnosis, exact: Option<&Model>) -> Value {
+    json!({
+        "code": code_name(diagnosis.code),
+        "message": diagnosis.message,
+        "reasons": diagnosis.reasons,
+        "evidence": diagnosis.evidence,
+        "also": diagnosis.also.iter().copied().map(code_name).collect::<Vec<_>>(),
+        "exact": exact.map(model),
+        "remedies": diagnosis.remedies.iter().map(remedy).collect::<Vec<_>>(),
+    })
+}
+
+fn remedy(remedy: &Remedy) -> Value {
+    json!({
+        "change": remedy.change,
+        "command": remedy.command,
+        "steps": remedy.steps,
+        "proven": remedy.proven,
+        "safe": remedy.safe,
+    })
+}
+
+fn with_problem(report: &FitReport, answer: &Model) -> Value {
+    let mut object = Map::new();
+    object.insert("loss".to_owned(), report.loss.into());
+    object.insert("penalty".to_owned(), number(report.penalty));
+    if let Value::Object(numbers) = model(answer) {
+        object.extend(numbers);
+    }
+    Value::Object(object)
+}
+
+fn model(model: &Model) -> Value {
+    let coefficients: Map<String, Value> = model
+        .terms
+        .iter()
+        .zip(&model.weights)
+        .map(|(term, weights)| (term.clone(), by_target(&model.targets, weights)))
+        .collect();
+    json!({
+        "intercept": model.intercept.as_ref().map(|values| by_target(&model.targets, values)),
+        "coefficients": coefficients,
+    })
+}
+
+/// A number for one target; an object by target's name for several.
+fn by_target(targets: &[String], values: &[f64]) -> Value {
+    match values {
+        [value] => number(*value),
+        _ => targets.iter().cloned().zip(values.iter().copied().map(number)).collect(),
+    }
+}
+
+fn certificate(proof: &Proof, report: &FitReport) -> Value {
+    let within = |errors: &Vec<Vec<f64>>| -> Option<Value> {
+        let model = report.model.as_ref()?;
+        let named = |(term, error): (&String, &Vec<f64>)| (term.clone(), by_target(&model.targets, error));
+        Some(model.terms.iter().zip(errors).map(named).collect())
+    };
+    json!({
+        "objective": number(proof.objective),
+        "bound": number(proof.bound),
+        "gap": number(proof.gap),
+        "relative_gap": number(proof.relative_gap),
+        "rounding": number(proof.rounding),
+        "coefficients_within": proof.coefficients_within.as_ref().and_then(within),
+        "predictions_within": proof.predictions_within.map(number),
+        "scaled": report.scaled_unit.map(|unit| json!({
+            "objective": number(proof.objective / unit),
+            "bound": number(proof.bound / unit),
+            "gap": number(proof.gap / unit),
+        })),
+    })
+}
+
+/// One target's summary; an object by target's name for several.
+fn inference(model: Option<&Model>, summaries: &[Summary]) -> Value {
+    match (summaries, model) {
+        ([only], _) => summary(only),
+        (_, Some(model)) => model.targets.iter().cloned().zip(summaries.iter().map(summary)).collect(),
+        _ => Value::Null,
+    }
+}
+
+fn summary(summary: &Summary) -> Value {
+    let terms: Map<String, Value> = summary
+        .terms
+        .iter()
+        .map(|term| {
+            // Where the target is constant there is no spread to compare an estimate with.
+            let spread = |value: f64| if summary.constant.is_none() { number(value) } else { Value::Null };
+            let numbers = json!({
+                "estimate": number(term.estimate),
+                "std_error": spread(term.std_error),
+                "t": spread(term.t),
+                "p": spread(term.p),
+                "low": spread(term.low),
+                "high": spread(term.high),
+            });
+            (term.name.clone(), numbers)
+        })
+        .collect();
+    json!({
+        "terms": terms,
+        "r_squared": summary.r_squared.map(number),
+        "adjusted_r_squared": summary.adjusted_r_squared.map(number),
+        "f": summary.f.map(|(f, _)| number(f)),
+        "f_p": summary.f.map(|(_, p)| number(p)),
+        "residual_df": number(summary.residual_df),
+        "sigma": number(summary.sigma),
+    })
+}

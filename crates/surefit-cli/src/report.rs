@@ -1,0 +1,193 @@
+//! Everything that is shown about a fit, as plain values. It is built in one place from the library's
+//! types; [`crate::render`] and [`crate::json`] see nothing else, so neither knows what the other does not.
+
+use surefit::Coefficients;
+use surefit::diagnosis::{Diagnosis, Finding};
+use surefit::fit::Verdict;
+use surefit::solver::Stop;
+
+/// A linear model's numbers with their names.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {
+    /// d names.
+    pub terms: Vec<String>,
+    /// c names.
+    pub targets: Vec<String>,
+    /// c; absent where the problem has no intercept.
+    pub intercept: Option<Vec<f64>>,
+    /// d × c: `weights[term][target]`.
+    pub weights: Vec<Vec<f64>>,
+}
+
+impl Model {
+    /// Names a library answer.
+    pub fn named(answer: &Coefficients, terms: &[String], targets: &[String], intercept: bool) -> Self {
+        let (d, c) = (answer.weights.nrows(), answer.weights.ncols());
+        Self {
+            terms: terms.to_vec(),
+            targets: targets.to_vec(),
+            intercept: intercept.then(|| answer.intercept.clone()),
+            weights: (0..d).map(|j| (0..c).map(|k| answer.weights[(j, k)]).collect()).collect(),
+        }
+    }
+}
+
+/// A certificate's numbers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Proof {
+    /// P at the answer.
+    pub objective: f64,
+    /// The optimum is not below this.
+    pub bound: f64,
+    /// At most this far above the optimum.
+    pub gap: f64,
+    /// gap / |objective|.
+    pub relative_gap: f64,
+    /// What rounding may amount to.
+    pub rounding: f64,
+    /// How far each coefficient is, at most, from the best one's: d × c as [`Model::weights`], where known.
+    pub coefficients_within: Option<Vec<Vec<f64>>>,
+    /// The root mean square distance from the best predictions is at most this.
+    pub predictions_within: Option<f64>,
+}
+
+/// One row of the summary of a regression.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Term {
+    /// `(intercept)` or the name of a column.
+    pub name: String,
+    /// The coefficient.
+    pub estimate: f64,
+    /// Its standard error.
+    pub std_error: f64,
+    /// estimate / standard error.
+    pub t: f64,
+    /// Two-sided p-value.
+    pub p: f64,
+    /// Lower end of the 95 % interval.
+    pub low: f64,
+    /// Upper end of the 95 % interval.
+    pub high: f64,
+}
+
+/// The summary of a regression for one target.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Summary {
+    /// Intercept first where there is one.
+    pub terms: Vec<Term>,
+    /// The value that the target has in every row, where it is the same: then there is nothing to explain.
+    pub constant: Option<f64>,
+    /// Share of the sum of squares explained; absent for a constant target.
+    pub r_squared: Option<f64>,
+    /// The same per degree of freedom.
+    pub adjusted_r_squared: Option<f64>,
+    /// F of all columns together, and its p-value.
+    pub f: Option<(f64, f64)>,
+    /// Rows minus parameters.
+    pub residual_df: f64,
+    /// Residual standard deviation.
+    pub sigma: f64,
+}
+
+/// How the model does on other rows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TestScore {
+    /// The file, as the user gave it.
+    pub file: String,
+    /// Rows scored.
+    pub rows: usize,
+    /// One root mean square error a target.
+    pub rmse: Vec<f64>,
+    /// One R² a target; below 0 is worse than the mean of the test rows.
+    pub r_squared: Vec<f64>,
+}
+
+/// A penalty chosen from several.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Choice {
+    /// How many there were.
+    pub count: usize,
+    /// The lowest and the highest.
+    pub range: (f64, f64),
+    /// The chosen one.
+    pub lambda: f64,
+    /// Its leave-one-out root mean square error.
+    pub loo_rmse: f64,
+    /// Whether it is the lowest or the highest of the range.
+    pub at_end: bool,
+}
+
+/// All of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FitReport {
+    /// The verb: "fit" or "certify".
+    pub command: &'static str,
+    /// How it ended.
+    pub verdict: Verdict,
+    /// The formula, as the user gave it or as the model has it.
+    pub formula: String,
+    /// The name of the loss.
+    pub loss: &'static str,
+    /// λ.
+    pub penalty: f64,
+    /// The wanted relative gap ε.
+    pub wanted_gap: f64,
+    /// The answer; absent when failed.
+    pub model: Option<Model>,
+    /// Its certificate.
+    pub certificate: Option<Proof>,
+    /// What one unit of the scaled objective is in the user's units, where `--scale-target` makes them differ.
+    pub scaled_unit: Option<f64>,
+    /// The cause in a few words: "learning rate above the stable limit".
+    pub title: Option<String>,
+    /// The named cause, when not certified.
+    pub diagnosis: Option<Diagnosis>,
+    /// The exact answer in the diagnosis, with its names.
+    pub exact: Option<Model>,
+    /// One a target, for ordinary least squares.
+    pub inference: Option<Vec<Summary>>,
+    /// One a term and target: the coefficient times its column's spread over the target's.
+    pub effects: Option<Vec<Vec<f64>>>,
+    /// Things worth knowing although the answer stands.
+    pub findings: Vec<Finding>,
+    /// The answer is the one of smallest norm, because columns depend on each other.
+    pub minimum_norm: bool,
+    /// Why it stopped.
+    pub stop: Option<Stop>,
+    /// Iterations taken; 0 for a direct method.
+    pub steps: u64,
+    /// The step at which it was forecast to stop.
+    pub forecast_steps: Option<u64>,
+    /// The method in words: "Cholesky on the centred Gram, 13 digits".
+    pub method: Option<String>,
+    /// The penalty that was chosen.
+    pub choice: Option<Choice>,
+    /// The score on `--test`.
+    pub test: Option<TestScore>,
+    /// What was sniffed, encoded, dropped, applied.
+    pub notes: Vec<String>,
+    /// The wall-clock time.
+    pub seconds: f64,
+    /// Rows in use.
+    pub rows: usize,
+    /// Columns of the design without the intercept.
+    pub columns: usize,
+}
+
+impl FitReport {
+    /// One sentence: what happened.
+    pub fn message(&self) -> String {
+        if let Some(diagnosis) = &self.diagnosis {
+            return diagnosis.message.clone();
+        }
+        match (self.verdict, &self.certificate) {
+            (Verdict::Certified, _) => "the answer is certified".to_owned(),
+            (_, Some(proof)) => format!(
+                "the relative gap is {}, above the wanted {}",
+                crate::numbers::rough(proof.relative_gap),
+                crate::numbers::rough(self.wanted_gap)
+            ),
+            (_, None) => "there is no answer".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,920 @@
+//! The program as a person or a script meets it: every message once, every exit code, on real files.
+
+#![expect(clippy::unwrap_used, clippy::format_collect, reason = "tests")]
+
+use insta::{Settings, assert_snapshot};
+use serde_json::Value;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// The program in the project's folder, with a known width and no colour.
+fn surefit(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_surefit"));
+    command.args(arguments).current_dir(root()).env("COLUMNS", "100").stdin(Stdio::null());
+    for name in ["NO_COLOR", "CLICOLOR_FORCE", "CLICOLOR"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// What it says and how it ends.
+fn told(arguments: &[&str]) -> String {
+    tell(&surefit(arguments).output().unwrap())
+}
+
+fn tell(output: &Output) -> String {
+    let mut text = format!("exit {}\n", output.status.code().unwrap());
+    for (name, bytes) in [("stdout", &output.stdout), ("stderr", &output.stderr)] {
+        if !bytes.is_empty() {
+            write!(text, "--- {name}\n{}", String::from_utf8_lossy(bytes)).unwrap();
+        }
+    }
+    text
+}
+
+fn code(arguments: &[&str]) -> i32 {
+    surefit(arguments).output().unwrap().status.code().unwrap()
+}
+
+fn object(arguments: &[&str]) -> Value {
+    let output = surefit(arguments).arg("--json").output().unwrap();
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// A folder of its own, called FOLDER in snapshots.
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    /// A file with `content`, and its path.
+    fn file(&self, name: &str, content: &str) -> String {
+        std::fs::write(self.path(name), content).unwrap();
+        self.path(name)
+    }
+
+    fn snapshot(&self, name: &str, text: &str) {
+        let folder = self.0.path().to_str().unwrap();
+        let mut settings = Settings::clone_current();
+        settings.set_prepend_module_to_snapshot(false);
+        // What rounding amounts to depends on the processor in its last digits.
+        settings.add_filter(r"(gap ≤ |at most |within ±)[0-9][-0-9.e]*", "${1}SMALL");
+        settings.bind(|| assert_snapshot!(name, text.replace(folder, "FOLDER")));
+    }
+}
+
+fn snapshot(name: &str, arguments: &[&str]) {
+    Folder::new().snapshot(name, &told(arguments));
+}
+
+const LINE: [&str; 3] = ["fit", "data/sales.csv", "sales ~ temp"];
+
+/// The line with further arguments.
+fn line<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    [&LINE[..], more].concat()
+}
+
+/// Arguments written as on a command line, without quotes; the formula is `sales ~ temp`.
+fn descent(more: &str) -> Vec<&str> {
+    [&LINE[..], &["--solver", "gd"], &more.split_whitespace().collect::<Vec<_>>()].concat()
+}
+
+// What a person reads
+
+#[test]
+fn a_line_is_certified() {
+    snapshot("line", &LINE);
+}
+
+#[test]
+fn a_table_without_a_header_is_fitted() {
+    snapshot("wine", &["fit", "data/winequality-white.csv", "x12 ~ ."]);
+}
+
+#[test]
+fn text_columns_become_levels_and_missing_rows_are_dropped_when_asked() {
+    snapshot(
+        "california",
+        &["fit", "data/california_housing.csv.gz", "median_house_value ~ .", "--missing", "drop"],
+    );
+}
+
+#[test]
+fn help_is_short_and_says_what_works() {
+    snapshot("help", &["--help"]);
+    for verb in ["fit", "predict", "lint", "diagnose", "certify", "explain"] {
+        snapshot(&format!("help_{verb}"), &[verb, "--help"]);
+    }
+}
+
+#[test]
+fn two_targets_are_shown_one_after_the_other() {
+    let folder = Folder::new();
+    let rows: String = (0..9).map(|row| format!("{},{},{row}\n", row % 4, (row * row) % 7)).collect();
+    let data = folder.file("data.csv", &format!("u,v,x\n{rows}"));
+    folder.snapshot("two_targets", &told(&["fit", &data, "[u, v] ~ x"]));
+    let both = object(&["fit", &data, "[u, v] ~ x"]);
+    for (target, formula) in [("u", "u ~ x"), ("v", "v ~ x")] {
+        let alone = object(&["fit", &data, formula]);
+        assert_eq!(both["model"]["coefficients"]["x"][target], alone["model"]["coefficients"]["x"]);
+    }
+}
+
+#[test]
+fn a_level_can_have_a_penalty_of_its_own() {
+    let folder = Folder::new();
+    let data = folder.file("data.csv", "y,city,x\n1,Oslo,1\n2,Rome,5\n4,Oslo,3\n7,Rome,9\n5,Paris,8\n");
+    let fit = |wish: &str| told(&["fit", &data, "y ~ city + x", "--penalty", "1", "--penalty-weight", wish]);
+    let all = [fit("city=Rome=9"), fit("city=9"), fit("city=Rom=9")].concat();
+    let exits: Vec<&str> = all.lines().filter(|line| line.starts_with("exit")).collect();
+    assert_eq!(exits, ["exit 0", "exit 0", "exit 2"]);
+    folder.snapshot("penalty_weight", &all);
+}
+
+#[test]
+fn a_certificate_in_scaled_units_stands_beside_that_in_the_users() {
+    let arguments = descent("--learning-rate 1.483 --tolerance 6.6e-10 --scale minmax --scale-target");
+    snapshot("scaled", &arguments);
+    let proof = &object(&arguments)["certificate"];
+    // The sales span 614 − 185.
+    let unit = 429.0 * 429.0;
+    let scaled = proof["scaled"]["objective"].as_f64().unwrap();
+    assert!((proof["objective"].as_f64().unwrap() / unit / scaled - 1.0).abs() < 1e-14);
+    assert!((scaled - 0.003_291_001).abs() < 1e-8);
+    assert_eq!(object(&LINE)["certificate"]["scaled"], Value::Null);
+}
+
+// Requests that make no sense
+
+#[test]
+fn nonsense_is_refused_in_one_sentence_with_a_way_out() {
+    let with = |more: &'static str| line(&more.split_whitespace().collect::<Vec<_>>());
+    let cases: Vec<(&str, Vec<&str>)> = vec![
+        ("no verb", vec![]),
+        ("unknown verb", vec!["fti"]),
+        ("unknown flag", with("--learnrate 1")),
+        ("no formula", vec!["fit", "data/sales.csv"]),
+        ("rate without gd", with("--learning-rate .01")),
+        ("tolerance without gd", with("--tolerance 1e-9")),
+        ("choose without range", with("--choose loo")),
+        ("range without choose", with("--penalty 1e-3..1:9")),
+        ("range with gd", with("--penalty 1e-3..1:9 --choose loo --solver gd")),
+        ("falling range", with("--penalty 1..1e-3:9")),
+        ("negative penalty", with("--penalty -1")),
+        ("penalised intercept without penalty", with("--penalize-intercept")),
+        (
+            "penalised intercept without intercept",
+            vec!["fit", "data/sales.csv", "sales ~ temp - 1", "--penalty", "1", "--penalize-intercept"],
+        ),
+        ("penalty weight of nothing", with("--penalty 1 --penalty-weight tmep=2")),
+        ("weight type without weights", with("--weight-type precision")),
+        ("unknown loss", with("--loss hinge")),
+        ("unknown scale", with("--scale zscore")),
+        ("no threads", with("--threads 0")),
+        ("no size", with("--memory-limit lots")),
+        ("long delimiter", with("--delimiter ,,")),
+        ("bad time", with("--time-limit soon")),
+        ("typo in a name", vec!["fit", "data/sales.csv", "sales ~ tmep"]),
+        ("bad formula", vec!["fit", "data/sales.csv", "sales ~ (temp"]),
+        ("start of wrong length", with("--solver gd --start 1,2,3")),
+        ("coefficients without formula", vec!["certify", "data/sales.csv", "data/sales.csv"]),
+    ];
+    let mut all = String::new();
+    for (name, arguments) in &cases {
+        let output = surefit(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{name}: {}", tell(&output));
+        assert!(output.stdout.is_empty(), "{name}");
+        writeln!(all, "# {name}\n{}", String::from_utf8_lossy(&output.stderr)).unwrap();
+    }
+    Folder::new().snapshot("usage", &all);
+}
+
+// Data and files at fault
+
+#[test]
+fn data_that_cannot_be_used_is_named_with_its_place_and_a_way_out() {
+    let folder = Folder::new();
+    let mut many = String::from("y,id\n");
+    (0..1_500).for_each(|row| writeln!(many, "{row},id-{row}").unwrap());
+    let cases = [
+        ("empty", String::new(), "y ~ x"),
+        ("header_only", "y,x\n".to_owned(), "y ~ x"),
+        ("ragged", "y,x\n1,2\n3\n5,6\n".to_owned(), "y ~ x"),
+        ("text_target", "y,x\n1,2\nhigh,4\n5,6\n".to_owned(), "y ~ x"),
+        ("text_in_a_power", "y,x\n1,2\n2,many\n5,6\n".to_owned(), "y ~ I(x^2)"),
+        ("same_names", "y,x,x\n1,2,3\n4,5,7\n7,8,8\n".to_owned(), "y ~ x"),
+        ("missing", "y,x\n1,2\n,5\n5,NA\n".to_owned(), "y ~ x"),
+        ("infinite", "y,x\n1,2\n3,inf\n5,6\n".to_owned(), "y ~ x"),
+        ("identifier", many, "y ~ id"),
+    ];
+    let mut all = String::new();
+    for (name, content, formula) in &cases {
+        let path = folder.file(&format!("{name}.csv"), content);
+        let output = surefit(&["fit", &path, formula]).output().unwrap();
+        assert_eq!(output.status.code(), Some(3), "{name}: {}", tell(&output));
+        assert!(output.stdout.is_empty(), "{name}");
+        writeln!(all, "# {name}\n{}", String::from_utf8_lossy(&output.stderr)).unwrap();
+    }
+    folder.snapshot("data", &all);
+}
+
+#[test]
+fn weights_of_no_use_are_refused() {
+    let folder = Folder::new();
+    let negative = folder.file("negative.csv", "y,x,w\n1,2,1\n3,4,-1\n5,7,1\n");
+    let zero = folder.file("zero.csv", "y,x,w\n1,2,0\n3,4,0\n5,7,0\n");
+    let all: String =
+        [negative, zero].iter().map(|path| told(&["fit", path, "y ~ x", "--weights", "w"])).collect();
+    assert_eq!(all.matches("exit 3").count(), 2, "{all}");
+    folder.snapshot("weights", &all);
+}
+
+#[test]
+fn files_that_cannot_be_read_or_written_are_named() {
+    let folder = Folder::new();
+    let model = folder.path("no/such/model");
+    let foreign = folder.file("foreign.model", "PK this is not a model");
+    let all: String = [
+        told(&["fit", &folder.path("absent.csv"), "y ~ x"]),
+        told(&["fit", &folder.path(""), "y ~ x"]),
+        told(&line(&["-o", &model])),
+        told(&line(&["-o", &folder.path("")])),
+        told(&["predict", &folder.path("absent.model"), "data/sales.csv"]),
+        told(&["predict", &foreign, "data/sales.csv"]),
+        told(&["certify", &foreign, "data/sales.csv"]),
+    ]
+    .concat();
+    assert_eq!(all.matches("exit 3").count(), 7, "{all}");
+    folder.snapshot("files", &all);
+}
+
+#[test]
+fn a_truncated_model_is_refused() {
+    let folder = Folder::new();
+    let model = folder.path("line.model");
+    assert_eq!(code(&line(&["-o", &model])), 0);
+    let whole = std::fs::read(&model).unwrap();
+    for length in [0, 4, 9, whole.len() / 2, whole.len() - 1] {
+        std::fs::write(&model, &whole[..length]).unwrap();
+        assert_eq!(code(&["predict", &model, "data/sales.csv"]), 3, "{length} bytes");
+    }
+}
+
+// Objects for programs
+
+#[test]
+fn the_object_of_a_line() {
+    let mut fit = object(&LINE);
+    assert!(fit["seconds"].as_f64().unwrap() > 0.0);
+    fit["seconds"] = 0.0.into();
+    // The gap's last digits depend on the processor.
+    assert!(fit["certificate"]["relative_gap"].as_f64().unwrap() < 1e-14);
+    fit["certificate"] = Value::Null;
+    Folder::new().snapshot("line_object", &serde_json::to_string_pretty(&fit).unwrap());
+}
+
+#[test]
+fn an_error_is_an_object_too_and_nothing_else() {
+    let output =
+        surefit(&["fit", "data/california_housing.csv.gz", "median_house_value ~ .", "--json", "--quiet"])
+            .output()
+            .unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    assert!(output.stderr.is_empty());
+    let error: Value = serde_json::from_slice(&output.stdout).unwrap();
+    Folder::new().snapshot("error_object", &serde_json::to_string_pretty(&error).unwrap());
+    let usage = object(&line(&["--penalty", "-1"]));
+    assert_eq!((&usage["verdict"], &usage["command"]), (&"failed".into(), &"fit".into()));
+}
+
+#[test]
+fn quiet_leaves_the_result_alone() {
+    let output = surefit(&line(&["--quiet"])).output().unwrap();
+    assert!(output.stderr.is_empty());
+    assert!(!output.stdout.is_empty());
+}
+
+#[test]
+fn colour_comes_when_asked_and_only_then() {
+    let has = |command: &mut Command| command.output().unwrap().stdout.contains(&0x1b);
+    assert!(!has(&mut surefit(&LINE)));
+    assert!(has(&mut surefit(&line(&["--color", "always"]))));
+    assert!(has(surefit(&LINE).env("CLICOLOR_FORCE", "1")));
+    assert!(!has(surefit(&line(&["--color", "never"])).env("CLICOLOR_FORCE", "1")));
+    assert!(!has(surefit(&LINE).env("NO_COLOR", "1")));
+}
+
+// The ways of the world
+
+#[test]
+fn standard_input_is_data() {
+    let mut child = surefit(&["fit", "-", "sales ~ temp", "--json"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(&std::fs::read(root().join("data/sales.csv")).unwrap()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let fit: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(fit["model"], object(&LINE)["model"]);
+}
+
+/// The most memory that a running child has had, in bytes, as long as it runs.
+#[cfg(target_os = "linux")]
+fn peak(child: &std::process::Child) -> Option<usize> {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().trim_end_matches(" kB").parse::<usize>().ok().map(|size| size << 10)
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn memory_does_not_grow_with_the_number_of_rows() {
+    // Eight million bytes of text a time, four million of numbers.
+    let mut part = String::new();
+    (0..250_000_u32).for_each(|row| {
+        writeln!(part, "{},{:05}", (row * 7) % 101, row % 99_991 + 100_000 * (row % 2)).unwrap();
+    });
+    let feed = |times: usize| {
+        let mut command =
+            surefit(&["fit", "-", "y ~ x", "--memory-limit", "1M", "--quiet", "--json", "--threads", "1"]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut to = child.stdin.take().unwrap();
+        to.write_all(b"y,x\n").unwrap();
+        (0..times).for_each(|_| to.write_all(part.as_bytes()).unwrap());
+        drop(to);
+        let mut most = 0;
+        while child.try_wait().unwrap().is_none() {
+            most = most.max(peak(&child).unwrap_or(0));
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        }
+        let fit: Value = serde_json::from_slice(&child.wait_with_output().unwrap().stdout).unwrap();
+        assert_eq!(
+            (&fit["verdict"], fit["rows"].as_u64()),
+            (&"certified".into(), Some(250_000 * times as u64))
+        );
+        most
+    };
+    // Both are too large for the design to be kept; the larger has 64 MB more of numbers.
+    let (small, large) = (feed(12), feed(28));
+    assert!(large < small + (16 << 20), "{small} and {large} bytes");
+}
+
+#[test]
+fn a_table_in_a_temporary_file_gives_the_same_bits() {
+    let fit = |limit| {
+        let arguments =
+            ["fit", "data/california_housing.csv.gz", "median_house_value ~ .", "--missing", "drop"];
+        let mut fit = object(&[&arguments[..], &["--memory-limit", limit]].concat());
+        fit["seconds"] = Value::Null;
+        fit
+    };
+    assert_eq!(fit("0"), fit("1G"));
+}
+
+#[test]
+fn a_closed_pipe_is_no_failure() {
+    for arguments in [&LINE[..], &["fit", "--help"]] {
+        let mut child = surefit(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0));
+        assert!(!String::from_utf8_lossy(&output.stderr).contains('✗'));
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_told() {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = surefit(&line(&["--quiet"])).stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("no space is left"));
+    assert_eq!(code(&line(&["--quiet", "-o", "/dev/full"])), 3);
+}
+
+#[test]
+fn threads_do_not_change_a_bit() {
+    let fit = |threads| {
+        let formula = "median_house_value ~ . + latitude:longitude";
+        let mut fit = object(&[
+            "fit",
+            "data/california_housing.csv.gz",
+            formula,
+            "--missing",
+            "mean",
+            "--threads",
+            threads,
+        ]);
+        assert_eq!(fit["verdict"], "certified");
+        fit["seconds"] = Value::Null;
+        fit
+    };
+    assert_eq!(fit("1"), fit("2"));
+}
+
+// Models
+
+#[test]
+fn a_model_predicts_in_raw_units_whatever_the_order_of_columns() {
+    let folder = Folder::new();
+    let model = folder.path("line.model");
+    assert_eq!(code(&line(&["--scale", "standardize", "-o", &model])), 0);
+    let new = folder.file("new.csv", "day,temp\nmonday,20\ntuesday,25.5\n");
+    let output = surefit(&["predict", &model, &new]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let values: Vec<f64> = text.lines().skip(1).map(|line| line.parse().unwrap()).collect();
+    assert_eq!(text.lines().next(), Some("prediction"));
+    assert_eq!(values.len(), 2);
+    // The line of least squares, to the ten digits of its published coefficients.
+    for (value, temp) in values.iter().zip([20.0, 25.5]) {
+        assert!((value - (-159.474_152_34 + 30.087_861_79 * temp)).abs() < 1e-6, "{value}");
+    }
+}
+
+#[test]
+fn new_data_that_do_not_fit_the_model_are_refused_by_name() {
+    let folder = Folder::new();
+    let model = folder.path("city.model");
+    let data = folder.file("data.csv", "y,city,x\n1,Oslo,1\n2,Rome,5\n4,Oslo,3\n7,Rome,9\n5,Oslo,8\n");
+    assert_eq!(code(&["fit", &data, "y ~ city + x", "-o", &model]), 0);
+    let unseen = folder.file("unseen.csv", "city,x\nOslo,1\nRom,5\n");
+    let without = folder.file("without.csv", "town,x\nOslo,1\n");
+    let all = [told(&["predict", &model, &unseen]), told(&["predict", &model, &without])].concat();
+    assert_eq!(all.matches("exit 3").count(), 2, "{all}");
+    folder.snapshot("predict_refuses", &all);
+}
+
+#[test]
+fn a_saved_model_is_certified_again() {
+    let folder = Folder::new();
+    let model = folder.path("line.model");
+    assert_eq!(code(&line(&["-o", &model])), 0);
+    folder.snapshot("certify_model", &told(&["certify", &model, "data/sales.csv"]));
+}
+
+#[test]
+fn coefficients_of_others_are_certified_or_not() {
+    let folder = Folder::new();
+    let good = folder.file("good.csv", "term,sales\n(intercept),-159.47415234\ntemp,30.08786179\n");
+    let early =
+        folder.file("early.csv", "term,sales\n(intercept),-138.24518068551762\ntemp,28.997103500099186\n");
+    let typo = folder.file("typo.csv", "term,sales\n(intercept),-159.47\ntmep,30.09\n");
+    let certify = |path: &str| told(&["certify", path, "data/sales.csv", "sales ~ temp"]);
+    let all = [certify(&good), certify(&early), certify(&typo)].concat();
+    let exits: Vec<&str> = all.lines().filter(|line| line.starts_with("exit")).collect();
+    assert_eq!(exits, ["exit 0", "exit 4", "exit 3"]);
+    folder.snapshot("certify_coefficients", &all);
+}
+
+#[test]
+fn a_model_is_scored_on_a_test_file() {
+    let fit = object(&line(&["--test", "data/sales.csv"]));
+    // On its own rows the RMSE is √(2 · loss) and the R² that of the fit.
+    let loss = fit["certificate"]["objective"].as_f64().unwrap();
+    assert!((fit["test"]["rmse"].as_f64().unwrap() - (2.0 * loss).sqrt()).abs() < 1e-10);
+    let r_squared = fit["inference"]["r_squared"].as_f64().unwrap();
+    assert!((fit["test"]["r_squared"].as_f64().unwrap() - r_squared).abs() < 1e-12);
+}
+
+// Gradient descent
+
+/// Slow enough to go on until it is stopped.
+const ENDLESS: &str = "--learning-rate 1e-9 --tolerance 0 --max-iter 1000000000000";
+
+#[test]
+fn a_trace_has_one_line_a_step() {
+    let folder = Folder::new();
+    let trace = folder.path("trace.csv");
+    let arguments = [&descent("--learning-rate .001 --max-iter 20")[..], &["--trace", &trace]].concat();
+    assert_eq!(code(&arguments), 4);
+    let text = std::fs::read_to_string(&trace).unwrap();
+    assert_eq!(text.lines().next(), Some("step,loss,gradient_norm,(intercept),temp"));
+    assert_eq!(text.lines().count(), 22);
+}
+
+#[test]
+fn a_time_limit_ends_with_the_best_answer_so_far() {
+    let arguments = [&descent(ENDLESS)[..], &["--time-limit", "0.3"]].concat();
+    let fit = object(&arguments);
+    assert_eq!((&fit["verdict"], &fit["stop"]), (&"uncertified".into(), &"time".into()));
+    assert!(fit["model"]["coefficients"]["temp"].is_f64());
+    assert_eq!(code(&arguments), 4);
+}
+
+#[test]
+fn a_time_limit_too_short_for_any_answer_is_told() {
+    let arguments = ["fit", "data/winequality-white.csv", "x12 ~ .", "--quiet", "--time-limit", "1e-6"];
+    Folder::new().snapshot("time_up", &told(&arguments));
+    assert_eq!(code(&arguments), 5);
+    assert_eq!(object(&arguments)["stop"], "time");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_ends_with_the_best_answer_so_far() {
+    let arguments = [&descent(ENDLESS)[..], &["--json"]].concat();
+    let mut child = surefit(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // The forecast is told when everything is ready to start.
+    let mut said = String::new();
+    let mut notes = std::io::BufReader::new(child.stderr.take().unwrap());
+    while !said.contains("forecast") {
+        assert!(std::io::BufRead::read_line(&mut notes, &mut said).unwrap() > 0, "{said}");
+    }
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(4));
+    let fit: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(fit["stop"], "interrupted");
+}
+
+#[test]
+fn descent_on_the_sales_ends_in_the_three_known_ways() {
+    let raw = descent("--learning-rate .01");
+    let slow = descent("--learning-rate .005");
+    let loose = descent("--learning-rate .01 --scale minmax --scale-target");
+    let all: String = [&raw, &slow, &loose].iter().map(|arguments| told(arguments)).collect();
+    let exits: Vec<&str> = all.lines().filter(|line| line.starts_with("exit")).collect();
+    assert_eq!(exits, ["exit 5", "exit 4", "exit 4"]);
+    for (arguments, code) in [(&raw, "SF101"), (&slow, "SF103"), (&loose, "SF104")] {
+        let output = surefit(arguments).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(text.contains(code) && text.lines().count() <= 12, "{text}");
+    }
+    let forecast = object(&loose);
+    assert_eq!((&forecast["steps"], &forecast["forecast_steps"]), (&7_743.into(), &7_743.into()));
+    Folder::new().snapshot("descent", &all);
+}
+
+#[test]
+fn the_safe_remedy_is_applied_when_asked() {
+    let fit = object(&descent("--learning-rate .01 --fix"));
+    assert_eq!((&fit["verdict"], &fit["code"]), (&"certified".into(), &Value::Null));
+    let notes = fit["notes"].as_array().unwrap();
+    assert!(notes.iter().any(|note| note == "--fix applies --solver exact"), "{notes:?}");
+}
+
+#[test]
+fn a_failed_fit_saves_nothing() {
+    let folder = Folder::new();
+    let model = folder.path("line.model");
+    let arguments = [&descent("--learning-rate .01")[..], &["-o", &model]].concat();
+    assert_eq!(code(&arguments), 5);
+    assert_eq!(std::fs::read_dir(folder.0.path()).unwrap().count(), 0);
+    assert_eq!(object(&arguments)["model"], Value::Null);
+}
+
+// The other verbs
+
+#[test]
+fn a_penalty_in_another_convention_is_recognised() {
+    let folder = Folder::new();
+    // Ridge(alpha=1.0) of scikit-learn 1.9.1 on the sales.
+    let path = folder.file("ridge.csv", "term,sales\n(intercept),-156.31715196718784\ntemp,29.91881224\n");
+    let certify = told(&["certify", &path, "data/sales.csv", "sales ~ temp", "--penalty", "1"]);
+    folder.snapshot("certify_convention", &certify);
+}
+
+#[test]
+fn every_code_has_a_page() {
+    snapshot("explain", &["explain", "sf101"]);
+    snapshot("explain_unknown", &["explain", "SF999"]);
+    for code in [
+        "SF101", "SF102", "SF103", "SF104", "SF105", "SF106", "SF107", "SF108", "SF201", "SF202", "SF203",
+        "SF206", "SF207",
+    ] {
+        let page = object(&["explain", code]);
+        for part in ["title", "meaning", "detection", "example", "ignore"] {
+            assert!(!page["page"][part].as_str().unwrap().is_empty(), "{code} {part}");
+        }
+    }
+}
+
+#[test]
+fn lint_names_what_would_go_wrong() {
+    let folder = Folder::new();
+    let rows: String = (1..=12)
+        .map(|row| format!("{},{row},{},7\n", row * row, 2 * row + 3))
+        .fold(String::from("y,a,b,c\n"), |text, row| text + &row);
+    let data = folder.file("data.csv", &rows);
+    let found = told(&["lint", &data, "y ~ ."]);
+    assert!(found.starts_with("exit 3") && found.contains("SF202") && found.contains("SF203"), "{found}");
+    let clean = told(&["lint", "data/winequality-white.csv", "x12 ~ x1 + x2"]);
+    folder.snapshot("lint", &[found, clean].concat());
+}
+
+#[test]
+fn lint_forecasts_gradient_descent() {
+    let lint = |more: &str| {
+        let line = ["lint", "data/sales.csv", "sales ~ temp"];
+        told(&[&line[..], &more.split_whitespace().collect::<Vec<_>>()].concat())
+    };
+    let cases = [
+        ("--solver gd --learning-rate .01", "SF101"),
+        ("--solver gd --learning-rate .005", "SF103"),
+        ("--solver gd --learning-rate .01 --scale minmax --scale-target", "SF104"),
+        ("--solver gd --learning-rate .1 --scale center --gap 1e-3", "CLEAN"),
+        ("--learning-rate .01", "add `--solver gd`"),
+        ("--penalize-intercept", "has no effect without a penalty"),
+        ("--penalty 1 --penalty-weight tmep=2", "did you mean `temp`?"),
+    ];
+    let told: Vec<String> = cases.iter().map(|(more, _)| lint(more)).collect();
+    for (said, (more, part)) in told.iter().zip(&cases) {
+        assert!(said.contains(part), "{more}: {said}");
+    }
+    Folder::new().snapshot("lint_descent", &told.concat());
+}
+
+#[test]
+fn a_penalty_makes_dependent_columns_no_finding() {
+    let folder = Folder::new();
+    let rows: String = (1..=12).map(|row| format!("{},{row},{}\n", row * row, 2 * row + 3)).collect();
+    let data = folder.file("data.csv", &format!("y,a,b\n{rows}"));
+    assert_eq!(code(&["lint", &data, "y ~ ."]), 3);
+    assert_eq!(code(&["lint", &data, "y ~ .", "--penalty", "0.1", "--threads", "1"]), 0);
+}
+
+#[test]
+fn a_trace_of_any_program_gets_a_verdict() {
+    let folder = Folder::new();
+    let run = |name: &str, flags: &str| {
+        let trace = folder.path(name);
+        let arguments = [&descent(flags)[..], &["--trace", &trace]].concat();
+        surefit(&arguments).output().unwrap();
+        told(&["diagnose", &trace, "--learning-rate", flags.split(' ').nth(1).unwrap()])
+    };
+    let all = [
+        run("diverged.csv", "--learning-rate .01"),
+        run("slow.csv", "--learning-rate .005 --max-iter 3000"),
+        told(&["diagnose", &folder.file("short.csv", "loss\n3\n2\n")]),
+        told(&["diagnose", &folder.file("other.csv", "a,b\n3,1\n2,1\n")]),
+    ]
+    .concat();
+    folder.snapshot("diagnose", &all);
+}
+
+#[test]
+fn traces_in_the_shapes_that_programs_write_are_understood() {
+    let folder = Folder::new();
+    let rows = |head: &str, row: &dyn Fn(i32) -> String| {
+        (0..40).map(row).fold(format!("{head}\n"), |text, row| text + &row + "\n")
+    };
+    let falling = |k: i32| 5.0 + 3.0 * 0.8_f64.powi(k);
+    let cases = [
+        (
+            "one_speed",
+            rows("step,loss", &|k| format!("{k},{}", falling(k.min(9))))
+                .lines()
+                .take(9)
+                .collect::<Vec<_>>()
+                .join("\n"),
+        ),
+        ("alone", rows("loss", &|k| format!("{}", 9.0 * 0.9_f64.powi(k)))),
+        (
+            "parameters",
+            rows("iteration,cost,theta0,theta1", &|k| {
+                let growth = 1.25_f64.powi(k);
+                let side = if k % 2 == 0 { growth } else { -growth };
+                format!("{k},{},{},{}", 7.0 + growth * growth, 3.0 + side, 1.0 - 2.0 * side)
+            }),
+        ),
+        ("overflow", "step,loss\n0,4\n1,40\n2,400\n3,4000\n4,inf\n5,nan\n".to_owned()),
+        (
+            "empty_fields",
+            rows("step,train_loss,val_loss", &|k| {
+                if k % 2 == 0 { format!("{k},{},", falling(k)) } else { format!("{k},,{}", falling(k) + 1.0) }
+            }),
+        ),
+        ("nothing", "loss\nnan\nnan\n".to_owned()),
+        ("noise", rows("Epoch;Loss", &|k| format!("{k};{}", 0.5 + 0.01 * f64::from((k * 7) % 5)))),
+    ];
+    let mut all = String::new();
+    for (name, content) in &cases {
+        let path = folder.file(&format!("{name}.csv"), content);
+        writeln!(all, "# {name}\n{}", told(&["diagnose", &path, "--quiet"])).unwrap();
+    }
+    let known = folder.path("parameters.csv");
+    writeln!(all, "# with its rate\n{}", told(&["diagnose", &known, "--quiet", "--learning-rate", ".1"]))
+        .unwrap();
+    folder.snapshot("diagnose_shapes", &all);
+}
+
+// What strangers met
+
+#[test]
+fn missing_values_of_new_rows_are_dropped_or_filled_when_asked() {
+    let folder = Folder::new();
+    let model = folder.path("line.model");
+    assert_eq!(code(&line(&["-o", &model])), 0);
+    let new = folder.file("new.csv", "temp\n20\nNA\n25\n");
+    let word = folder.file("word.csv", "temp\n20\nhigh\n25\n");
+    let bare = folder.file("bare.csv", "20,1\n21,2\n25,3\n");
+    let predict = |more: &[&str]| told(&[&["predict", &model, &new], more].concat());
+    let all = [
+        predict(&[]),
+        predict(&["--missing", "drop"]),
+        predict(&["--missing", "mean"]),
+        told(&["predict", &model, &word]),
+        told(&["predict", &model, &bare]),
+    ];
+    // One line a row whatever is missing; the mean of the training data is that of the twelve days.
+    assert!(all[1].contains("\nNaN\n") && all[1].starts_with("exit 0"), "{}", all[1]);
+    assert_eq!(all[2].lines().filter(|line| line.parse::<f64>().is_ok()).count(), 3, "{}", all[2]);
+    assert!(!all.concat().contains("C(temp)"));
+    folder.snapshot("predict_missing", &all.concat());
+}
+
+#[test]
+fn the_rule_for_missing_values_is_kept_in_the_model() {
+    let folder = Folder::new();
+    let (model, data) = (folder.path("m"), folder.file("data.csv", "y,x\n1,1\n2,\n3,2\n5,3\n"));
+    assert_eq!(code(&["fit", &data, "y ~ x", "--missing", "mean", "-o", &model]), 0);
+    let new = folder.file("new.csv", "x\n2\n\"\"\n");
+    let predictions = object(&["predict", &model, &new])["predictions"]["prediction"].clone();
+    // The mean of the training data is 2.
+    assert_eq!(predictions[0], predictions[1]);
+    assert_eq!(code(&["predict", &model, &new, "--missing", "error"]), 3);
+    assert_eq!(code(&["certify", &model, &data]), 0);
+    assert_eq!(code(&["certify", &model, &data, "--missing", "error"]), 3);
+}
+
+#[test]
+fn a_date_or_an_identifier_is_refused_unless_insisted_on() {
+    let folder = Folder::new();
+    let dates: String =
+        (0..60).map(|day| format!("{},2024-{:02}-{:02}\n", day % 7, 1 + day / 28, 1 + day % 28)).collect();
+    let keys: String = (0..60).map(|row| format!("{},id{row}\n", (row * row) % 11)).collect();
+    let groups: String = (0..60).map(|row| format!("{},g{}\n", (row * row) % 11, row % 30)).collect();
+    let fit = |name: &str, rows: &str, formula: &str| {
+        let data = folder.file(name, &format!("y,d\n{rows}"));
+        told(&["fit", &data, formula, "--quiet"])
+    };
+    let refused = [fit("dates.csv", &dates, "y ~ d"), fit("keys.csv", &keys, "y ~ .")].concat();
+    assert_eq!(refused.matches("exit 3").count(), 2, "{refused}");
+    folder.snapshot("identifiers", &refused);
+    for (name, rows, formula) in [("dates.csv", &dates, "y ~ C(d)"), ("groups.csv", &groups, "y ~ d")] {
+        let told = fit(name, rows, formula);
+        assert!(!told.starts_with("exit 3"), "{told}");
+    }
+}
+
+#[test]
+fn what_rounding_alone_certifies_is_told_as_such() {
+    let folder = Folder::new();
+    let near: String = (1..=12).map(|x| format!("{},{x}\n", 0.1 * f64::from(x) + 0.3)).collect();
+    let cases = [
+        ("near.csv", format!("y,x\n{near}")),
+        ("constant.csv", "y,x\n5,1\n5,2\n5,4\n5,3\n".to_owned()),
+        ("zeros.csv", "y,x\n0,1\n0,2\n0,4\n0,3\n".to_owned()),
+        ("one.csv", "y,a,b\n5,1,2\n".to_owned()),
+    ];
+    let mut all = String::new();
+    for (name, content) in &cases {
+        let told = told(&["fit", &folder.file(name, content), "y ~ ."]);
+        assert!(!told.contains("wanted 1e-6") && !told.contains("inf"), "{told}");
+        writeln!(all, "# {name}\n{told}").unwrap();
+    }
+    folder.snapshot("exact_fits", &all);
+}
+
+#[test]
+fn every_object_has_every_key() {
+    let folder = Folder::new();
+    let model = folder.path("m");
+    assert_eq!(code(&line(&["-o", &model])), 0);
+    let trace = folder.file("trace.csv", "loss\n3\n2\n");
+    let late = ["fit", "data/winequality-white.csv", "x12 ~ .", "--time-limit", "1e-6"];
+    let cases: [&[&str]; 11] = [
+        &LINE,
+        &["predict", &model, "data/sales.csv"],
+        &["lint", "data/sales.csv", "sales ~ temp"],
+        &["diagnose", &trace],
+        &["certify", &model, "data/sales.csv"],
+        &["explain", "SF101"],
+        &["fit", "data/absent.csv", "y ~ x"],
+        &["explain", "SF999"],
+        &["fit"],
+        &["predict", &model, "data/absent.csv"],
+        &late,
+    ];
+    for arguments in cases {
+        let object = object(arguments);
+        for key in [
+            "schema",
+            "command",
+            "version",
+            "verdict",
+            "code",
+            "message",
+            "model",
+            "certificate",
+            "diagnosis",
+            "inference",
+            "findings",
+            "stop",
+            "steps",
+            "forecast_steps",
+            "seconds",
+            "rows",
+            "columns",
+        ] {
+            assert!(object.get(key).is_some(), "{arguments:?} has no {key}");
+        }
+        assert!(object["findings"].is_array() && object["rows"].is_u64(), "{arguments:?}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_while_waiting_for_input_is_the_end() {
+    for more in [&[][..], &["--json"]] {
+        let arguments = [&["fit", "-", "y ~ x"], more].concat();
+        let mut child = surefit(&arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // Kept open: there is nothing to read, and no end.
+        let input = child.stdin.take().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+        let output = child.wait_with_output().unwrap();
+        drop(input);
+        assert_eq!(output.status.code(), Some(130));
+        let told = if more.is_empty() { output.stderr } else { output.stdout };
+        assert!(String::from_utf8_lossy(&told).contains("interrupted before there was an answer"));
+    }
+}
+
+#[test]
+fn messages_name_the_flag_the_file_and_what_was_typed() {
+    let folder = Folder::new();
+    let plain = folder.file("plain.arrow", "ARROW1\0\0 and nothing more");
+    let zeros = folder.file("zeros.csv", &"\0".repeat(60 << 20));
+    let wide = folder.file("wide.csv", "y,x\n1,2\n3,4,5\n");
+    let header = folder.file("header.csv", "y,x\n");
+    let weights = folder.file("weights.csv", "y,x,w\n1,2,1\n3,4,many\n5,7,1\n");
+    let words = folder.file("words.csv", "y,x,w\n1,2,few\n3,4,many\n5,7,few\n");
+    let weigh = |path: &str| told(&["fit", path, "y ~ x", "--weights", "w"]);
+    let mut all = vec![
+        told(&["fit", &plain, "y ~ x"]),
+        told(&["fit", &zeros, "y ~ x"]),
+        told(&["fit", &wide, "y ~ x"]),
+        told(&["fit", &header, "y ~ x"]),
+        weigh(&weights),
+        weigh(&words),
+        told(&line(&["--delimiter", ";"])),
+        told(&line(&["-o", &folder.path("no/such.model")])),
+        told(&line(&["-o", &folder.path("")])),
+    ];
+    for formula in ["sales ~ temp**2", "sales ~ temp +", "sales ~ poly(temp)", "sales ~ poly(temp, )"] {
+        all.push(told(&["fit", "data/sales.csv", formula]));
+    }
+    for flag in ["--penalty abc", "--solver gd --max-iter -1", "--threads -1", "--time-limit -1"] {
+        all.push(told(&line(&flag.split(' ').collect::<Vec<_>>())));
+    }
+    assert!(!all.concat().contains(".surefit-"));
+    folder.snapshot("words", &all.concat());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_has_a_way_out_for_every_file() {
+    let steps = descent("--learning-rate .001 --max-iter 20 --quiet");
+    for arguments in [line(&["--quiet", "-o", "/dev/full"]), [&steps[..], &["--trace", "/dev/full"]].concat()]
+    {
+        let told = told(&arguments);
+        assert!(told.contains("no space is left on the disk") && told.contains("free some space"), "{told}");
+    }
+}
+
+#[test]
+fn digits_lost_in_float32_are_advice() {
+    for (data, formula) in [("data/winequality-white.csv", "x12 ~ ."), ("data/sales.csv", "sales ~ temp")] {
+        let lint = object(&["lint", data, formula]);
+        assert_eq!((&lint["verdict"], &lint["code"]), (&"clean".into(), &Value::Null), "{lint}");
+    }
+    snapshot("lint_float32", &["lint", "data/winequality-white.csv", "x12 ~ ."]);
+}
+
+#[test]
+fn a_narrow_screen_says_what_it_leaves_out() {
+    let output = surefit(&line(&["-q"])).env("COLUMNS", "40").output().unwrap();
+    let text = tell(&output);
+    assert!(text.contains("(t, p and 95 % interval left out:\n    the screen has 40 columns)"), "{text}");
+}

@@ -1,0 +1,125 @@
+//! README.md and docs/*.md tell the truth: every `console` block is run, and says what the page shows.
+//!
+//! A line of a block that starts with `$ ` is a command for `sh`; what follows is its output, standard error
+//! included. The blocks of a page run in order in one folder, where `data` is the project's. After a change
+//! that is meant, `SUREFIT_DOCS=write cargo nextest run -p surefit-cli --test docs` writes the new output
+//! into the pages; the difference is for reading.
+
+#![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// A block begins with the line of this, and ends with that of [`END`].
+const BEGIN: &str = "```console";
+const END: &str = "```";
+/// What rounding amounts to depends on the processor in its last digits.
+const ROUNDING: [&str; 3] = ["gap ≤ ", "at most ", "within ±"];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+}
+
+fn pages() -> Vec<PathBuf> {
+    let docs = std::fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let mut pages: Vec<_> = docs.filter(|path| path.extension().is_some_and(|kind| kind == "md")).collect();
+    pages.push(root().join("README.md"));
+    pages.sort();
+    pages
+}
+
+/// What a command says, in `folder` with this build's `surefit` first on the path.
+fn say(command: &str, folder: &Path) -> String {
+    let program = Path::new(env!("CARGO_BIN_EXE_surefit")).parent().unwrap();
+    let mut path = OsString::from(program);
+    path.push(":");
+    path.push(std::env::var_os("PATH").unwrap());
+    let output = Command::new("sh")
+        .args(["-c", &format!("{{ {command}\n}} 2>&1")])
+        .current_dir(folder)
+        .env("PATH", path)
+        .env("COLUMNS", "100")
+        .env("NO_COLOR", "1")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The page as it is, with the output of its commands as they are said now.
+fn told_anew(page: &str, folder: &Path) -> String {
+    let (mut text, mut inside) = (String::new(), false);
+    for line in page.lines() {
+        let command = line.strip_prefix("$ ").filter(|_| inside);
+        inside = if inside { line != END } else { line == BEGIN };
+        if !inside || line == BEGIN || command.is_some() {
+            text += line;
+            text += "\n";
+        }
+        if let Some(command) = command {
+            text += &say(command, folder);
+        }
+    }
+    text
+}
+
+/// The same without the digits that another processor would print differently: the sizes of roundings, and
+/// what a number has beyond eleven digits.
+fn comparable(text: &str) -> String {
+    let mut text = text.to_owned();
+    for mark in ROUNDING {
+        let bare = |part: &str| {
+            part.trim_start_matches(|c: char| c.is_ascii_digit() || ".e-".contains(c)).to_owned()
+        };
+        let mut parts = text.split(mark);
+        let first = parts.next().unwrap_or_default().to_owned();
+        text = parts.map(bare).fold(first, |text, part| text + mark + &part);
+    }
+    let mut digits = 0;
+    text.retain(|c| {
+        digits = if c.is_ascii_digit() {
+            digits + 1
+        } else if c == '.' {
+            digits
+        } else {
+            0
+        };
+        digits <= 11
+    });
+    text
+}
+
+#[test]
+fn every_command_in_the_pages_says_what_the_page_shows() {
+    let write = std::env::var_os("SUREFIT_DOCS").is_some_and(|wish| wish == "write");
+    for path in pages() {
+        let folder = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(root().join("data"), folder.path().join("data")).unwrap();
+        let page = std::fs::read_to_string(&path).unwrap();
+        let now = told_anew(&page, folder.path());
+        if write {
+            std::fs::write(&path, now).unwrap();
+        } else {
+            let lines = comparable(&page);
+            let differs = lines
+                .lines()
+                .zip(comparable(&now).lines().map(str::to_owned))
+                .find(|(then, now)| then != now);
+            assert_eq!(differs, None, "{}: the page, and what is said now", path.display());
+            assert_eq!(lines, comparable(&now), "{}", path.display());
+        }
+    }
+}
+
+#[test]
+fn a_page_that_does_not_tell_the_truth_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = |output: &str| format!("# Title\n{BEGIN}\n$ printf 'a\\nb\\n'\n{output}{END}\nrest\n");
+    assert_eq!(told_anew(&page("a\nb\n"), folder.path()), page("a\nb\n"));
+    assert_eq!(told_anew(&page("a\n"), folder.path()), page("a\nb\n"));
+    assert_eq!(comparable("gap ≤ 3.1e-16, wanted 1e-6"), comparable("gap ≤ 5e-17, wanted 1e-6"));
+    assert_eq!(comparable("267.7734851374194\n"), comparable("267.7734851374201\n"));
+    assert_ne!(comparable("sales = 3.1"), comparable("sales = 3.2"));
+}

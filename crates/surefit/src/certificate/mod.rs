@@ -1,0 +1,225 @@
+//! How far, at most, an answer is from the best possible one.
+//!
+//! Only this module can make a [`Certificate`], and it shares no code with the solvers: it sees the data,
+//! the problem and the numbers of an answer, whoever made them. What a certificate file or a saved model
+//! holds is a [`Record`]: what was once certified, not a proof.
+
+mod gram;
+mod orthogonal;
+mod remainders;
+mod squared;
+mod walk;
+
+pub use squared::certify;
+
+use faer::Mat;
+
+/// Numbers in JSON, the ones that it lacks as "inf", "-inf" and "nan".
+mod extended {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Extended {
+        Finite(f64),
+        Text(String),
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+    pub fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+        match *value {
+            value if value.is_finite() => serializer.serialize_f64(value),
+            value if value.is_nan() => serializer.serialize_str("nan"),
+            value if value > 0.0 => serializer.serialize_str("inf"),
+            _ => serializer.serialize_str("-inf"),
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+        match Extended::deserialize(deserializer)? {
+            Extended::Finite(value) => Ok(value),
+            Extended::Text(text) => match text.as_str() {
+                "inf" => Ok(f64::INFINITY),
+                "-inf" => Ok(f64::NEG_INFINITY),
+                "nan" => Ok(f64::NAN),
+                other => Err(Error::custom(format!("`{other}` is not a number"))),
+            },
+        }
+    }
+}
+
+/// The bound that a gap rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// `‖∇P‖²` over twice the penalty, column by column: strong convexity.
+    StrongConvexity,
+    /// `½ gᵀ(H + Λ)⁻¹g` with a Cholesky factor of the centred second moments.
+    Cholesky,
+    /// The same, with columns that others almost determine replaced by what these leave of them.
+    Remainders,
+    /// `‖Qᵀe‖²/2Σs` from a QR factorisation in double-double.
+    Orthogonal,
+    /// No better bound than that a loss is not below 0.
+    Objective,
+    /// None: the objective or the answer is not finite.
+    None,
+}
+
+/// Proof of quality for one answer of one problem.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[serde(into = "Record")]
+pub struct Certificate {
+    objective: f64,
+    gap: f64,
+    rounding: f64,
+    method: Method,
+    dependent: usize,
+    /// The share of each output in the gap, never below the rounding allowance.
+    output_gaps: Vec<f64>,
+    shape: Shape,
+}
+
+/// What is known of the inverse of the objective's second derivative.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Shape {
+    /// d: an upper bound on each diagonal entry of `A⁻¹`, A the second derivative for one output's weights
+    /// with the intercept at its best.
+    inverse: Option<Vec<f64>>,
+    /// The same for the intercept.
+    inverse_intercept: Option<f64>,
+    /// An upper bound on the largest eigenvalue of `A⁻¹`.
+    inverse_norm: Option<f64>,
+}
+
+/// A certificate as it was written down: facts about a past computation, not a proof.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    /// P at the answer.
+    #[serde(with = "extended")]
+    pub objective: f64,
+    /// What the optimum is not below.
+    #[serde(with = "extended")]
+    pub bound: f64,
+    /// At most this far above the optimum.
+    #[serde(with = "extended")]
+    pub gap: f64,
+    /// gap / |objective|.
+    #[serde(with = "extended")]
+    pub relative_gap: f64,
+    /// The rounding allowance within `gap`.
+    #[serde(with = "extended")]
+    pub rounding: f64,
+    /// The bound it rests on.
+    pub method: Method,
+    /// See [`Certificate::dependent`].
+    pub dependent: usize,
+}
+
+impl From<Certificate> for Record {
+    fn from(certificate: Certificate) -> Self {
+        certificate.record()
+    }
+}
+
+impl Certificate {
+    /// P at the answer; infinite when the answer is not finite or its objective overflows.
+    pub fn objective(&self) -> f64 {
+        self.objective
+    }
+
+    /// A number that the optimum is not below: objective − gap, and never below 0, as a loss is not.
+    pub fn bound(&self) -> f64 {
+        // `max` also turns the difference of two infinities into 0.
+        (self.objective - self.gap).max(0.0)
+    }
+
+    /// At most this far above the optimum; never below [`Self::rounding`].
+    pub fn gap(&self) -> f64 {
+        self.gap
+    }
+
+    /// gap / |objective|; 0 when both are 0, infinite when there is no bound.
+    pub fn relative_gap(&self) -> f64 {
+        if self.gap == 0.0 {
+            0.0
+        } else if self.gap.is_finite() {
+            self.gap / self.objective.abs()
+        } else {
+            f64::INFINITY
+        }
+    }
+
+    /// What the rounding of this computation, and of the coefficients to `f64`, may amount to, in units of
+    /// the objective.
+    pub fn rounding(&self) -> f64 {
+        self.rounding
+    }
+
+    /// Whether the gap is within `epsilon · |objective|` or the rounding allowance.
+    pub fn certifies(&self, epsilon: f64) -> bool {
+        self.gap.is_finite() && self.gap <= (epsilon * self.objective.abs()).max(self.rounding)
+    }
+
+    /// Which bound the gap rests on.
+    pub fn method(&self) -> Method {
+        self.method
+    }
+
+    /// Directions of the design, among those without a penalty, that are no longer than the rounding of its
+    /// entries to `f64`: columns that depend on others as far as the data can tell. The gap is to the
+    /// best answer that leaves them out; 0 whenever the bound did not need to know.
+    pub fn dependent(&self) -> usize {
+        self.dependent
+    }
+
+    /// An upper bound on the root mean square distance, over rows by weight and summed over outputs, of the
+    /// answer's predictions to those of the optimum: `√(2·gap)`, in the target's units.
+    ///
+    /// P is quadratic with its least value at (W*, b*), so `P − P* = ½ mean ‖ŷ − ŷ*‖² + ½ Σ λⱼ ‖Wⱼ − W*ⱼ‖²`:
+    /// half the mean squared distance is never more than the gap, and equal to it without a penalty.
+    pub fn prediction_rms(&self) -> f64 {
+        (2.0 * self.gap).sqrt()
+    }
+
+    /// An upper bound on `‖W − W*‖`: `√(2·gap/μ)` with μ the least curvature, from the penalty or from
+    /// the second moments; none where neither bounds it.
+    pub fn coefficient_radius(&self) -> Option<f64> {
+        let radius = (2.0 * self.gap * self.shape.inverse_norm?).sqrt();
+        radius.is_finite().then_some(radius)
+    }
+
+    /// Upper bounds on `|wⱼ − w*ⱼ|`, d × c; none where the second derivative is singular or was not
+    /// needed for the gap.
+    ///
+    /// With v = w − w* of one output and the intercept at its best, `gap ≥ ½ vᵀAv`, and by Cauchy–Schwarz
+    /// `vⱼ² = (eⱼᵀA^{-½} · A^{½}v)² ≤ [A⁻¹]ⱼⱼ · vᵀAv ≤ [A⁻¹]ⱼⱼ · 2 gap`.
+    pub fn coefficient_errors(&self) -> Option<Mat<f64>> {
+        let inverse = self.shape.inverse.as_ref()?;
+        let errors = Mat::from_fn(inverse.len(), self.output_gaps.len(), |j, k| {
+            (2.0 * self.output_gaps[k] * inverse[j]).sqrt()
+        });
+        errors.is_all_finite().then_some(errors)
+    }
+
+    /// Upper bounds on `|bₖ − b*ₖ|` for each output, from the same argument on (W, b) together.
+    pub fn intercept_errors(&self) -> Option<Vec<f64>> {
+        let inverse = self.shape.inverse_intercept?;
+        let errors: Vec<f64> = self.output_gaps.iter().map(|gap| (2.0 * gap * inverse).sqrt()).collect();
+        errors.iter().all(|error| error.is_finite()).then_some(errors)
+    }
+
+    /// What a file keeps of it.
+    pub fn record(&self) -> Record {
+        Record {
+            objective: self.objective,
+            bound: self.bound(),
+            gap: self.gap,
+            relative_gap: self.relative_gap(),
+            rounding: self.rounding,
+            method: self.method,
+            dependent: self.dependent,
+        }
+    }
+}

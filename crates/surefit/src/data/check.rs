@@ -1,0 +1,252 @@
+//! Values that no model can be fitted to, found while a table becomes a design.
+
+use super::formula::{did_you_mean, quoted};
+use super::read::{Looks, level_hints};
+use crate::diagnosis::Code;
+use crate::error::Asker;
+
+/// Where in a column something is, and how often. Rows are numbered from 1, as in a spreadsheet without its
+/// header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The column's name.
+    pub column: String,
+    /// How many rows.
+    pub count: usize,
+    /// The first of them, from 1.
+    pub row: usize,
+}
+
+impl Place {
+    /// "7, first in row 3", for lists.
+    fn short(&self) -> String {
+        format!("`{}` ({}, first in row {})", self.column, grouped(self.count), grouped(self.row))
+    }
+}
+
+/// What a column is needed for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A feature.
+    Feature,
+    /// A target.
+    Target,
+    /// Row weights.
+    Weights,
+}
+
+/// Data that cannot be used as it is.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "each variant's sentence says what it is")]
+pub enum DataError {
+    /// Missing values without an instruction what to do about them: the first column that has any, and
+    /// the others.
+    #[error("column `{}` has {}, first in row {}{}", .place.column, values(.place.count, "missing"), grouped(.place.row), too(.others))]
+    Missing { place: Place, others: Vec<Place> },
+    /// Missing values that a mean cannot stand in for.
+    #[error("{} column `{}` has {}, first in row {}, and {}", role_name(*.role), .place.column, values(.place.count, "missing"), grouped(.place.row), no_mean(*.role))]
+    NotFillable { place: Place, role: Role },
+    /// A column of numbers without a single one.
+    #[error("column `{column}` has no value at all in {} rows", grouped(*.rows))]
+    Empty { column: String, rows: usize },
+    #[error("column `{}` has {}, first in row {}{}", .place.column, values(.place.count, "infinite"), grouped(.place.row), too(.others))]
+    Infinite { place: Place, others: Vec<Place> },
+    #[error("column `{column}` holds text{}, and {needed_by} needs numbers", like(.example.as_deref()))]
+    Text { column: String, needed_by: String, example: Option<String>, role: Role },
+    #[error("column `{column}` holds numbers, and the model was fitted to text in it")]
+    Numbers { column: String },
+    #[error("column `{column}` holds {} different texts, and each of them would be a column of the design; the limit is {}", grouped(*.count), grouped(*.limit))]
+    TooManyLevels { column: String, count: usize, limit: usize },
+    /// A column of text in which nearly every row would have a parameter of its own.
+    #[error("column `{column}` has {} different texts in {} values{}, such as `{example}`: a parameter for nearly every row", grouped(*.count), grouped(*.values), .looks.clause())]
+    Identifier { column: String, count: usize, values: usize, example: String, looks: Looks },
+    #[error("the formula stands for more than {} columns of numbers", grouped(*.limit))]
+    TooManyColumns { limit: usize },
+    #[error("`{term}` has no finite value in {}, first in row {}, where {inputs}", rows(*.count), grouped(*.row))]
+    Undefined { term: String, inputs: String, count: usize, row: usize },
+    #[error("weights column `{}` is negative in {}, first in row {} ({value})", .place.column, rows(.place.count), grouped(.place.row))]
+    NegativeWeights { place: Place, value: f64 },
+    #[error("weights column `{column}` is 0 in all {} rows", grouped(*.rows))]
+    ZeroWeights { column: String, rows: usize },
+    #[error("{} runs from {least:?} to {most:?}: too far for its mean and spread to be numbers", numbered(*.column, *.columns))]
+    NoScale { column: usize, columns: usize, least: f64, most: f64 },
+    #[error("the table has no rows")]
+    NoRows,
+    #[error("no row has a weight above 0, so there is nothing to fit")]
+    NothingToFit,
+    /// NaN or infinity where a number must be, in rows that no table reader has checked.
+    #[error("{what} holds a value that is not a finite number")]
+    NotFinite { what: String },
+    /// Numbers too large or too far apart to compute with.
+    #[error("the coefficients of this data leave the range of floating-point numbers (1e-308 to 1.8e308)")]
+    OutOfRange,
+    #[error("all {} rows have a missing value{}", grouped(*.rows), mostly(.most.as_ref()))]
+    AllDropped { rows: usize, most: Option<Place> },
+    #[error("the new data has no column `{name}`, which the model needs{}{}", did_you_mean(.near.as_deref()), headerless(*.unnamed))]
+    NoInput { name: String, near: Option<String>, unnamed: Option<usize> },
+    #[error("the new data has {count} columns called `{name}`")]
+    SameInput { name: String, count: usize },
+    #[error("`{level}` in column `{}` was not there when the model was fitted ({}, first in row {}{})", .place.column, rows(.place.count), grouped(.place.row), more_levels(*.levels))]
+    UnseenLevel { level: String, place: Place, levels: usize, near: Option<String> },
+}
+
+fn role_name(role: Role) -> &'static str {
+    match role {
+        Role::Feature => "text",
+        Role::Target => "target",
+        Role::Weights => "weights",
+    }
+}
+
+fn no_mean(role: Role) -> &'static str {
+    match role {
+        Role::Feature => "texts have no mean",
+        Role::Target => "a target is not made up",
+        Role::Weights => "a weight is not made up",
+    }
+}
+
+/// "1 missing value", "1,207 missing values".
+fn values(count: usize, what: &str) -> String {
+    format!("{} {what} value{}", grouped(count), if count == 1 { "" } else { "s" })
+}
+
+/// Columns of the design come before targets.
+fn numbered(column: usize, columns: usize) -> String {
+    match column.checked_sub(columns) {
+        Some(target) if target > 0 => format!("target {target}"),
+        _ => format!("design column {column}"),
+    }
+}
+
+fn rows(count: usize) -> String {
+    format!("{} row{}", grouped(count), if count == 1 { "" } else { "s" })
+}
+
+fn too(others: &[Place]) -> String {
+    const LISTED: usize = 20;
+    let mut listed: Vec<String> = others.iter().take(LISTED).map(Place::short).collect();
+    if others.len() > LISTED {
+        listed.push(format!("{} columns more", grouped(others.len() - LISTED)));
+    }
+    match listed.as_slice() {
+        [] => String::new(),
+        [one] => format!("; so has {one}"),
+        [first @ .., last] => format!("; so have {} and {last}", first.join(", ")),
+    }
+}
+
+fn like(example: Option<&str>) -> String {
+    example.map_or_else(String::new, |example| format!(" (`{example}`)"))
+}
+
+fn mostly(most: Option<&Place>) -> String {
+    most.map_or_else(String::new, |place| {
+        format!(", most often in column `{}` ({})", place.column, grouped(place.count))
+    })
+}
+
+/// A table without a header has no names of its own.
+fn headerless(columns: Option<usize>) -> String {
+    match columns {
+        None => String::new(),
+        Some(1) => "; it was read without a header, and its column is x1".to_owned(),
+        Some(count) => format!("; it was read without a header, and its columns are x1 … x{count}"),
+    }
+}
+
+fn more_levels(levels: usize) -> String {
+    if levels > 1 { format!("; {} new texts in all", grouped(levels)) } else { String::new() }
+}
+
+/// A count as people read it: 20,640.
+pub(crate) fn grouped(count: usize) -> String {
+    let digits = count.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+impl DataError {
+    /// The diagnosis code, where the catalogue has one.
+    pub fn code(&self) -> Option<Code> {
+        match self {
+            Self::Missing { .. }
+            | Self::NotFillable { .. }
+            | Self::Infinite { .. }
+            | Self::NotFinite { .. }
+            | Self::Empty { .. } => Some(Code::Sf201),
+            _ => None,
+        }
+    }
+
+    /// The ways out.
+    pub fn hints(&self) -> Vec<String> {
+        self.hints_for(&Asker::default())
+    }
+
+    /// The ways out for someone who does not fit.
+    pub fn hints_for(&self, asker: &Asker) -> Vec<String> {
+        let hints: &[&str] = match self {
+            Self::Missing { .. } if asker.predicts => &[
+                "use `--missing drop` to leave their predictions out (NaN, so that the lines stay those of the rows), or `--missing mean` to fill in the mean of the training data",
+            ],
+            Self::NotFillable { .. } if asker.predicts => {
+                &["use `--missing drop` to leave their predictions out (NaN)"]
+            }
+            Self::Missing { .. } => &[
+                "use `--missing drop` to leave those rows out, or `--missing mean` to fill in the column's mean",
+            ],
+            Self::NotFillable { .. } => &["use `--missing drop` to leave those rows out"],
+            Self::Empty { .. } => &["leave the column out of the formula"],
+            Self::Infinite { .. } => &["mend or remove those rows; an infinity is not a missing value"],
+            Self::Text { role: Role::Target, .. } => &[
+                "a text target needs a classification loss, and this version has none; code two classes as 0 and 1",
+            ],
+            Self::Text { role: Role::Weights, .. } => {
+                &["a weight is a number: correct the values that are none, and write 0 to leave a row out"]
+            }
+            Self::Text { .. } if !asker.formula => {
+                &["mend the values that are not numbers, or write them as NA if they are missing"]
+            }
+            Self::Text { .. } => &[
+                "mend the values that are not numbers, or write them as NA if they are missing",
+                "use the column by its name alone, which makes one column of each text",
+            ],
+            Self::Numbers { .. } => &["read the column as text"],
+            Self::TooManyLevels { .. } => &[
+                "an identifier or a date read as text says nothing about new rows: leave it out with `- name`",
+            ],
+            Self::Identifier { column, looks, .. } => {
+                let mut hints = level_hints(column, *looks);
+                hints.push(format!("write `C({})` to insist on a column for each", quoted(column)));
+                return hints;
+            }
+            Self::TooManyColumns { .. } => {
+                &["name the products you need instead of crossing columns of many texts"]
+            }
+            Self::Undefined { .. } => &["change those rows, or use a function that is defined there"],
+            Self::NegativeWeights { .. } => &["a weight counts how often a row is there: 0 leaves it out"],
+            Self::ZeroWeights { .. } | Self::NothingToFit => &["give at least one row a weight above 0"],
+            Self::NoScale { .. } => &["use `--scale none`, or write the column in larger units"],
+            Self::NoRows => &["the file needs at least one line after its header"],
+            Self::NotFinite { .. } => &["replace or drop the rows that hold it"],
+            Self::OutOfRange => &["express the columns and the target in units that bring them nearer to 1"],
+            Self::AllDropped { .. } => &["leave that column out of the formula, or use `--missing mean`"],
+            Self::NoInput { unnamed: Some(_), .. } => {
+                &["add a first line with the names of the columns; if it is there, say so with `--header`"]
+            }
+            Self::NoInput { .. } => &["columns are found by name, in any order; add or rename it"],
+            Self::SameInput { .. } => &["rename all but one of them"],
+            Self::UnseenLevel { near: Some(near), .. } => return vec![format!("did you mean `{near}`?")],
+            Self::UnseenLevel { .. } => &["leave those rows out, or fit again with data that has this text"],
+        };
+        hints.iter().map(|&hint| hint.to_owned()).collect()
+    }
+}

@@ -1,0 +1,21 @@
+//! From a file to numbers: a [`read::Source`] is scanned once into a [`Table`](spool::Table) (typed columns,
+//! in memory or in a temporary file), a [`formula`] and the scan give a [`Recipe`](encode::Recipe), and the
+//! recipe turns the table into [`Rows`], which is all that solvers and certificates see.
+
+mod check;
+mod design;
+pub mod encode;
+pub mod formula;
+pub mod moments;
+pub mod read;
+mod rows;
+pub mod scale;
+pub mod spool;
+mod table;
+
+pub use check::{DataError, Place, Role};
+pub use design::{Design, DesignRef};
+pub use formula::FormulaError;
+pub use read::ReadError;
+pub use rows::{Block, BlockBuf, OwnedBlock, Rows, Shape, block_rows, map_reduce};
+pub use table::{Chunk, Column, ColumnKind, Levels, Values};

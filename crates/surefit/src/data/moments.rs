@@ -1,0 +1,591 @@
+//! Means and centred second moments of a data set: what the size of its columns, its conditioning and the
+//! course of gradient descent follow from.
+//!
+//! One walk is enough as a rule: the rows are shifted by the means of their first block, which lies close
+//! to the means of all, and the remaining difference is taken out afterwards,
+//! `Σ s (x − x̄)(y − ȳ) = Σ s (x − a)(y − b) − Σ s · (x̄ − a)(ȳ − b)`. Only where that would cancel (a first
+//! block unlike the rest) or overflow, a second walk uses the means and magnitudes that the first found.
+//! Columns are scaled by powers of two on the way, which changes no digit and keeps squares in range.
+
+use super::rows::{Block, Rows, Shape, map_reduce};
+use crate::error::Result;
+use crate::num::simd::vectorised;
+use faer::linalg::matmul::matmul;
+use faer::linalg::matmul::triangular::{self, BlockStructure};
+use faer::prelude::{Reborrow, ReborrowMut};
+use faer::{Accum, Mat, MatMut, MatRef, Par};
+
+/// Weighted means and centred sums of products.
+#[derive(Clone, Debug)]
+pub struct Moments {
+    /// Sizes.
+    pub shape: Shape,
+    /// Σ sᵢ; n without weights.
+    pub total_weight: f64,
+    /// Rows with a weight above 0.
+    pub positive_rows: usize,
+    /// d column means.
+    pub mean_x: Vec<f64>,
+    /// c target means.
+    pub mean_y: Vec<f64>,
+    /// d × d: Σ sᵢ (xᵢ − x̄)(xᵢ − x̄)ᵀ, both triangles.
+    pub sxx: Mat<f64>,
+    /// d × c: Σ sᵢ (xᵢ − x̄)(yᵢ − ȳ)ᵀ.
+    pub sxy: Mat<f64>,
+    /// c: Σ sᵢ (yᵢ − ȳ)².
+    pub syy: Vec<f64>,
+}
+
+impl Moments {
+    /// Means and centred products of all rows with a weight above 0, in the data's own units.
+    ///
+    /// A product beyond the range of `f64` is infinite here; solvers use `Standard`, which has none.
+    ///
+    /// # Errors
+    /// When the rows can no longer be read.
+    pub fn of(rows: &dyn Rows) -> Result<Self> {
+        Ok(Standard::of(rows, Extent::Products)?.in_user_units())
+    }
+
+    /// The population standard deviation of column `j`.
+    pub fn deviation(&self, j: usize) -> f64 {
+        (self.sxx[(j, j)] / self.total_weight).sqrt()
+    }
+}
+
+/// The affine map onto the numbers that are multiplied: `(value − shift) · 2^−exponent`, for the d columns
+/// and then the c targets.
+#[derive(Clone, Debug)]
+pub(crate) struct Units {
+    pub shift: Vec<f64>,
+    pub exponent: Vec<i32>,
+    /// Columns known to hold more than whole numbers.
+    pub fractional: Vec<bool>,
+}
+
+/// The same moments in units in which nothing overflows, and what else a solver wants to know of the data.
+/// Columns and targets stand in one row of numbers: first the d columns, then the c targets.
+#[derive(Clone, Debug)]
+pub(crate) struct Standard {
+    pub shape: Shape,
+    pub total_weight: f64,
+    pub positive_rows: usize,
+    /// Means in the data's own units.
+    pub mean: Vec<f64>,
+    /// Products below are of `(value − mean) · 2^−exponent`.
+    pub exponent: Vec<i32>,
+    /// Smallest and largest value, before shift and scale.
+    pub range: Vec<Range>,
+    /// Largest magnitude of a value, before shift and scale.
+    pub peak: Vec<f64>,
+    /// Whether every value is a whole number below 2⁵³, or known in double-double: free of rounding.
+    pub exact: Vec<bool>,
+    /// (d + c) × d, lower triangle and the rows of the targets; empty where only squares were asked for.
+    pub products: Mat<f64>,
+    /// d + c centred squared norms.
+    pub squares: Vec<f64>,
+}
+
+/// Smallest and largest value.
+pub(crate) type Range = (f64, f64);
+
+/// The range of no values.
+const EMPTY: Range = (f64::INFINITY, f64::NEG_INFINITY);
+
+/// The range of two groups of values; what is not a number is passed over.
+fn hull(a: Range, b: Range) -> Range {
+    (a.0.min(b.0), a.1.max(b.1))
+}
+
+/// The largest magnitude in a range.
+fn magnitude((low, high): Range) -> f64 {
+    if low <= high { low.abs().max(high.abs()) } else { 0.0 }
+}
+
+/// How much of the products a solver needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// All of them: n·d² operations and d² numbers.
+    Products,
+    /// Each column's own: n·d operations.
+    Squares,
+}
+
+/// `2^exponent` for every exponent of a finite `f64`, clamped to the normal range.
+#[inline]
+pub(crate) fn power_of_two(exponent: i32) -> f64 {
+    f64::from_bits(u64::from((exponent.clamp(-1022, 1023) + 1023).unsigned_abs()) << 52)
+}
+
+/// `value · 2^exponent`, in two factors so that neither factor overflows.
+#[inline]
+pub(crate) fn scale_by(value: f64, exponent: i32) -> f64 {
+    let half = exponent / 2;
+    value * power_of_two(half) * power_of_two(exponent - half)
+}
+
+/// The exponent that brings values up to `peak` to about 1; so clamped that the factor is a normal number.
+fn unit_exponent(peak: f64) -> i32 {
+    exponent_of(peak).clamp(-1000, 1000)
+}
+
+/// The exponent e with `2^e ≤ |value| < 2^(e+1)`; 0 for zero.
+pub(crate) fn exponent_of(value: f64) -> i32 {
+    if value == 0.0 {
+        return 0;
+    }
+    let bits = |v: f64| i32::try_from((v.to_bits() >> 52) & 0x7ff).unwrap_or(0);
+    match bits(value) {
+        0 => bits(value * power_of_two(60)) - 1023 - 60,
+        biased => biased - 1023,
+    }
+}
+
+/// Sums of one group of rows.
+struct Sums {
+    weight: f64,
+    positive: usize,
+    sum: Vec<f64>,
+    range: Vec<Range>,
+    whole: Vec<bool>,
+    products: Mat<f64>,
+    squares: Vec<f64>,
+}
+
+impl Sums {
+    fn zero(d: usize, c: usize, extent: Extent) -> Self {
+        let full = extent == Extent::Products;
+        Self {
+            weight: 0.0,
+            positive: 0,
+            sum: vec![0.0; d + c],
+            range: vec![EMPTY; d + c],
+            whole: vec![true; d + c],
+            products: if full { Mat::zeros(d + c, d) } else { Mat::new() },
+            squares: vec![0.0; d + c],
+        }
+    }
+
+    fn add(&mut self, other: &Self) {
+        let accumulate = |to: &mut [f64], from: &[f64]| {
+            to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
+        };
+        self.weight += other.weight;
+        self.positive += other.positive;
+        accumulate(&mut self.sum, &other.sum);
+        accumulate(&mut self.squares, &other.squares);
+        self.range.iter_mut().zip(&other.range).for_each(|(to, from)| *to = hull(*to, *from));
+        self.whole.iter_mut().zip(&other.whole).for_each(|(to, from)| *to &= *from);
+        self.products += &other.products;
+    }
+}
+
+/// Rows multiplied at once: a slice of a block whose centred copy stays in the processor's cache.
+const SLICE: usize = 256;
+
+/// Adds the products of one block to `sums`, slice by slice.
+fn accumulate(block: Block<'_>, units: &Units, sums: &mut Sums) {
+    let (n, d, c) = (block.x.nrows(), block.x.ncols(), block.y.ncols());
+    let mut buffer = Mat::<f64>::zeros(SLICE.min(n), d + c);
+    let mut roots = Vec::new();
+    for first in (0..n).step_by(SLICE) {
+        let count = SLICE.min(n - first);
+        let roots = block.weights.map(|weights| {
+            roots.clear();
+            roots.extend(weights[first..first + count].iter().map(|s| s.sqrt()));
+            roots.as_slice()
+        });
+        let weights = block.weights.map(|weights| &weights[first..first + count]);
+        sums.weight += weights.map_or(count as f64, |weights| weights.iter().sum());
+        sums.positive += weights.map_or(count, |weights| weights.iter().filter(|s| **s > 0.0).count());
+        let mut buffer = buffer.as_mut().subrows_mut(0, count);
+        for j in 0..d + c {
+            let (column, low) = if j < d {
+                (block.x.col(j), block.x_low.map(|low| low.col(j).subrows(first, count)))
+            } else {
+                (block.y.col(j - d), None)
+            };
+            let seen = centre(
+                column.subrows(first, count),
+                low,
+                roots,
+                (units.shift[j], units.exponent[j]),
+                sums.whole[j] && !units.fractional[j],
+                buffer.rb_mut().col_mut(j),
+            );
+            sums.sum[j] += seen.sum;
+            if j >= d || sums.products.ncols() < d {
+                sums.squares[j] += buffer.rb().col(j).squared_norm_l2();
+            }
+            sums.range[j] = hull(sums.range[j], seen.range);
+            sums.whole[j] &= seen.whole || low.is_some();
+        }
+        if d > 0 && sums.products.ncols() == d {
+            add_products(sums.products.as_mut(), buffer.rb(), buffer.rb().subcols(0, d));
+        }
+    }
+}
+
+/// `products += all ᵀ x` below the diagonal.
+fn add_products(products: MatMut<'_, f64>, all: MatRef<'_, f64>, x: MatRef<'_, f64>) {
+    let d = x.ncols();
+    let (own, targets) = products.split_at_row_mut(d);
+    triangular::matmul(
+        own,
+        BlockStructure::TriangularLower,
+        Accum::Add,
+        x.transpose(),
+        BlockStructure::Rectangular,
+        x,
+        BlockStructure::Rectangular,
+        1.0,
+        Par::Seq,
+    );
+    matmul(targets, Accum::Add, all.subcols(d, all.ncols() - d).transpose(), x, 1.0, Par::Seq);
+}
+
+/// What centring one column of a slice sees of it.
+pub(crate) struct Seen {
+    sum: f64,
+    range: Range,
+    whole: bool,
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self { sum: 0.0, range: EMPTY, whole: true }
+    }
+}
+
+/// Writes `(x + low − shift) · 2^−exponent · √s` and looks at the values on the way; whether they are whole
+/// only where `whole` could still be true.
+pub(crate) fn centre(
+    x: faer::ColRef<'_, f64>,
+    low: Option<faer::ColRef<'_, f64>>,
+    roots: Option<&[f64]>,
+    (shift, exponent): (f64, i32),
+    whole: bool,
+    out: faer::ColMut<'_, f64>,
+) -> Seen {
+    // Scaling is exact, and before the subtraction it keeps that from overflowing.
+    let factor = power_of_two(-exponent);
+    let origin = shift * factor;
+    let Some(out) = out.try_as_col_major_mut() else { return Seen::default() };
+    let out = out.as_slice_mut();
+    if low.is_none() {
+        let mut gathered = Vec::new();
+        let x = if let (Some(x), None) = (x.try_as_col_major(), roots) {
+            x.as_slice()
+        } else {
+            // A row of weight 0 is absent, whatever it holds: one that is present stands in for it.
+            let present = |i: usize| roots.is_none_or(|roots| roots[i] > 0.0);
+            let Some(one) = (0..x.nrows()).find(|i| present(*i)) else {
+                out.fill(0.0);
+                return Seen::default();
+            };
+            gathered.extend(x.iter().enumerate().map(|(i, value)| if present(i) { *value } else { x[one] }));
+            gathered.as_slice()
+        };
+        let seen = centre_plain(x, origin, factor, whole, out);
+        return match roots {
+            None => seen,
+            Some(roots) => Seen { sum: weigh(roots, out), ..seen },
+        };
+    }
+    let mut seen = Seen { whole, ..Seen::default() };
+    for (i, out) in out.iter_mut().enumerate() {
+        let root = roots.map_or(1.0, |roots| roots[i]);
+        // A row of weight 0 is absent, whatever it holds.
+        let value = if root > 0.0 { x[i] } else { shift };
+        let low = if root > 0.0 { low.map_or(0.0, |low| low[i]) } else { 0.0 };
+        *out = ((value * factor - origin) + low * factor) * root;
+        seen.sum += *out * root;
+        if root > 0.0 {
+            seen.range = hull(seen.range, (value, value));
+        }
+        seen.whole &= root == 0.0 || is_whole(value);
+    }
+    seen
+}
+
+/// Whether a number of the data is a whole one, and so (below 2⁵³) free of rounding.
+#[inline]
+fn is_whole(value: f64) -> bool {
+    value.round_ties_even() - value == 0.0 && value.abs() < 9_007_199_254_740_992.0
+}
+
+vectorised! {
+/// [`centre`] without weights and low parts: passes over a slice that stays in the fastest cache, each simple
+/// enough to become vector instructions.
+fn centre_plain<'a>(x: &'a [f64], origin: f64, factor: f64, whole: bool, out: &'a mut [f64]) -> Seen {
+    for (x, out) in x.iter().zip(out.iter_mut()) {
+        *out = x * factor - origin;
+    }
+    let (mut sum, mut lowest, mut highest) = ([0.0; LANES], [EMPTY.0; LANES], [EMPTY.1; LANES]);
+    let (chunks, rest) = out.as_chunks::<LANES>();
+    for out in chunks {
+        for k in 0..LANES {
+            sum[k] += out[k];
+        }
+    }
+    let mut seen = Seen { sum: sum.iter().sum::<f64>() + rest.iter().sum::<f64>(), range: EMPTY, whole };
+    let (chunks, rest) = x.as_chunks::<LANES>();
+    for x in chunks {
+        for k in 0..LANES {
+            lowest[k] = if x[k] < lowest[k] { x[k] } else { lowest[k] };
+            highest[k] = if x[k] > highest[k] { x[k] } else { highest[k] };
+        }
+    }
+    seen.range = (
+        lowest.iter().chain(rest).copied().fold(EMPTY.0, f64::min),
+        highest.iter().chain(rest).copied().fold(EMPTY.1, f64::max),
+    );
+    if whole {
+        let mut broken = [0.0f64; LANES];
+        for x in chunks {
+            for k in 0..LANES {
+                broken[k] += (x[k].round_ties_even() - x[k]).abs();
+            }
+        }
+        seen.whole = magnitude(seen.range) < 9_007_199_254_740_992.0
+            && broken.iter().all(|broken| *broken == 0.0)
+            && rest.iter().all(|x| is_whole(*x));
+    }
+    seen
+}
+}
+
+vectorised! {
+/// Multiplies by the roots of the weights; returns the weighted sum of what was there.
+fn weigh<'a>(roots: &'a [f64], out: &'a mut [f64]) -> f64 {
+    for (root, out) in roots.iter().zip(out.iter_mut()) {
+        *out *= root;
+    }
+    let mut sum = [0.0; LANES];
+    let ((roots, roots_rest), (out, out_rest)) = (roots.as_chunks::<LANES>(), out.as_chunks::<LANES>());
+    for (root, out) in roots.iter().zip(out) {
+        for k in 0..LANES {
+            sum[k] += root[k] * out[k];
+        }
+    }
+    sum.iter().sum::<f64>() + roots_rest.iter().zip(out_rest).map(|(root, out)| root * out).sum::<f64>()
+}
+}
+
+/// Interleaved sums, so that additions need not wait for each other.
+const LANES: usize = 16;
+
+/// Means and magnitudes of the first block: where the walk starts from.
+fn provisional(rows: &dyn Rows) -> Result<Units> {
+    let Shape { columns: d, outputs: c, .. } = rows.shape();
+    let mut units =
+        Units { shift: vec![0.0; d + c], exponent: vec![0; d + c], fractional: vec![false; d + c] };
+    let Some(block) = rows.blocks().next() else { return Ok(units) };
+    let block = block?;
+    let block = block.view();
+    for j in 0..d + c {
+        let column = if j < d { block.x.col(j) } else { block.y.col(j - d) };
+        let mut peak = 0.0f64;
+        let used = |i: usize| block.weights.is_none_or(|weights| weights[i] > 0.0);
+        (0..column.nrows()).filter(|i| used(*i)).for_each(|i| peak = peak.max(column[i].abs()));
+        let exponent = unit_exponent(peak);
+        // The plain mean of the rows in use, summed below the overflow threshold.
+        let (mut sum, mut count) = (0.0, 0.0);
+        for i in (0..column.nrows()).filter(|i| used(*i)) {
+            sum += scale_by(column[i], -exponent);
+            count += 1.0;
+        }
+        units.shift[j] = if count > 0.0 { scale_by(sum / count, exponent) } else { 0.0 };
+        units.exponent[j] = exponent;
+        units.fractional[j] = (0..column.nrows()).any(|i| used(i) && !is_whole(column[i]));
+    }
+    Ok(units)
+}
+
+/// One walk with the given units.
+fn walk(rows: &dyn Rows, units: &Units, extent: Extent) -> Result<Sums> {
+    let Shape { columns: d, outputs: c, .. } = rows.shape();
+    let mut total = Sums::zero(d, c, extent);
+    let map = |block: Block<'_>| {
+        let mut sums = Sums::zero(d, c, extent);
+        accumulate(block, units, &mut sums);
+        sums
+    };
+    map_reduce(rows, map, |sums| total.add(&sums))?;
+    Ok(total)
+}
+
+impl Standard {
+    /// One walk over the rows, two where their first block is unlike the rest.
+    pub fn of(rows: &dyn Rows, extent: Extent) -> Result<Self> {
+        let shape = rows.shape();
+        let units = provisional(rows)?;
+        let sums = walk(rows, &units, extent)?;
+        let found = Self::centred(shape, &units, &sums);
+        if found.is_reliable(&sums) {
+            return Ok(found);
+        }
+        let units = Units {
+            shift: found.mean.clone(),
+            exponent: found.peak.iter().map(|peak| unit_exponent(*peak)).collect(),
+            fractional: units.fractional,
+        };
+        let sums = walk(rows, &units, extent)?;
+        Ok(Self::centred(shape, &units, &sums))
+    }
+
+    /// Takes the difference between shift and mean out of the sums.
+    fn centred(shape: Shape, units: &Units, sums: &Sums) -> Self {
+        let Shape { columns: d, outputs: c, .. } = shape;
+        let weight = sums.weight;
+        // In scaled units.
+        let offset: Vec<f64> =
+            sums.sum.iter().map(|sum| if weight > 0.0 { sum / weight } else { 0.0 }).collect();
+        let mut products = sums.products.clone();
+        for j in 0..products.ncols() {
+            for i in j..d + c {
+                products[(i, j)] -= sums.sum[i] * offset[j];
+            }
+        }
+        let own = |j: usize| {
+            if j < products.ncols() { products[(j, j)] } else { sums.squares[j] - sums.sum[j] * offset[j] }
+        };
+        let squares = (0..d + c).map(|j| own(j).max(0.0)).collect();
+        let peak: Vec<f64> = sums.range.iter().map(|range| magnitude(*range)).collect();
+        let mean = (0..d + c)
+            .map(|j| {
+                let exact = units.shift[j] + scale_by(offset[j], units.exponent[j]);
+                // The mean lies within the data; rounding at the edge of the range does not leave it.
+                exact.clamp(-peak[j], peak[j])
+            })
+            .collect();
+        Self {
+            shape,
+            total_weight: weight,
+            positive_rows: sums.positive,
+            mean,
+            exponent: units.exponent.clone(),
+            range: sums.range.clone(),
+            peak,
+            exact: sums.whole.clone(),
+            products,
+            squares,
+        }
+    }
+
+    /// Whether the shift was close enough to the mean to cost less than a digit, and nothing overflowed or
+    /// vanished.
+    fn is_reliable(&self, sums: &Sums) -> bool {
+        let d = self.shape.columns;
+        (0..d + self.shape.outputs).all(|j| {
+            let spread = self.squares[j];
+            let lost = sums.sum[j] * (sums.sum[j] / sums.weight);
+            let in_range = exponent_of(self.peak[j]).abs_diff(self.exponent[j]) < 400;
+            (lost <= 8.0 * spread || sums.sum[j] == 0.0) && in_range
+        })
+    }
+
+    /// Both triangles and the data's own units.
+    fn in_user_units(&self) -> Moments {
+        let Shape { columns: d, outputs: c, .. } = self.shape;
+        let unit =
+            |i: usize, j: usize, value: f64| scale_by(scale_by(value, self.exponent[i]), self.exponent[j]);
+        Moments {
+            shape: self.shape,
+            total_weight: self.total_weight,
+            positive_rows: self.positive_rows,
+            mean_x: self.mean[..d].to_vec(),
+            mean_y: self.mean[d..].to_vec(),
+            sxx: Mat::from_fn(d, d, |i, j| unit(i, j, self.products[(i.max(j), i.min(j))])),
+            sxy: Mat::from_fn(d, c, |j, k| unit(d + k, j, self.products[(d + k, j)])),
+            syy: (0..c).map(|k| unit(d + k, d + k, self.squares[d + k])).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::data::Design;
+
+    fn sample(n: usize, d: usize, c: usize, weighted: bool) -> Design {
+        let mut state = 7u64;
+        let mut next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 40) as f64 / 65536.0 - 100.0
+        };
+        let x = Mat::from_fn(n, d, |_, _| next());
+        let y = Mat::from_fn(n, c, |_, _| next());
+        let weights = weighted.then(|| (0..n).map(|i| (i % 3) as f64).collect());
+        Design { x, x_low: None, y, weights }
+    }
+
+    fn close(a: f64, b: f64, scale: f64) {
+        assert!((a - b).abs() <= 1e-13 * scale, "{a} against {b}");
+    }
+
+    #[test]
+    fn moments_match_their_definition_with_and_without_weights() {
+        for weighted in [false, true] {
+            let design = sample(5000, 5, 2, weighted);
+            let moments = Moments::of(&design).unwrap();
+            let s = |i: usize| design.weights.as_ref().map_or(1.0, |weights| weights[i]);
+            let total: f64 = (0..5000).map(s).sum();
+            assert_eq!(moments.total_weight.to_bits(), total.to_bits());
+            let mean = |v: &Mat<f64>, j: usize| (0..5000).map(|i| s(i) * v[(i, j)]).sum::<f64>() / total;
+            let sum = |a: &Mat<f64>, j: usize, b: &Mat<f64>, k: usize| {
+                let (p, q) = (mean(a, j), mean(b, k));
+                (0..5000).map(|i| s(i) * (a[(i, j)] - p) * (b[(i, k)] - q)).sum::<f64>()
+            };
+            let scale = moments.sxx[(0, 0)];
+            for j in 0..5 {
+                close(moments.mean_x[j], mean(&design.x, j), 100.0);
+                for k in 0..5 {
+                    close(moments.sxx[(j, k)], sum(&design.x, j, &design.x, k), scale);
+                }
+                for k in 0..2 {
+                    close(moments.sxy[(j, k)], sum(&design.x, j, &design.y, k), scale);
+                }
+            }
+            close(moments.syy[1], sum(&design.y, 1, &design.y, 1), scale);
+        }
+    }
+
+    #[test]
+    fn a_first_block_unlike_the_rest_costs_no_digits() {
+        // 0 in the first block, then 1e9 with a spread of 1.
+        let n = 40_000;
+        let jump = |i: usize| if i < 8192 { 0.0 } else { 1e9 + (i % 2) as f64 };
+        let x = Mat::from_fn(n, 1, |i, _| jump(i));
+        let y = Mat::from_fn(n, 1, |i, _| jump(i));
+        let moments = Moments::of(&Design { x, x_low: None, y, weights: None }).unwrap();
+        let mean = (0..n).map(jump).sum::<f64>() / n as f64;
+        let want: f64 = (0..n).map(|i| (jump(i) - mean).powi(2)).sum();
+        close(moments.sxx[(0, 0)], want, want);
+        close(moments.mean_x[0], mean, mean);
+    }
+
+    #[test]
+    fn large_and_small_units_neither_overflow_nor_vanish_before_they_must() {
+        for exponent in [-990, 500, 990] {
+            let design = sample(300, 1, 1, false);
+            let x = Mat::from_fn(300, 1, |i, _| scale_by(design.x[(i, 0)], exponent));
+            let plain = Standard::of(&design, Extent::Products).unwrap();
+            let scaled = Standard::of(&Design { x, ..design }, Extent::Products).unwrap();
+            let (a, b) = (scaled.exponent[0] - plain.exponent[0], exponent);
+            assert_eq!(a, b);
+            assert_eq!(plain.products[(0, 0)].to_bits(), scaled.products[(0, 0)].to_bits());
+        }
+    }
+
+    #[test]
+    fn rows_of_weight_zero_are_absent_whatever_they_hold() {
+        let mut design = sample(9, 1, 1, true);
+        design.x[(0, 0)] = f64::NAN;
+        design.y[(3, 0)] = f64::INFINITY;
+        let moments = Moments::of(&design).unwrap();
+        assert_eq!(moments.positive_rows, 6);
+        assert!(moments.sxx[(0, 0)].is_finite() && moments.syy[0].is_finite());
+    }
+}

@@ -1,0 +1,301 @@
+//! What can be wrong with a file or stream of rows: one sentence of facts each, and the ways out apart.
+
+use crate::error::Asker;
+use std::io;
+
+/// A file or stream that could not be read as a table. Rows are numbered from 1 without the header, lines
+/// as an editor shows them.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "each variant is its sentence; the fields are named in it")]
+pub enum ReadError {
+    // ── the file ────────────────────────────────────────────────────────────────────────────────────
+    #[error("cannot read {name}: {}", crate::model::refusal(.source))]
+    Io { name: String, source: io::Error },
+    #[error("there is no file {name}")]
+    NotFound { name: String, near: Option<String> },
+    #[error("{name} is a directory, not a file")]
+    Directory { name: String },
+    #[error("{name} is empty")]
+    Empty { name: String },
+    #[error("{name} has {}{} and no rows", if *.text { "a header of " } else { "" }, counted(*.columns, "column"))]
+    NoRows { name: String, columns: usize, text: bool },
+    #[error("{name} is {what}, not a table that surefit reads")]
+    Foreign { name: String, what: &'static str, hint: &'static str },
+    #[error("{name} is named like {expected} file, but does not begin like one")]
+    NotAsNamed { name: String, expected: &'static str },
+    #[error("{name} is {format}, which this build of surefit does not read")]
+    NotBuilt { name: String, format: &'static str },
+    #[error("{name} is UTF-16 text")]
+    Utf16 { name: String },
+    #[error("{name} is a binary file: byte {offset} is 0")]
+    Binary { name: String, offset: usize },
+
+    // ── compression ─────────────────────────────────────────────────────────────────────────────────
+    #[error("{name} is cut short: its gzip data end before their end mark")]
+    TruncatedGzip { name: String },
+    #[error("{name} is damaged gzip data: {source}")]
+    CorruptGzip { name: String, source: io::Error },
+    #[error("{name} unpacks to more than {} bytes from {} bytes, over 1,000 for one: not a table", thousands(*.unpacked), thousands(*.packed))]
+    GzipBomb { name: String, packed: u64, unpacked: u64 },
+
+    // ── records ─────────────────────────────────────────────────────────────────────────────────────
+    #[error("the delimiter {delimiter:?} can be part of a number or of the format itself")]
+    Delimiter { delimiter: char },
+    #[error("{name} has two columns named `{column}`: column {first} and column {second}")]
+    Duplicate { name: String, column: String, first: usize, second: usize },
+    #[error("{name} separates its columns by spaces: line {line} is `{text}`")]
+    SpaceSeparated { name: String, line: usize, text: String },
+    #[error(
+        "row {row} (line {line}) has {}, the {} {expected}",
+        counted(*.found, "field"), if *.header { "header" } else { "first row" }
+    )]
+    Ragged { row: usize, line: usize, found: usize, expected: usize, header: bool, delimiter: char },
+    #[error("the record that begins in line {line} is longer than {} bytes", thousands(*.limit as u64))]
+    LongRecord { line: usize, limit: usize },
+    #[error("the record that begins in line {line} has a quote that is never closed")]
+    UnclosedQuote { line: usize },
+    #[error("column `{column}`, row {row} (line {line}) is not UTF-8 text: `{text}`")]
+    NotUtf8 { column: String, row: usize, line: usize, text: String },
+    #[error("the header in line {line} is not UTF-8 text: `{text}`")]
+    HeaderNotUtf8 { line: usize, text: String },
+
+    // ── values ──────────────────────────────────────────────────────────────────────────────────────
+    #[error(
+        "column `{column}` is numeric, but row {row} (line {line}) is `{text}`{}{}",
+        if *.count == 1 { String::new() } else { format!("; {} values in it are no numbers", thousands(*.count as u64)) },
+        if *.unseen { "; the first rows, which decide what a column is, hold no value in it" } else { "" }
+    )]
+    NotNumber {
+        column: String,
+        row: usize,
+        line: usize,
+        text: String,
+        count: usize,
+        unseen: bool,
+        others: Vec<String>,
+        comma: bool,
+    },
+    #[error(
+        "column `{column}` holds numbers with a comma, such as `{text}` in row {row}, and it is not clear what the comma means"
+    )]
+    CommaNumber { column: String, row: usize, text: String },
+    #[error(
+        "column `{column}` has more than {} different texts in its first {} values{}, such as `{example}` in row {row}",
+        thousands(*.limit as u64), thousands(*.values as u64), .looks.clause()
+    )]
+    TooManyLevels { column: String, limit: usize, values: usize, row: usize, example: String, looks: Looks },
+
+    // ── Parquet and Arrow ───────────────────────────────────────────────────────────────────────────
+    #[error("column `{column}` holds {kind} values, which are neither numbers nor text")]
+    ColumnType { column: String, kind: String, time: bool },
+    #[error("{name} is damaged or not {format}: {reason}")]
+    Damaged { name: String, format: &'static str, reason: String },
+
+    // ── the temporary file ──────────────────────────────────────────────────────────────────────────
+    #[error("no room for the temporary file: {folder} cannot hold {} bytes", thousands(*.bytes))]
+    SpoolFull { folder: String, bytes: u64 },
+    #[error("cannot {action} the temporary file: {source}")]
+    Spool { action: &'static str, source: io::Error },
+}
+
+/// What a column of very many different texts is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Looks {
+    /// Dates or times.
+    Dates,
+    /// Nearly every value is different: a name, a key.
+    Identifier,
+    /// Numbers that were asked for as levels.
+    Numbers,
+    /// Numbers that the file holds as text.
+    NumbersAsText,
+    /// Free text.
+    Text,
+}
+
+impl Looks {
+    pub(in crate::data) fn clause(self) -> &'static str {
+        match self {
+            Self::Dates => " (dates)",
+            Self::Identifier => " (an identifier: nearly all differ)",
+            Self::Numbers => " (numbers)",
+            Self::NumbersAsText => " (numbers stored as text)",
+            Self::Text => "",
+        }
+    }
+}
+
+impl ReadError {
+    /// The ways out, most useful first.
+    pub fn hints(&self) -> Vec<String> {
+        self.hints_for(&Asker::default())
+    }
+
+    /// The ways out for someone who does not fit.
+    pub fn hints_for(&self, asker: &Asker) -> Vec<String> {
+        let one = |hint: &str| vec![hint.to_owned()];
+        match self {
+            Self::NotFound { near, .. } => near.iter().map(|near| format!("did you mean {near}?")).collect(),
+            Self::Directory { name } => {
+                vec![format!("name one file in it: {}/FILE.csv", name.trim_end_matches('/'))]
+            }
+            Self::NoRows { text: true, .. } => {
+                one("add rows; if the first line holds data, say so with `--no-header`")
+            }
+            Self::Empty { .. } | Self::NoRows { .. } => one("check the program that wrote it"),
+            Self::Foreign { hint, .. } => one(hint),
+            Self::NotAsNamed { .. } => one("name the file after what it is (.csv, .tsv, .parquet, .arrow)"),
+            Self::NotBuilt { .. } => one("build surefit with the feature `arrow`, or save the table as CSV"),
+            Self::Utf16 { name } => vec![format!("convert it: iconv -f UTF-16 -t UTF-8 {name} > utf8.csv")],
+            Self::Binary { .. } => one(
+                "save the table as CSV, Parquet or Arrow; UTF-16 text is converted by: iconv -f UTF-16 -t UTF-8",
+            ),
+            Self::TruncatedGzip { .. } => {
+                one("copy or download the file again; `gzip -t FILE` tells whether it is whole")
+            }
+            Self::CorruptGzip { .. } => {
+                one("copy or download the file again; if it is not gzip, name it without .gz")
+            }
+            Self::GzipBomb { .. } => {
+                one("if it is a table, unpack it with `gunzip` and name the unpacked file")
+            }
+            Self::Delimiter { .. } => one("choose another, such as , ; | or tab"),
+            Self::Duplicate { .. } => one("rename one of them in the header"),
+            Self::SpaceSeparated { name, .. } => {
+                vec![format!(
+                    "put commas between the columns: sed 's/^ *//; s/ *$//; s/  */,/g' {name} > commas.csv"
+                )]
+            }
+            Self::Ragged { delimiter, found, expected, .. } if found > expected => vec![
+                format!("put quotes around a field that holds a {delimiter:?}"),
+                "if the columns are separated by another character, name it with `--delimiter`".to_owned(),
+            ],
+            Self::Ragged { .. } => one("complete the row (a missing value is an empty field), or delete it"),
+            Self::LongRecord { .. } => vec![
+                "close the quote that is open in that record; a quote inside a quoted field is written twice"
+                    .to_owned(),
+                "if no quote is open, the file has no lines, and so is no table".to_owned(),
+            ],
+            Self::UnclosedQuote { .. } => one(
+                "close the quote that is open in that record; a quote inside a quoted field is written twice",
+            ),
+            Self::NotUtf8 { .. } | Self::HeaderNotUtf8 { .. } => {
+                one("convert the file: iconv -f LATIN1 -t UTF-8 FILE > utf8.csv")
+            }
+            Self::NotNumber { column, others, comma, .. } => not_number_hints(column, others, *comma, asker),
+            Self::CommaNumber { column, .. } => {
+                let mut hints = vec![
+                    "write the numbers with a decimal point and without thousands separators".to_owned(),
+                ];
+                if can_be_groups(column, asker) {
+                    hints.push(format!(
+                        "write `C({})` in the formula if the values are names of groups",
+                        quoted(column)
+                    ));
+                }
+                hints
+            }
+            Self::TooManyLevels { column, looks, .. } => level_hints(column, *looks),
+            Self::ColumnType { time, .. } if !asker.formula => one(if *time {
+                "write it as a number, as for the fit"
+            } else {
+                "write it as numbers or text"
+            }),
+            Self::ColumnType { column, time, .. } => {
+                let convert = if *time {
+                    "convert it to a number, such as days since a date"
+                } else {
+                    "convert it to columns of numbers or text"
+                };
+                vec![format!("leave it out of the formula: `- {}`", quoted(column)), convert.to_owned()]
+            }
+            Self::Damaged { .. } => one("copy or download the file again, or write it anew"),
+            Self::SpoolFull { .. } => one("set TMPDIR to a folder with more room, or free some"),
+            Self::Spool { .. } => one("set TMPDIR to a folder that can be written"),
+            Self::Io { .. } => Vec::new(),
+        }
+    }
+}
+
+/// Whether the caller can turn the column into names of groups.
+fn can_be_groups(column: &str, asker: &Asker) -> bool {
+    asker.formula && asker.weights.as_deref() != Some(column)
+}
+
+fn not_number_hints(column: &str, others: &[String], comma: bool, asker: &Asker) -> Vec<String> {
+    let mut hints = vec!["correct the value, or mark it as missing (an empty field or NA)".to_owned()];
+    if asker.weights.as_deref() == Some(column) {
+        hints = vec!["correct the value: a weight is a number, and 0 leaves the row out".to_owned()];
+    } else if can_be_groups(column, asker) {
+        hints.push(format!(
+            "write `C({})` in the formula if the column holds names of groups",
+            quoted(column)
+        ));
+    }
+    if comma {
+        hints.insert(
+            0,
+            "this file writes numbers with a decimal comma, so a point has no place in one".to_owned(),
+        );
+    }
+    if !others.is_empty() {
+        let names: Vec<String> = others.iter().map(|other| format!("`{other}`")).collect();
+        hints.push(format!("the same holds for {}", names.join(", ")));
+    }
+    hints
+}
+
+pub(in crate::data) fn level_hints(column: &str, looks: Looks) -> Vec<String> {
+    let column = quoted(column);
+    let leave = format!("leave it out of the formula: `- {column}`");
+    match looks {
+        Looks::Dates => vec![leave, "convert the dates to a number, such as days since the first".to_owned()],
+        Looks::Numbers => vec![format!("write `{column}` without `C()` to use it as a number"), leave],
+        Looks::NumbersAsText => vec!["store it as numbers in the file".to_owned(), leave],
+        Looks::Identifier => vec![leave],
+        Looks::Text => vec![leave, "merge rare texts into one, such as `other`".to_owned()],
+    }
+}
+
+/// A column's name as a formula takes it.
+fn quoted(name: &str) -> String {
+    let mut letters = name.chars();
+    let starts = letters.next().is_some_and(|c| c.is_alphabetic() || c == '_');
+    if starts && letters.all(|c| c.is_alphanumeric() || c == '_' || c == '.') {
+        name.to_owned()
+    } else {
+        format!("`{name}`")
+    }
+}
+
+/// `1 column`, `1,200 columns`.
+pub(super) fn counted(count: usize, what: &str) -> String {
+    format!("{} {what}{}", thousands(count as u64), if count == 1 { "" } else { "s" })
+}
+
+/// A whole number with a comma between groups of three digits.
+pub(super) fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A text from the data, short enough for a message and without line breaks.
+pub(super) fn excerpt(bytes: &[u8]) -> String {
+    const LONGEST: usize = 40;
+    let text =
+        String::from_utf8_lossy(bytes.get(..bytes.len().min(4 * LONGEST)).unwrap_or(bytes)).into_owned();
+    let clean = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    let mut short: String = clean.clone().take(LONGEST).collect();
+    if clean.count() > LONGEST {
+        short.push('…');
+    }
+    short
+}

@@ -1,0 +1,210 @@
+//! Ways out, each proven before it is offered: a changed run is forecast with its own curvature, and stands here only
+//! when it ends inside the wanted gap. Flags that the change needs besides (a longer limit, a tighter tolerance) are
+//! part of it.
+
+use super::forecast::{Spectrum, round_down, round_up};
+use super::resolution::smallest_tolerance;
+use super::situation::Situation;
+use super::words::{figure, plain_rate};
+use super::{Code, Fix, Remedy};
+use crate::data::scale::Scale;
+use crate::problem::Intercept;
+
+/// A run of more steps is no way out.
+const PATIENCE: u64 = 10_000_000;
+/// Digits of a rate in a command.
+const DIGITS: i32 = 4;
+
+/// The ways out for a cause, smallest change first.
+pub(super) fn remedies(situation: &Situation<'_>, code: Code) -> Vec<Remedy> {
+    let mut out: Vec<Remedy> = match code {
+        Code::Sf101 | Code::Sf105 => vec![rescaled(situation), rate_inverse(situation)],
+        Code::Sf102 => vec![rate_best(situation), rescaled_with_rate(situation)],
+        Code::Sf103 => vec![rescaled(situation), rescaled_with_rate(situation), longer(situation)],
+        Code::Sf104 => vec![tighter(situation), rate_best(situation)],
+        Code::Sf106 => vec![meaningful(situation), rate_best(situation), rescaled_with_rate(situation)],
+        _ => vec![longer(situation), rate_best(situation), rescaled(situation)],
+    }
+    .into_iter()
+    .flatten()
+    .collect();
+    // One change of units is enough: the other differs in the rate only.
+    let mut units = false;
+    out.retain(|remedy| !(is_rescaling(&remedy.fix) && std::mem::replace(&mut units, true)));
+    out.push(exact());
+    out
+}
+
+fn is_rescaling(fix: &Fix) -> bool {
+    match fix {
+        Fix::Scale(_) => true,
+        Fix::Several(parts) => parts.iter().any(is_rescaling),
+        _ => false,
+    }
+}
+
+/// The direct solver.
+pub(super) fn exact() -> Remedy {
+    Remedy {
+        change: "--solver exact".to_owned(),
+        command: Some("--solver exact".to_owned()),
+        steps: None,
+        proven: true,
+        safe: true,
+        fix: Fix::Exact,
+    }
+}
+
+/// A changed run that was forecast to end inside the gap.
+struct Proof {
+    steps: u64,
+    extra: Vec<Fix>,
+}
+
+/// Forecasts a run at `rate` under `spectrum`; absent when it does not reach the gap in reasonable time.
+fn prove(situation: &Situation<'_>, spectrum: &Spectrum, rate: f64) -> Option<Proof> {
+    let settings = situation.context.settings;
+    let mut steps = spectrum.steps_to_gap(rate, situation.wanted)?.max(1);
+    let mut extra = Vec::new();
+    if spectrum.steps_to_tolerance(rate, settings.tolerance).is_some_and(|stop| stop < steps) {
+        let (tolerance, stop) = spectrum.tolerance_for_gap(rate, situation.wanted)?;
+        if tolerance < smallest_tolerance(spectrum.optimum() + situation.wanted) {
+            return None;
+        }
+        steps = stop;
+        extra.push(Fix::Tolerance(tolerance));
+    }
+    if steps > settings.max_iter {
+        extra.push(Fix::MaxIter(steps));
+    }
+    (steps <= PATIENCE).then_some(Proof { steps, extra })
+}
+
+/// The remedy that makes `changes` and what the proof needs besides.
+fn remedy(change: String, changes: Vec<Fix>, proof: Proof) -> Remedy {
+    let mut all = changes;
+    all.extend(proof.extra);
+    let command = all.iter().filter_map(flag).collect::<Vec<_>>().join(" ");
+    let fix = if all.len() == 1 { all.remove(0) } else { Fix::Several(all) };
+    Remedy { change, command: Some(command), steps: Some(proof.steps), proven: true, safe: true, fix }
+}
+
+/// A change as the command line spells it.
+fn flag(fix: &Fix) -> Option<String> {
+    Some(match fix {
+        Fix::Scale(Scale::None) => "--scale none".to_owned(),
+        Fix::Scale(Scale::Center) => "--scale center".to_owned(),
+        Fix::Scale(Scale::Standardize) => "--scale standardize".to_owned(),
+        Fix::Scale(Scale::Minmax) => "--scale minmax".to_owned(),
+        Fix::LearningRate(rate) => format!("--learning-rate {}", plain_rate(*rate)),
+        Fix::Tolerance(tolerance) => format!("--tolerance {tolerance:e}"),
+        Fix::MaxIter(limit) => format!("--max-iter {limit}"),
+        Fix::Exact => "--solver exact".to_owned(),
+        Fix::Penalty(lambda) => format!("--penalty {lambda}"),
+        Fix::Gap(gap) => format!("--gap {gap:e}"),
+        Fix::Drop(_) | Fix::Formula(_) | Fix::Several(_) => return None,
+    })
+}
+
+/// The scalings that keep the objective, least change first: with a free intercept a shift of the columns moves nothing
+/// but the intercept, and without a penalty neither do their units.
+fn harmless(situation: &Situation<'_>) -> impl Iterator<Item = Scale> {
+    let context = &situation.context;
+    let free = context.problem.intercept == Intercept::Free && !context.scale_target;
+    let (now, penalised) = (context.scale, context.problem.penalty.lambda > 0.0);
+    let all = [Scale::Center, Scale::Standardize];
+    all.into_iter().filter(move |&scale| {
+        let same = scale == Scale::Center && now == Scale::None || !penalised && now != Scale::Standardize;
+        free && scale != now && same && !(now == Scale::Minmax && scale == Scale::Center)
+    })
+}
+
+/// The smallest change of units at which the rate is good enough as it is.
+fn rescaled(situation: &Situation<'_>) -> Option<Remedy> {
+    harmless(situation).find_map(|scale| {
+        let spectrum = situation.spectrum_in(scale)?;
+        let proof = prove(situation, &spectrum, situation.rate())?;
+        // Not worth a change of the data when the limit has to grow as well.
+        (proof.steps <= situation.context.settings.max_iter)
+            .then(|| remedy(format!("{}, keep lr", spoken(situation, scale)), vec![Fix::Scale(scale)], proof))
+    })
+}
+
+/// A change of units together with the rate that suits them.
+fn rescaled_with_rate(situation: &Situation<'_>) -> Option<Remedy> {
+    let at = |scale: Scale| {
+        let spectrum = situation.spectrum_in(scale)?;
+        let rate = round_down(spectrum.best_rate(), DIGITS);
+        Some((scale, rate, prove(situation, &spectrum, rate)?))
+    };
+    let now = situation.steps_at(situation.spectrum.best_rate()).unwrap_or(u64::MAX);
+    let (scale, rate, proof) = harmless(situation).filter_map(at).min_by_key(|(_, _, proof)| proof.steps)?;
+    (proof.steps < now / 2).then(|| {
+        let change = format!("{}, lr {}", spoken(situation, scale), figure(rate, 3));
+        remedy(change, vec![Fix::Scale(scale), Fix::LearningRate(rate)], proof)
+    })
+}
+
+/// The rate 1/L, at which no direction overshoots.
+fn rate_inverse(situation: &Situation<'_>) -> Option<Remedy> {
+    let rate = 1.0 / situation.spectrum.largest();
+    let proof = prove(situation, &situation.spectrum, rate)?;
+    // Rounded up it is a little faster, so the count still holds.
+    let round = round_up(rate, DIGITS);
+    let rounded = prove(situation, &situation.spectrum, round)?;
+    let (rate, proof) = if rounded.steps <= proof.steps { (round, proof) } else { (rate, proof) };
+    let change = format!("lr {}, data as it is", figure(1.0 / situation.spectrum.largest(), 3));
+    Some(remedy(change, vec![Fix::LearningRate(rate)], proof))
+}
+
+/// The rate 2/(L + μ), at which the slowest and the steepest direction are equally fast.
+fn rate_best(situation: &Situation<'_>) -> Option<Remedy> {
+    let rate = round_down(situation.spectrum.best_rate(), DIGITS);
+    let proof = prove(situation, &situation.spectrum, rate)?;
+    let gain = situation.steps_at(situation.rate()).is_none_or(|now| proof.steps < now / 2);
+    gain.then(|| remedy(format!("lr {}", figure(rate, 3)), vec![Fix::LearningRate(rate)], proof))
+}
+
+/// The tolerance that gives the wanted gap.
+fn tighter(situation: &Situation<'_>) -> Option<Remedy> {
+    let proof = prove(situation, &situation.spectrum, situation.rate())?;
+    let tolerance = proof.extra.iter().find_map(|fix| match fix {
+        Fix::Tolerance(tolerance) => Some(*tolerance),
+        _ => None,
+    })?;
+    Some(remedy(format!("tolerance {tolerance:e}"), Vec::new(), proof))
+}
+
+/// As many steps as it takes.
+fn longer(situation: &Situation<'_>) -> Option<Remedy> {
+    let proof = prove(situation, &situation.spectrum, situation.rate())?;
+    (!proof.extra.is_empty()).then(|| {
+        let change = format!("{} steps at this lr", super::words::count(proof.steps));
+        remedy(change, Vec::new(), proof)
+    })
+}
+
+/// The smallest tolerance that means something, where descent then ends inside the gap.
+fn meaningful(situation: &Situation<'_>) -> Option<Remedy> {
+    let (spectrum, rate) = (&situation.spectrum, situation.rate());
+    let tolerance = smallest_tolerance(situation.outcome.final_loss);
+    let stop = spectrum.steps_to_tolerance(rate, tolerance)?;
+    let inside = spectrum.gap_after(rate, stop) <= situation.wanted && stop <= PATIENCE;
+    let mut extra = vec![Fix::Tolerance(tolerance)];
+    if stop > situation.context.settings.max_iter {
+        extra.push(Fix::MaxIter(stop));
+    }
+    inside.then(|| remedy(format!("tolerance {tolerance:e}"), Vec::new(), Proof { steps: stop, extra }))
+}
+
+/// A change of units in words.
+fn spoken(situation: &Situation<'_>, scale: Scale) -> String {
+    match (scale, situation.context.facts.columns.as_slice()) {
+        (Scale::Center, [one]) => format!("subtract mean({one})"),
+        (Scale::Center, _) => "subtract the column means".to_owned(),
+        (Scale::Standardize, [one]) => format!("standardise {one}"),
+        (Scale::Standardize, _) => "standardise the columns".to_owned(),
+        (Scale::Minmax, _) => "bring the columns onto 0 … 1".to_owned(),
+        (Scale::None, _) => "take the data as it is".to_owned(),
+    }
+}

@@ -1,0 +1,373 @@
+//! From one run of gradient descent to its one cause.
+//!
+//! Each rule looks at the same [`Situation`] and says whether it holds; which of those that hold comes first is
+//! decided here: *the cause whose single, safest change closes the gap*. So a rate above the limit comes before
+//! everything, a tolerance that is too loose before slowness (a smaller number mends it), a tiny rate before bad
+//! conditioning when a larger rate alone would have been enough, and the iteration limit last.
+
+use super::forecast::Spectrum;
+use super::{
+    Code, Diagnosis, Facts, conditioning, false_convergence, iteration_limit, rate_too_high, rate_too_low,
+    remedy, resolution, stopped_early,
+};
+use crate::certificate::Certificate;
+use crate::data::scale::Scale;
+use crate::num::UNIT_ROUNDOFF;
+use crate::problem::{Coefficients, Problem};
+use crate::solver::Stop;
+use crate::solver::gradient_descent::{Descent, Settings};
+use serde_json::{Map, Value, json};
+
+/// Everything that is known of a run.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// The data, in the user's units.
+    pub facts: &'a Facts,
+    /// The problem, in the units of `scale`.
+    pub problem: &'a Problem,
+    /// The units in which descent worked.
+    pub scale: Scale,
+    /// Whether the targets were in those units too.
+    pub scale_target: bool,
+    /// What the person chose.
+    pub settings: &'a Settings,
+    /// The wanted relative gap.
+    pub target: f64,
+    /// How the run went; absent before it, and then its forecast stands in.
+    pub descent: Option<&'a Descent>,
+    /// How good its answer is, in the user's units.
+    pub quality: Option<Quality>,
+    /// The exact answer, in the user's units.
+    pub exact: Option<&'a Coefficients>,
+    /// The objective of the exact answer, in the user's units.
+    pub optimum: Option<f64>,
+}
+
+/// The numbers of a [`Certificate`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Quality {
+    /// The objective.
+    pub objective: f64,
+    /// At most so far above the optimum.
+    pub gap: f64,
+    /// The rounding allowance.
+    pub rounding: f64,
+}
+
+impl From<&Certificate> for Quality {
+    fn from(certificate: &Certificate) -> Self {
+        Self { objective: certificate.objective(), gap: certificate.gap(), rounding: certificate.rounding() }
+    }
+}
+
+impl Quality {
+    fn certifies(&self, epsilon: f64) -> bool {
+        self.gap <= (epsilon * self.objective.abs()).max(self.rounding)
+    }
+}
+
+/// A context with what the rules share worked out once. Losses and gaps are in the units of the run.
+pub(super) struct Situation<'a> {
+    pub context: Context<'a>,
+    /// In the units of the run.
+    pub spectrum: Spectrum,
+    /// The gap that is wanted, in the units of the run.
+    pub wanted: f64,
+    pub outcome: Outcome,
+}
+
+/// How the run ended, or will end.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Outcome {
+    pub stop: Stop,
+    pub steps: u64,
+    pub first_loss: f64,
+    pub best_loss: f64,
+    pub final_loss: f64,
+    pub last_change: Option<f64>,
+    /// The last step moved no parameter by half a unit in its last place.
+    pub stalled: bool,
+}
+
+/// A rule that holds.
+pub(super) struct Cause {
+    pub code: Code,
+    pub message: String,
+    pub reasons: Vec<String>,
+    pub evidence: Map<String, Value>,
+}
+
+/// The cause for which a run of gradient descent is not certified; absent when it is, or when the run was
+/// interrupted and nothing else is wrong.
+///
+/// Before a run (`descent` absent) it is the cause for which the run will not end certified.
+pub fn diagnose(context: &Context<'_>) -> Option<Diagnosis> {
+    if !context.descent.is_some_and(climbed) && context.quality.is_some_and(|q| q.certifies(context.target)) {
+        return None;
+    }
+    let Some(situation) = Situation::new(*context) else {
+        return super::trace::diagnose_descent(context);
+    };
+    if context.descent.is_none() && situation.will_be_certified() {
+        return None;
+    }
+    let rules = [
+        rate_too_high::check,
+        resolution::check,
+        stopped_early::check,
+        rate_too_low::check,
+        conditioning::check,
+    ];
+    let last = [iteration_limit::check, false_convergence::check];
+    let mut causes: Vec<Cause> = rules.iter().chain(&last).filter_map(|rule| rule(&situation)).collect();
+    let primary = situation.primary(&causes)?;
+    let cause = causes.remove(primary);
+    let mut also: Vec<Code> = causes.iter().map(|cause| cause.code).collect();
+    also.sort_unstable();
+    let mut evidence = situation.evidence();
+    evidence.extend(cause.evidence);
+    Some(Diagnosis {
+        code: cause.code,
+        message: cause.message,
+        reasons: cause.reasons,
+        evidence,
+        also,
+        remedies: remedy::remedies(&situation, cause.code),
+        exact: context.exact.cloned(),
+    })
+}
+
+/// Whether a run went off or ended above its start: then its answer is not to be used, even where the best point on
+/// the way was good.
+fn climbed(descent: &Descent) -> bool {
+    descent.candidate.stop == Stop::Diverged
+        || false_convergence::climbed(descent.first_loss, descent.best_loss, descent.final_loss)
+}
+
+impl<'a> Situation<'a> {
+    fn new(context: Context<'a>) -> Option<Self> {
+        let spectrum = spectrum_in(&context, context.scale)?;
+        let wanted = wanted_gap(&context, &spectrum);
+        let outcome = match context.descent {
+            Some(descent) => Outcome::of(descent, context.settings),
+            None => Outcome::forecast(&spectrum, context.settings),
+        };
+        Some(Self { context, spectrum, wanted, outcome })
+    }
+
+    pub fn rate(&self) -> f64 {
+        self.context.settings.learning_rate
+    }
+
+    /// The curvature in other units of the columns.
+    pub fn spectrum_in(&self, scale: Scale) -> Option<Spectrum> {
+        spectrum_in(&self.context, scale)
+    }
+
+    /// Steps to the wanted gap at a rate, in the units of the run.
+    pub fn steps_at(&self, rate: f64) -> Option<u64> {
+        self.spectrum.steps_to_gap(rate, self.wanted)
+    }
+
+    /// Whether the forecast run reaches the wanted gap.
+    fn will_be_certified(&self) -> bool {
+        self.spectrum.converges(self.rate())
+            && self.spectrum.gap_after(self.rate(), self.outcome.steps) <= self.wanted
+    }
+
+    /// f − f* at the end, in the units of the run.
+    pub fn final_gap(&self) -> f64 {
+        (self.outcome.final_loss - self.spectrum.optimum()).max(0.0)
+    }
+
+    /// The gap of the answer relative to the optimum.
+    pub fn relative_gap(&self) -> f64 {
+        match self.context.quality {
+            Some(Quality { objective, gap, .. }) => gap / (objective - gap),
+            None => self.final_gap() / self.spectrum.optimum(),
+        }
+    }
+
+    /// Objective and optimum as a person reads them, in the user's units where they are known.
+    pub fn objective_and_optimum(&self) -> (f64, f64) {
+        match self.context.quality {
+            Some(Quality { objective, gap, .. }) => {
+                (objective, self.context.optimum.unwrap_or(objective - gap))
+            }
+            None => (self.outcome.final_loss, self.spectrum.optimum()),
+        }
+    }
+
+    /// Which of the causes comes first.
+    fn primary(&self, causes: &[Cause]) -> Option<usize> {
+        let place = |code| causes.iter().position(|cause: &Cause| cause.code == code);
+        let rate_alone = || {
+            let steps = self.steps_at(self.spectrum.best_rate());
+            steps.is_some_and(|steps| steps <= self.context.settings.max_iter)
+        };
+        place(Code::Sf101)
+            .or_else(|| place(Code::Sf106).filter(|_| self.outcome.stalled))
+            .or_else(|| place(Code::Sf104))
+            .or_else(|| place(Code::Sf102).filter(|_| rate_alone()))
+            .or_else(|| place(Code::Sf103))
+            .or_else(|| place(Code::Sf102))
+            .or_else(|| place(Code::Sf106))
+            .or_else(|| place(Code::Sf108))
+            .or_else(|| place(Code::Sf105))
+    }
+
+    /// The numbers that every diagnosis of a run carries.
+    fn evidence(&self) -> Map<String, Value> {
+        let settings = self.context.settings;
+        let (objective, optimum) = self.objective_and_optimum();
+        let mut out = Map::new();
+        let mut put = |name: &str, value: f64| out.insert(name.to_owned(), number(value));
+        put("learning_rate", settings.learning_rate);
+        put("limit", self.spectrum.limit());
+        put("L", self.spectrum.largest());
+        put("mu", self.spectrum.smallest());
+        put("kappa", self.spectrum.condition());
+        put("tolerance", settings.tolerance);
+        put("objective", objective);
+        put("optimum", optimum);
+        put("relative_gap", self.relative_gap());
+        put("wanted_relative_gap", self.context.target);
+        out.insert("steps".to_owned(), json!(self.outcome.steps));
+        out.insert("forecast_steps".to_owned(), json!(self.steps_at(self.rate())));
+        out.insert("loss".to_owned(), json!("½ mean r²"));
+        out
+    }
+}
+
+/// A number that may not be finite, as JSON has it.
+pub(super) fn number(value: f64) -> Value {
+    if value.is_finite() {
+        json!(value)
+    } else if value.is_nan() {
+        json!("nan")
+    } else {
+        json!(if value > 0.0 { "inf" } else { "-inf" })
+    }
+}
+
+/// The curvature with the columns in the units of `scale`, the targets as in the run.
+fn spectrum_in(context: &Context<'_>, scale: Scale) -> Option<Spectrum> {
+    let mut moments = context.facts.in_units(scale, context.scale_target);
+    if scale != context.scale {
+        let targets = context.facts.in_units(context.scale, context.scale_target);
+        let columns = context.facts.in_units(scale, false);
+        let unit = |k| context.facts.target_unit(context.scale, context.scale_target, k);
+        moments.mean_y = targets.mean_y;
+        moments.syy = targets.syy;
+        moments.sxy = faer::Mat::from_fn(columns.sxy.nrows(), columns.sxy.ncols(), |j, k| {
+            columns.sxy[(j, k)] / unit(k)
+        });
+    }
+    let spectrum = Spectrum::of(&moments, context.problem, context.settings.start.as_deref())?;
+    Some(match optimum_in_run(context, scale) {
+        Some(optimum) => spectrum.with_optimum(optimum),
+        None => spectrum,
+    })
+}
+
+/// The exact optimum in the units of the run, where one factor turns it into them: with one target, and when the
+/// objective does not depend on the units of the columns.
+fn optimum_in_run(context: &Context<'_>, scale: Scale) -> Option<f64> {
+    let invariant = context.problem.penalty.lambda == 0.0 || scale == context.scale;
+    let unit = match context.facts.targets.len() {
+        1 => context.facts.target_unit(context.scale, context.scale_target, 0),
+        _ if !context.scale_target => 1.0,
+        _ => return None,
+    };
+    context.optimum.filter(|_| invariant).map(|optimum| optimum / (unit * unit))
+}
+
+/// ε·f*, but for a fit so close that f* is rounding: then what rounding allows.
+fn wanted_gap(context: &Context<'_>, spectrum: &Spectrum) -> f64 {
+    let moments = context.facts.in_units(context.scale, context.scale_target);
+    let variance: f64 = moments.syy.iter().sum::<f64>() / moments.total_weight;
+    (context.target * spectrum.optimum()).max(4.0 * UNIT_ROUNDOFF * variance)
+}
+
+impl Outcome {
+    fn of(descent: &Descent, settings: &Settings) -> Self {
+        let next = |theta: f64, gradient: f64| theta - settings.learning_rate * gradient;
+        let still = |(theta, gradient): (&f64, &f64)| next(*theta, *gradient).to_bits() == theta.to_bits();
+        Self {
+            stop: descent.candidate.stop,
+            steps: descent.candidate.steps as u64,
+            first_loss: descent.first_loss,
+            best_loss: descent.best_loss,
+            final_loss: descent.final_loss,
+            last_change: descent.last_change,
+            stalled: !descent.last_point.is_empty()
+                && descent.last_point.iter().zip(&descent.last_gradient).all(still),
+        }
+    }
+
+    fn forecast(spectrum: &Spectrum, settings: &Settings) -> Self {
+        let rate = settings.learning_rate;
+        let ends = spectrum.forecast(rate, settings.tolerance, settings.max_iter);
+        let first_loss = spectrum.loss_after(rate, 0);
+        Self {
+            stop: ends.stop,
+            steps: ends.steps,
+            first_loss,
+            best_loss: first_loss.min(ends.loss),
+            final_loss: ends.loss,
+            last_change: (ends.steps > 0).then(|| spectrum.decrease(rate, ends.steps).abs()),
+            stalled: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::float_cmp)]
+
+    use super::*;
+    use crate::diagnosis::cases::{Run, columns, sales};
+
+    #[test]
+    fn before_the_run_the_forecast_gives_the_same_cause() {
+        for (rate, max_iter, code) in
+            [(0.01, 10_000, Some(Code::Sf101)), (0.005, 10_000, Some(Code::Sf103)), (0.005, 60_000, None)]
+        {
+            let run = Run::new(sales(), rate, 1e-12, max_iter);
+            let facts = run.facts();
+            let context = Context {
+                facts: &facts,
+                problem: &run.problem,
+                scale: run.scale,
+                scale_target: false,
+                settings: &run.settings,
+                target: 1e-6,
+                descent: None,
+                quality: None,
+                exact: None,
+                optimum: None,
+            };
+            assert_eq!(diagnose(&context).map(|found| found.code), code, "{rate}");
+        }
+    }
+
+    #[test]
+    fn columns_beyond_the_range_of_squares_still_get_a_cause() {
+        let design = columns(20, &[(1e180, 1e179)], 1.0);
+        let run = Run::new(design, 0.01, 1e-9, 100);
+        let (facts, descent) = (run.facts(), run.descend());
+        let context = Context {
+            facts: &facts,
+            problem: &run.problem,
+            scale: run.scale,
+            scale_target: false,
+            settings: &run.settings,
+            target: 1e-6,
+            descent: Some(&descent),
+            quality: None,
+            exact: None,
+            optimum: None,
+        };
+        assert_eq!(diagnose(&context).map(|found| found.code), Some(Code::Sf101));
+    }
+}

@@ -1,0 +1,366 @@
+//! The whole way through the house, once: problem → solver → certificate → diagnosis.
+//!
+//! [`fit`] is what the command line and the Python package call. It never judges its own answer: the
+//! certificate comes from [`crate::certificate`], and when that does not reach the wanted gap the cause is
+//! named by [`crate::diagnosis`].
+
+use crate::certificate::{Certificate, certify};
+use crate::data::Rows;
+use crate::data::scale::{Scale, Scaled, Scaling};
+use crate::diagnosis::forecast::{Forecast, Spectrum};
+use crate::diagnosis::{self, Checkup, Code, Context, Diagnosis, Facts, Finding, Quality};
+use crate::error::{Error, Result};
+use crate::inference::{self, Inference, WeightType};
+use crate::oracle::Local;
+use crate::problem::{Intercept, Problem, Ridge};
+use crate::solver::exact::{self, ExactFit};
+use crate::solver::gradient_descent::{self, Descent, Step};
+use crate::solver::ridge_path::{RidgePath, ridge_path};
+use crate::solver::{Candidate, Stop};
+
+/// Which algorithm finds the answer.
+#[derive(Clone, Debug, Default)]
+pub enum Solver {
+    /// A direct method, chosen by the digits that the data ask for.
+    #[default]
+    Exact,
+    /// Gradient descent as people write it.
+    GradientDescent(gradient_descent::Settings),
+}
+
+/// How to fit.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The algorithm.
+    pub solver: Solver,
+    /// The wanted relative gap ε.
+    pub gap: f64,
+    /// The units of the columns in which penalty, start, learning rate, tolerance and trace are.
+    pub scale: Scale,
+    /// Whether the targets are scaled in the same way.
+    pub scale_target: bool,
+    /// What a row weight of 2 means.
+    pub weight_type: WeightType,
+    /// Penalties to choose from by exact leave-one-out error, instead of the problem's λ.
+    pub penalties: Option<Vec<f64>>,
+    /// The names of the design's columns, for diagnoses.
+    pub columns: Vec<String>,
+    /// The names of the targets.
+    pub targets: Vec<String>,
+    /// The rows of the data that are not among those in use, from 0, ascending: findings then number rows as the
+    /// data do.
+    pub left_out: Vec<usize>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            solver: Solver::Exact,
+            gap: 1e-6,
+            scale: Scale::None,
+            scale_target: false,
+            weight_type: WeightType::Frequency,
+            penalties: None,
+            columns: Vec::new(),
+            targets: Vec::new(),
+            left_out: Vec::new(),
+        }
+    }
+}
+
+/// What happens while a fit runs; each answer false ends it with the best answer so far.
+pub struct Watch<'a> {
+    /// Asked between blocks of rows.
+    pub go_on: &'a (dyn Fn() -> bool + Sync),
+    /// Told before gradient descent starts how it will end.
+    pub forecast: &'a dyn Fn(&Forecast),
+    /// Asked at every step of gradient descent.
+    pub step: &'a dyn Fn(Step) -> bool,
+}
+
+impl Watch<'_> {
+    /// Looks on in silence.
+    pub const SILENT: Watch<'static> = Watch { go_on: &|| true, forecast: &|_| {}, step: &|_| true };
+}
+
+/// How a fit ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// The gap is within the wanted one.
+    Certified,
+    /// An answer, but its gap is larger; the diagnosis names the cause.
+    Uncertified,
+    /// No usable answer; the diagnosis names the cause.
+    Failed,
+}
+
+/// An answer, what is known of it, and what went wrong.
+#[derive(Clone, Debug)]
+pub struct Fit {
+    /// How it ended.
+    pub verdict: Verdict,
+    /// The answer in the user's units; not usable when failed.
+    pub candidate: Candidate,
+    /// The problem that it answers, in the user's units: λ as chosen, scales as factors of the penalty.
+    pub problem: Problem,
+    /// How far the answer is from the best one.
+    pub certificate: Certificate,
+    /// What one unit of the squared target is worth in the units of `--scale-target`: divide the
+    /// certificate's objective by it to have it in those. 1 when they do not differ, and for several targets.
+    pub objective_unit: f64,
+    /// The exact answer and what its computation knows of the data.
+    pub exact: ExactFit,
+    /// The run of gradient descent, and how it was forecast to go.
+    pub descent: Option<(Descent, Option<Forecast>)>,
+    /// All penalties with their leave-one-out errors.
+    pub path: Option<RidgePath>,
+    /// The named cause, when the answer is not certified.
+    pub diagnosis: Option<Diagnosis>,
+    /// Things worth knowing although the answer stands.
+    pub findings: Vec<Finding>,
+    /// For ordinary least squares.
+    pub inference: Option<Inference>,
+}
+
+/// Fits `problem` to `rows`, certifies the answer and diagnoses what keeps it from being certified.
+///
+/// The penalty is on the coefficients in the units of `settings.scale`; the coefficients handed back are in
+/// the user's own.
+///
+/// # Errors
+/// Settings that make no sense together, rows that can no longer be read, numbers outside the range of
+/// `f64`, or an interruption before there was any answer.
+pub fn fit(rows: &dyn Rows, problem: &Problem, settings: &Settings, watch: &Watch<'_>) -> Result<Fit> {
+    check(problem, settings)?;
+    let scaling = Scaling::new(settings.scale, settings.scale_target, rows)?;
+    let (path, scaled) = choose(rows, problem, settings, &scaling, watch)?;
+    let problem = in_user_units(&scaled, &scaling);
+    let exact = exact::solve(rows, &problem, watch.go_on)?;
+    // What the exact solver saw on its way is enough where descent is not asked for.
+    let facts = match &settings.solver {
+        Solver::Exact => None,
+        Solver::GradientDescent(_) => Some(Facts::of(rows, &settings.columns, &settings.targets)?),
+    };
+    let descent = match (&settings.solver, &facts) {
+        (Solver::GradientDescent(choices), Some(facts)) => {
+            Some(descend(rows, &scaled, &scaling, facts, settings, choices, watch)?)
+        }
+        _ => None,
+    };
+    let candidate = match &descent {
+        None => exact.candidate.clone(),
+        Some((descent, _)) => folded_back(&descent.candidate, &scaling),
+    };
+    let certificate = certify(rows, &problem, &candidate.coefficients, settings.gap)?;
+    let verdict = verdict(&certificate, descent.as_ref().map(|(run, _)| run), settings.gap);
+    let mut fit = Fit {
+        verdict,
+        candidate,
+        objective_unit: objective_unit(&scaling, settings),
+        certificate,
+        exact,
+        descent,
+        path,
+        diagnosis: None,
+        findings: Vec::new(),
+        inference: None,
+        problem,
+    };
+    if fit.descent.is_none() {
+        fit.inference = inference::summary(&fit.exact, settings.weight_type);
+    }
+    fit.findings = diagnosis::columns(&settings.columns, &fit.problem, &fit.exact);
+    let facts = match facts {
+        None if verdict != Verdict::Certified || diagnosis::worth_a_look(rows.shape(), &fit.exact) => {
+            Some(Facts::of(rows, &settings.columns, &settings.targets)?)
+        }
+        known => known,
+    };
+    if let Some(facts) = &facts {
+        fit.findings.extend(diagnosis::beside_a_fit(
+            rows,
+            facts,
+            &fit.problem,
+            &fit.exact,
+            &settings.left_out,
+        )?);
+        // The residuals of an exact fit are rounding, and which row holds most of that says nothing.
+        if fit.certificate.relative_gap() > settings.gap {
+            fit.findings.retain(|finding| finding.code != Code::Sf207);
+        }
+        fit.diagnosis = name_the_cause(rows, facts, &scaled, settings, &fit)?;
+    }
+    Ok(fit)
+}
+
+/// What would go wrong, before fitting: facts of the data that spoil [`fit()`] or its reading, and with gradient
+/// descent the cause for which it will not end certified. `problem` and `settings` are as for [`fit()`], with one
+/// penalty; findings are in the order of their codes.
+///
+/// # Errors
+/// As [`fit()`].
+pub fn lint(
+    rows: &dyn Rows,
+    problem: &Problem,
+    settings: &Settings,
+    go_on: &(dyn Fn() -> bool + Sync),
+) -> Result<Vec<Finding>> {
+    check(problem, settings)?;
+    let scaling = Scaling::new(settings.scale, settings.scale_target, rows)?;
+    let own = in_user_units(problem, &scaling);
+    let exact = exact::solve(rows, &own, go_on)?;
+    let facts = Facts::of(rows, &settings.columns, &settings.targets)?;
+    let checkup = Checkup {
+        facts: &facts,
+        problem: &own,
+        scaled: problem,
+        scale: settings.scale,
+        scale_target: settings.scale_target,
+        exact: &exact,
+        settings: match &settings.solver {
+            Solver::GradientDescent(choices) => Some(choices),
+            Solver::Exact => None,
+        },
+        target: settings.gap,
+        left_out: &settings.left_out,
+    };
+    diagnosis::lint(rows, &checkup)
+}
+
+/// Refuses settings that contradict each other.
+fn check(problem: &Problem, settings: &Settings) -> Result<()> {
+    let usage = |what: &str, hint: &str| Err(Error::Usage { what: what.to_owned(), hint: hint.to_owned() });
+    let shifts = settings.scale != Scale::None;
+    if shifts && problem.intercept == Intercept::Absent {
+        return usage(
+            "a scale that subtracts something from the columns makes an intercept, and the formula asks for none",
+            "leave out `- 1`, or use `--scale none`",
+        );
+    }
+    if shifts && problem.intercept == Intercept::Penalized {
+        return usage(
+            "a penalised intercept means something else after the columns are shifted",
+            "leave out `--penalize-intercept`, or use `--scale none`",
+        );
+    }
+    if settings.penalties.is_some() && matches!(settings.solver, Solver::GradientDescent(_)) {
+        return usage(
+            "a range of penalties is chosen from by the exact solver, and gradient descent was asked for",
+            "give one penalty, or leave out `--solver gd`",
+        );
+    }
+    Ok(())
+}
+
+/// The problem in scaled units with its λ settled, and the path that settled it.
+fn choose(
+    rows: &dyn Rows,
+    problem: &Problem,
+    settings: &Settings,
+    scaling: &Scaling,
+    watch: &Watch<'_>,
+) -> Result<(Option<RidgePath>, Problem)> {
+    let Some(penalties) = &settings.penalties else { return Ok((None, problem.clone())) };
+    let path = ridge_path(rows, &in_user_units(problem, scaling), penalties, watch.go_on)?;
+    let lambda = path.penalties[path.best];
+    let penalty = Ridge { lambda, factors: problem.penalty.factors.clone() };
+    Ok((Some(path), Problem { penalty, ..problem.clone() }))
+}
+
+/// The same problem in the user's units: a penalty λ on a column divided by s is λ·s² on the column itself.
+fn in_user_units(problem: &Problem, scaling: &Scaling) -> Problem {
+    if scaling.is_identity() {
+        return problem.clone();
+    }
+    let squares = scaling.penalty_factors();
+    let factors = match &problem.penalty.factors {
+        None => squares,
+        Some(factors) => factors.iter().zip(&squares).map(|(factor, square)| factor * square).collect(),
+    };
+    Problem { penalty: Ridge { lambda: problem.penalty.lambda, factors: Some(factors) }, ..problem.clone() }
+}
+
+/// Runs gradient descent in the units of the scale, after forecasting it.
+fn descend(
+    rows: &dyn Rows,
+    problem: &Problem,
+    scaling: &Scaling,
+    facts: &Facts,
+    settings: &Settings,
+    choices: &gradient_descent::Settings,
+    watch: &Watch<'_>,
+) -> Result<(Descent, Option<Forecast>)> {
+    let moments = facts.in_units(settings.scale, settings.scale_target);
+    let forecast = Spectrum::of(&moments, problem, choices.start.as_deref())
+        .map(|spectrum| spectrum.forecast(choices.learning_rate, choices.tolerance, choices.max_iter));
+    if let Some(forecast) = &forecast {
+        (watch.forecast)(forecast);
+    }
+    let scaled = Scaled::new(rows, scaling);
+    let rows: &dyn Rows = if scaling.is_identity() { rows } else { &scaled };
+    let mut oracle = Local::new(rows, problem.loss)?;
+    let mut descent = gradient_descent::descend(&mut oracle, problem, choices, watch.step)?;
+    descent.trace.name_parameters(&settings.columns, &settings.targets);
+    Ok((descent, forecast))
+}
+
+/// An answer in scaled units, in the user's.
+fn folded_back(candidate: &Candidate, scaling: &Scaling) -> Candidate {
+    let coefficients = scaling.fold_back(&candidate.coefficients);
+    Candidate { coefficients, ..candidate.clone() }
+}
+
+/// A run that ends above its start, or not in a number, has no usable answer.
+fn verdict(certificate: &Certificate, descent: Option<&Descent>, gap: f64) -> Verdict {
+    // A start at the optimum stays there but for rounding, which is no climb.
+    let climbed = |run: &Descent| run.final_loss > run.first_loss * (1.0 + 1e-12);
+    let diverged = descent.is_some_and(|run| run.candidate.stop == Stop::Diverged || climbed(run));
+    if diverged {
+        Verdict::Failed
+    } else if certificate.certifies(gap) {
+        Verdict::Certified
+    } else {
+        Verdict::Uncertified
+    }
+}
+
+/// See [`Fit::objective_unit`].
+fn objective_unit(scaling: &Scaling, settings: &Settings) -> f64 {
+    match scaling.target_factor.as_slice() {
+        [factor] if settings.scale_target => factor * factor,
+        _ => 1.0,
+    }
+}
+
+/// Why the answer did not reach the wanted gap.
+fn name_the_cause(
+    rows: &dyn Rows,
+    facts: &Facts,
+    problem: &Problem,
+    settings: &Settings,
+    fit: &Fit,
+) -> Result<Option<Diagnosis>> {
+    if fit.verdict == Verdict::Certified {
+        return Ok(None);
+    }
+    let (Solver::GradientDescent(choices), Some((descent, _))) = (&settings.solver, &fit.descent) else {
+        return Ok(diagnosis::unproven(facts, &fit.exact, &fit.certificate, settings.gap));
+    };
+    let exact = &fit.exact.candidate.coefficients;
+    let best = certify(rows, &fit.problem, exact, settings.gap)?;
+    let cause = diagnosis::diagnose(&Context {
+        facts,
+        problem,
+        scale: settings.scale,
+        scale_target: settings.scale_target,
+        settings: choices,
+        target: settings.gap,
+        descent: Some(descent),
+        quality: Some(Quality::from(&fit.certificate)),
+        exact: Some(exact),
+        optimum: Some(best.objective()),
+    });
+    // What keeps the exact answer from being certified keeps descent from it too.
+    Ok(cause.or_else(|| diagnosis::unproven(facts, &fit.exact, &best, settings.gap)))
+}

@@ -1,0 +1,133 @@
+//! A fitted model: what is needed to predict, to certify again and to tell where it came from.
+
+mod coefficients;
+mod error;
+mod file;
+
+pub use coefficients::coefficients_from_csv;
+pub use error::ModelError;
+pub(crate) use error::refusal;
+
+use crate::certificate::Record;
+use crate::data::encode::Recipe;
+use crate::data::scale::Scale;
+use crate::data::{Block, Rows, map_reduce};
+use crate::diagnosis::Code;
+use crate::error::Result;
+use crate::fit::Verdict;
+use crate::num::Dd;
+use crate::problem::{Coefficients, Problem};
+use faer::Mat;
+
+/// Which data a model was fitted to: their number of rows and a 64-bit digest of every value used.
+///
+/// Two data sets of the same digest are the same but for a chance of 2⁻⁶⁴; it is no protection against
+/// someone who seeks a collision.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fingerprint {
+    /// Rows in use.
+    pub rows: u64,
+    /// Sixteen hexadecimal digits.
+    pub digest: String,
+}
+
+/// A fitted model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {
+    /// In the user's own units, whatever the scaling.
+    pub coefficients: Coefficients,
+    /// d names of the design's columns.
+    pub columns: Vec<String>,
+    /// c names of the targets.
+    pub targets: Vec<String>,
+    /// The formula as written.
+    pub formula: String,
+    /// How a table becomes the design.
+    pub recipe: Recipe,
+    /// Which loss, penalty and intercept.
+    pub problem: Problem,
+    /// In which units penalty and gradient descent were meant.
+    pub scale: Scale,
+    /// The certificate of the fit, as recorded then.
+    pub certificate: Record,
+    /// The verdict of the fit; one that failed has no model.
+    pub verdict: Verdict,
+    /// The cause when it is not certified.
+    pub code: Option<Code>,
+    /// The data of the fit.
+    pub data: Fingerprint,
+    /// The surefit that fitted it.
+    pub version: String,
+}
+
+impl Model {
+    /// Predictions `xW + b` for a block of rows, rows × c, in the target's units: each is the exact value
+    /// rounded, up to `(d + 2)²u²` of its terms, low parts of the design included.
+    ///
+    /// # Errors
+    /// When the block has another number of columns than the model.
+    pub fn predict(&self, block: Block<'_>) -> Result<Mat<f64>> {
+        let Coefficients { weights, intercept } = &self.coefficients;
+        if block.x.ncols() != weights.nrows() {
+            return Err(ModelError::Columns { model: weights.nrows(), data: block.x.ncols() }.into());
+        }
+        let mut predictions = Mat::zeros(block.x.nrows(), intercept.len());
+        let mut scores = vec![Dd::ZERO; block.x.nrows()];
+        for (k, b) in intercept.iter().enumerate() {
+            scores.fill(Dd::from(*b));
+            for (j, weight) in weights.col_as_slice(k).iter().enumerate() {
+                let column = block.x.col(j).iter();
+                scores.iter_mut().zip(column).for_each(|(score, x)| *score += Dd::product(*x, *weight));
+                if let Some(low) = block.x_low {
+                    let column = low.col(j).iter();
+                    scores.iter_mut().zip(column).for_each(|(score, x)| *score = *score + x * weight);
+                }
+            }
+            let column = predictions.col_as_slice_mut(k).iter_mut();
+            // A score beyond the range of f64 leaves its low part without meaning.
+            column.zip(&scores).for_each(|(p, s)| *p = if s.hi.is_finite() { s.value() } else { s.hi });
+        }
+        Ok(predictions)
+    }
+}
+
+impl Fingerprint {
+    /// Reads every row once; the same for any number of threads and any reader.
+    ///
+    /// # Errors
+    /// When the rows can no longer be read.
+    pub fn of(rows: &dyn Rows) -> Result<Self> {
+        let shape = rows.shape();
+        let mut digest = Digest::default();
+        for size in [shape.rows, shape.columns, shape.outputs] {
+            digest.add(size as u64);
+        }
+        map_reduce(rows, Digest::of, |part| digest.add(part.0))?;
+        Ok(Self { rows: shape.rows as u64, digest: format!("{:016x}", digest.0) })
+    }
+}
+
+/// A running digest of 64-bit words: xor, multiply, fold, as `SplitMix64` mixes (Steele, Lea and Flood 2014).
+#[derive(Default)]
+struct Digest(u64);
+
+impl Digest {
+    fn of(block: Block<'_>) -> Self {
+        let mut digest = Self::default();
+        for matrix in [Some(block.x), block.x_low, Some(block.y)].into_iter().flatten() {
+            for column in matrix.col_iter() {
+                column.iter().for_each(|value| digest.add(value.to_bits()));
+            }
+        }
+        block.weights.into_iter().flatten().for_each(|weight| digest.add(weight.to_bits()));
+        digest
+    }
+
+    fn add(&mut self, word: u64) {
+        let mut z = (self.0 ^ word).wrapping_add(0x9e37_79b9_7f4a_7c15);
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        self.0 = z ^ (z >> 31);
+    }
+}

@@ -1,0 +1,15 @@
+//! Arithmetic that the rest of the engine stands on: more digits where `f64` runs out of them.
+
+pub(crate) mod beta;
+// A loop over these compiles to vector instructions only when all of it is inlined.
+#[allow(clippy::inline_always)]
+mod dd;
+pub(crate) mod dense;
+pub(crate) mod eigen;
+pub(crate) mod simd;
+pub(crate) mod wide;
+
+pub use dd::Dd;
+
+/// The unit roundoff of `f64`, `2⁻⁵³`: the largest relative error of one rounded operation.
+pub const UNIT_ROUNDOFF: f64 = f64::EPSILON / 2.0;

@@ -1,0 +1,45 @@
+//! What is fuzzed: each target takes any bytes and must come back without a panic. `fuzz.rs` drives them
+//! with seeded mutations on stable Rust; `fuzz/` drives the same functions with cargo-fuzz.
+
+use surefit::data::Rows;
+use surefit::data::encode::{EncodeOptions, Encoded, Missing, Recipe};
+use surefit::data::formula::Formula;
+use surefit::data::read::{ReadOptions, Source, Want};
+use surefit::model::Model;
+
+/// Any bytes as a table: opened, scanned whole as the reader sees fit, and read back.
+pub fn csv(bytes: &[u8]) {
+    let options = ReadOptions { chunk_bytes: 64 + bytes.len() % 512, ..ReadOptions::default() };
+    let Ok(source) = Source::from_bytes("fuzz.csv", bytes.to_vec(), &options) else { return };
+    let wants: Vec<Want> =
+        (0..source.columns().len()).map(|column| Want { column, as_text: column % 3 == 2 }).collect();
+    let Ok(table) = source.scan(&wants, &|_| true) else { return };
+    let rows: usize = table.chunks().map(|chunk| chunk.map_or(0, |chunk| chunk.rows())).sum();
+    assert_eq!(rows, table.rows(), "the spool gives back every row");
+}
+
+/// Any text as a formula, resolved and encoded on a small table with numbers, text and holes.
+pub fn formula(bytes: &[u8]) {
+    const TABLE: &[u8] = b"y,a,b,city,x 1\n1,2,3,Rome,0\n2,4.5,-1,Oslo,1\n3,,9,Rome,2\n4,1e3,0,Bonn,3\n";
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let Ok(formula) = Formula::parse(text) else { return };
+    let printed = formula.to_string();
+    let again = Formula::parse(&printed);
+    assert!(again.is_ok(), "`{text}` prints as `{printed}`, which does not parse");
+    let Ok(source) = Source::from_bytes("table.csv", TABLE.to_vec(), &ReadOptions::default()) else { return };
+    let Ok(resolved) = formula.resolve(source.columns(), None) else { return };
+    let Ok(table) = source.scan(&resolved.wants, &|_| true) else { return };
+    let options = EncodeOptions { missing: Missing::Drop, ..EncodeOptions::default() };
+    let Ok(recipe) = Recipe::build(&resolved, table.columns(), &options) else { return };
+    let Ok(rows) = Encoded::new(&table, &recipe) else { return };
+    for block in rows.blocks() {
+        if block.is_err() {
+            return;
+        }
+    }
+}
+
+/// Any bytes as a model file.
+pub fn model(bytes: &[u8]) {
+    let _ = Model::from_bytes(bytes, "fuzz.safetensors");
+}
