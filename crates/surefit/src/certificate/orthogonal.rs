@@ -320,7 +320,10 @@ impl Pivoted {
             // NaN, of a column that is 0, loses every comparison.
             let (j, share) = best.fold((k, 0.0), |best, next| if next.1 > best.1 { next } else { best });
             let left = length(&pivoted.columns[j][k..]);
-            if share > CLEARLY_INDEPENDENT || left > roundoff * pivoted.involved(j, norms) {
+            // What a column of ones leaves of a constant column is dust, of which any share is dust too.
+            let dusty = whole[pivoted.order[j]] <= CLEARLY_INDEPENDENT * norms[pivoted.order[j]];
+            let clear = share > CLEARLY_INDEPENDENT && !dusty;
+            if clear || left > roundoff * pivoted.involved(j, norms) {
                 pivoted.swap(k, j);
                 pivoted.reflect();
             } else {

@@ -5,6 +5,7 @@
 mod check;
 mod design;
 pub mod encode;
+pub mod features;
 pub mod formula;
 pub mod moments;
 pub mod read;
@@ -15,6 +16,7 @@ mod table;
 
 pub use check::{DataError, Place, Role};
 pub use design::{Design, DesignRef};
+pub use features::Features;
 pub use formula::FormulaError;
 pub use read::ReadError;
 pub use rows::{Block, BlockBuf, OwnedBlock, Rows, Shape, block_rows, map_reduce};
