@@ -24,6 +24,10 @@ const TILE: usize = 256;
 const SLICE_NUMBERS: usize = 1 << 16;
 /// Partial sums side by side, so that the compiler may add vectors without changing any order.
 const LANES: usize = 16;
+/// Columns whose residuals are formed together.
+const GROUP: usize = 8;
+/// The share of the squares about a pivot, due to its distance from the mean, that asks for a better one.
+const FAR: f64 = 0.25;
 /// Squares below this have lost digits to underflow.
 const TINY_SQUARE: f64 = 1e-250;
 
@@ -276,17 +280,17 @@ impl<'a> Columns<'a> {
             let start = Dd::sum(answer.intercept[k], -y);
             (*hi, *lo) = (start.hi, start.lo);
         }
-        let (fours, rest) = answer.weights.col_as_slice(k).as_chunks::<4>();
-        for (four, weights) in fours.iter().enumerate() {
+        let (groups, rest) = answer.weights.col_as_slice(k).as_chunks::<GROUP>();
+        for (at, weights) in groups.iter().enumerate() {
             if self.low.is_none() && weights.iter().all(|weight| *weight != 0.0) {
-                let columns = std::array::from_fn(|l| &self.x.column(4 * four + l)[rows.clone()]);
+                let columns = std::array::from_fn(|l| &self.x.column(GROUP * at + l)[rows.clone()]);
                 add_products(hi, lo, columns, *weights);
             } else {
-                (0..4).for_each(|l| self.add_column(hi, lo, 4 * four + l, rows.clone(), weights[l]));
+                (0..GROUP).for_each(|l| self.add_column(hi, lo, GROUP * at + l, rows.clone(), weights[l]));
             }
         }
         for (l, weight) in rest.iter().enumerate() {
-            self.add_column(hi, lo, 4 * fours.len() + l, rows.clone(), *weight);
+            self.add_column(hi, lo, GROUP * groups.len() + l, rows.clone(), *weight);
         }
         for (hi, lo) in hi.iter_mut().zip(lo.iter_mut()) {
             let sum = Dd::sum(*hi, *lo);
@@ -341,6 +345,9 @@ impl<'a> Columns<'a> {
         let mut centred = if with_gram { Mat::zeros(m, d) } else { Mat::zeros(m, 1) };
         let mut shifts = vec![0.0; d];
         for (j, &pivot) in pivots.iter().enumerate() {
+            if !with_gram && self.plain_column(j, pivot, &residuals, &mut sums) {
+                continue;
+            }
             let column = centred.col_as_slice_mut(if with_gram { j } else { 0 });
             let (mean, moments, unit) = self.column_sums(j, pivot, weight.value(), column);
             // `residuals` holds s (e − ē) of a mean exact to double-double: its sum is 0 to rounding, so
@@ -357,28 +364,47 @@ impl<'a> Columns<'a> {
         Some(sums)
     }
 
-    /// Residuals of all outputs, and the weighted mean of each column rounded to serve as its pivot: both
-    /// while a tile of rows is in the cache.
+    /// The moments of a column without weights and low parts whose pivot is near its mean and whose squares are in
+    /// range, in one pass and without a copy; false where it is not such a column.
+    #[inline(always)]
+    fn plain_column(&self, j: usize, pivot: f64, residuals: &[Residuals], sums: &mut Sums) -> bool {
+        if self.weights.is_some() || self.low.is_some() {
+            return false;
+        }
+        let (x, weight) = (self.x.column(j), self.rows() as f64);
+        let mut moments = ColumnSums { shift: 0.0, square: 0.0 };
+        for (k, residuals) in residuals.iter().enumerate() {
+            (moments, sums.cross[(j, k)]) = pivoted_sums(x, pivot, &residuals.hi);
+        }
+        let shift = moments.shift / weight;
+        let in_range = moments.square.is_finite() && moments.square > TINY_SQUARE;
+        if !in_range || moments.shift * shift > FAR * moments.square {
+            return false;
+        }
+        sums.mean_x.push(Dd::sum(pivot, shift));
+        sums.square_x.push(moments.square - moments.shift * shift);
+        true
+    }
+
+    /// Residuals of all outputs, and a number near the mean of each column to serve as its pivot, the weighted mean
+    /// where there are weights: both while a tile of rows is in the cache.
     #[inline(always)]
     fn walk_tiles(&self, answer: &Coefficients, weight: f64) -> (Vec<Residuals>, Vec<f64>) {
         let (m, d, c) = (self.rows(), self.columns(), answer.intercept.len());
         let mut residuals: Vec<Residuals> = (0..c).map(|_| Residuals::zeros(m)).collect();
-        let mut sums = vec![0.0; d];
         for first in (0..m).step_by(TILE) {
             let rows = first..m.min(first + TILE);
             for (k, residuals) in residuals.iter_mut().enumerate() {
                 let (hi, lo) = (&mut residuals.hi[rows.clone()], &mut residuals.lo[rows.clone()]);
                 self.residuals(answer, k, first, hi, lo);
             }
-            for (j, sum) in sums.iter_mut().enumerate() {
-                let column = &self.x.column(j)[rows.clone()];
-                *sum += match self.weights {
-                    None => total(column) / weight,
-                    Some(weights) => dot(column, &weights[rows.clone()]) / weight,
-                };
-            }
         }
-        (residuals, sums)
+        let some = m.min(LANES);
+        let pivot = |j: usize| match self.weights {
+            None => self.x.column(j)[..some].iter().map(|x| x / some as f64).sum::<f64>(),
+            Some(weights) => dot(self.x.column(j), weights) / weight,
+        };
+        (residuals, (0..d).map(pivot).collect())
     }
 
     /// Turns the residuals of one output into `s (e − ē)` and returns ē and `Σ s (e − ē)²`.
@@ -422,7 +448,7 @@ impl<'a> Columns<'a> {
         }
         let mut shift = moments.shift / weight;
         let mut mean = Dd::sum(pivot, shift * unit);
-        if moments.shift * shift > 0.25 * moments.square {
+        if moments.shift * shift > FAR * moments.square {
             for z in centred.iter_mut() {
                 *z -= shift;
             }
@@ -516,15 +542,17 @@ fn add_product(hi: &mut [f64], lo: &mut [f64], x: &[f64], weight: f64) {
     }
 }
 
-/// [`add_product`] of four columns in their order: the sums stay in registers, and four columns come from
-/// memory at a time.
+/// [`add_product`] of some columns in their order: the sums stay in registers, and as many columns come from
+/// memory at a time, each too short in a slice for the processor to see ahead.
 #[inline(always)]
-fn add_products(hi: &mut [f64], lo: &mut [f64], x: [&[f64]; 4], weights: [f64; 4]) {
+fn add_products(hi: &mut [f64], lo: &mut [f64], x: [&[f64]; GROUP], weights: [f64; GROUP]) {
+    let [a, b, c, d, e, f, g, h] = x;
+    let left = a.iter().zip(b).zip(c.iter().zip(d));
+    let right = e.iter().zip(f).zip(g.iter().zip(h));
     let sums = hi.iter_mut().zip(lo.iter_mut());
-    let columns = x[0].iter().zip(x[1]).zip(x[2].iter().zip(x[3]));
-    for ((hi, lo), ((a, b), (c, d))) in sums.zip(columns) {
+    for ((hi, lo), (((a, b), (c, d)), ((e, f), (g, h)))) in sums.zip(left.zip(right)) {
         let (mut high, mut low) = (*hi, *lo);
-        for (x, weight) in [(a, weights[0]), (b, weights[1]), (c, weights[2]), (d, weights[3])] {
+        for (x, weight) in [a, b, c, d, e, f, g, h].into_iter().zip(weights) {
             let product = Dd::product(*x, weight);
             let sum = Dd::sum(high, product.hi);
             high = sum.hi;
@@ -550,47 +578,65 @@ fn fold_lanes(mut lanes: [f64; LANES]) -> f64 {
 /// Σ a b.
 #[inline(always)]
 fn dot(a: &[f64], b: &[f64]) -> f64 {
-    let mut lanes = [0.0; LANES];
     let (a_chunks, a_rest) = a.as_chunks::<LANES>();
     let (b_chunks, b_rest) = b.as_chunks::<LANES>();
+    let mut lanes = [0.0; LANES];
     for (a, b) in a_chunks.iter().zip(b_chunks) {
         for l in 0..LANES {
             lanes[l] = a[l].mul_add(b[l], lanes[l]);
         }
     }
-    for ((lane, a), b) in lanes.iter_mut().zip(a_rest).zip(b_rest) {
-        *lane = a.mul_add(*b, *lane);
-    }
-    fold_lanes(lanes)
+    fold_lanes(lanes) + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f64>()
 }
 
 /// Σ a² s.
 #[inline(always)]
 fn weighted_dot(a: &[f64], weights: &[f64]) -> f64 {
-    let mut lanes = [0.0; LANES];
     let (a_chunks, a_rest) = a.as_chunks::<LANES>();
     let (s_chunks, s_rest) = weights.as_chunks::<LANES>();
+    let mut lanes = [0.0; LANES];
     for (a, s) in a_chunks.iter().zip(s_chunks) {
         for l in 0..LANES {
             lanes[l] = (a[l] * s[l]).mul_add(a[l], lanes[l]);
         }
     }
-    for ((lane, a), s) in lanes.iter_mut().zip(a_rest).zip(s_rest) {
-        *lane = (a * s).mul_add(*a, *lane);
-    }
-    fold_lanes(lanes)
+    fold_lanes(lanes) + a_rest.iter().zip(s_rest).map(|(a, s)| a * s * a).sum::<f64>()
 }
 
 /// Σ a.
 #[inline(always)]
 fn total(a: &[f64]) -> f64 {
-    let mut lanes = [0.0; LANES];
     let (chunks, rest) = a.as_chunks::<LANES>();
+    let mut lanes = [0.0; LANES];
     for a in chunks {
         for l in 0..LANES {
             lanes[l] += a[l];
         }
     }
-    lanes.iter_mut().zip(rest).for_each(|(lane, a)| *lane += a);
-    fold_lanes(lanes)
+    fold_lanes(lanes) + rest.iter().sum::<f64>()
+}
+
+/// Σ z, Σ z² and Σ z e with z = x − pivot.
+#[inline(always)]
+fn pivoted_sums(x: &[f64], pivot: f64, e: &[f64]) -> (ColumnSums, f64) {
+    let (x_chunks, x_rest) = x.as_chunks::<LANES>();
+    let (e_chunks, e_rest) = e.as_chunks::<LANES>();
+    let (mut shift, mut square, mut cross) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
+    for (x, e) in x_chunks.iter().zip(e_chunks) {
+        for l in 0..LANES {
+            let z = x[l] - pivot;
+            shift[l] += z;
+            square[l] = z.mul_add(z, square[l]);
+            cross[l] = z.mul_add(e[l], cross[l]);
+        }
+    }
+    let mut sums = ColumnSums { shift: fold_lanes(shift), square: fold_lanes(square) };
+    let mut cross = fold_lanes(cross);
+    for (x, e) in x_rest.iter().zip(e_rest) {
+        let z = x - pivot;
+        sums.shift += z;
+        sums.square += z * z;
+        cross += z * e;
+    }
+    (sums, cross)
 }

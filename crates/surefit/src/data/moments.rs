@@ -9,11 +9,12 @@
 
 use super::rows::{Block, Rows, Shape, map_reduce};
 use crate::error::Result;
-use crate::num::simd::vectorised;
-use faer::linalg::matmul::matmul;
-use faer::linalg::matmul::triangular::{self, BlockStructure};
+use crate::num::simd::{transpose, vectorised};
+use crate::num::syrk::{GROUP, Lanes, Slice};
 use faer::prelude::{Reborrow, ReborrowMut};
-use faer::{Accum, Mat, MatMut, MatRef, Par};
+use faer::{ColMut, Mat};
+use pulp::{Arch, Simd, WithSimd};
+use std::ops::Range;
 
 /// Weighted means and centred sums of products.
 #[derive(Clone, Debug)]
@@ -75,7 +76,7 @@ pub(crate) struct Standard {
     /// Products below are of `(value − mean) · 2^−exponent`.
     pub exponent: Vec<i32>,
     /// Smallest and largest value, before shift and scale.
-    pub range: Vec<Range>,
+    pub range: Vec<Extremes>,
     /// Largest magnitude of a value, before shift and scale.
     pub peak: Vec<f64>,
     /// Whether every value is a whole number below 2⁵³, or known in double-double: free of rounding.
@@ -87,18 +88,18 @@ pub(crate) struct Standard {
 }
 
 /// Smallest and largest value.
-pub(crate) type Range = (f64, f64);
+pub(crate) type Extremes = (f64, f64);
 
 /// The range of no values.
-const EMPTY: Range = (f64::INFINITY, f64::NEG_INFINITY);
+const EMPTY: Extremes = (f64::INFINITY, f64::NEG_INFINITY);
 
 /// The range of two groups of values; what is not a number is passed over.
-fn hull(a: Range, b: Range) -> Range {
+fn hull(a: Extremes, b: Extremes) -> Extremes {
     (a.0.min(b.0), a.1.max(b.1))
 }
 
 /// The largest magnitude in a range.
-fn magnitude((low, high): Range) -> f64 {
+fn magnitude((low, high): Extremes) -> f64 {
     if low <= high { low.abs().max(high.abs()) } else { 0.0 }
 }
 
@@ -146,7 +147,7 @@ struct Sums {
     weight: f64,
     positive: usize,
     sum: Vec<f64>,
-    range: Vec<Range>,
+    range: Vec<Extremes>,
     whole: Vec<bool>,
     products: Mat<f64>,
     squares: Vec<f64>,
@@ -180,74 +181,165 @@ impl Sums {
     }
 }
 
+impl Sums {
+    fn see(&mut self, j: usize, seen: &Seen) {
+        self.sum[j] += seen.sum;
+        self.range[j] = hull(self.range[j], seen.range);
+        self.whole[j] &= seen.whole;
+    }
+}
+
 /// Rows multiplied at once: a slice of a block whose centred copy stays in the processor's cache.
 const SLICE: usize = 256;
 
 /// Adds the products of one block to `sums`, slice by slice.
 fn accumulate(block: Block<'_>, units: &Units, sums: &mut Sums) {
-    let (n, d, c) = (block.x.nrows(), block.x.ncols(), block.y.ncols());
-    let mut buffer = Mat::<f64>::zeros(SLICE.min(n), d + c);
-    let mut roots = Vec::new();
+    let n = block.x.nrows();
+    let mut slice = Slice::zeros(SLICE.min(n), sums.sum.len());
     for first in (0..n).step_by(SLICE) {
-        let count = SLICE.min(n - first);
-        let roots = block.weights.map(|weights| {
-            roots.clear();
-            roots.extend(weights[first..first + count].iter().map(|s| s.sqrt()));
-            roots.as_slice()
-        });
-        let weights = block.weights.map(|weights| &weights[first..first + count]);
-        sums.weight += weights.map_or(count as f64, |weights| weights.iter().sum());
-        sums.positive += weights.map_or(count, |weights| weights.iter().filter(|s| **s > 0.0).count());
-        let mut buffer = buffer.as_mut().subrows_mut(0, count);
-        for j in 0..d + c {
-            let (column, low) = if j < d {
-                (block.x.col(j), block.x_low.map(|low| low.col(j).subrows(first, count)))
-            } else {
-                (block.y.col(j - d), None)
-            };
-            let seen = centre(
-                column.subrows(first, count),
-                low,
-                roots,
-                (units.shift[j], units.exponent[j]),
-                sums.whole[j] && !units.fractional[j],
-                buffer.rb_mut().col_mut(j),
-            );
-            sums.sum[j] += seen.sum;
-            if j >= d || sums.products.ncols() < d {
-                sums.squares[j] += buffer.rb().col(j).squared_norm_l2();
-            }
-            sums.range[j] = hull(sums.range[j], seen.range);
-            sums.whole[j] &= seen.whole || low.is_some();
-        }
-        if d > 0 && sums.products.ncols() == d {
-            add_products(sums.products.as_mut(), buffer.rb(), buffer.rb().subcols(0, d));
+        let rows = block.rows(first, SLICE.min(n - first));
+        slice.resize(rows.x.nrows());
+        add_slice(rows, units, sums, &mut slice);
+        if sums.products.ncols() > 0 {
+            slice.add_products(sums.products.as_mut());
         }
     }
 }
 
-/// `products += all ᵀ x` below the diagonal.
-fn add_products(products: MatMut<'_, f64>, all: MatRef<'_, f64>, x: MatRef<'_, f64>) {
-    let d = x.ncols();
-    let (own, targets) = products.split_at_row_mut(d);
-    triangular::matmul(
-        own,
-        BlockStructure::TriangularLower,
-        Accum::Add,
-        x.transpose(),
-        BlockStructure::Rectangular,
-        x,
-        BlockStructure::Rectangular,
-        1.0,
-        Par::Seq,
-    );
-    matmul(targets, Accum::Add, all.subcols(d, all.ncols() - d).transpose(), x, 1.0, Par::Seq);
+/// Everything but the products of a slice, which is laid out for them on the way.
+fn add_slice(rows: Block<'_>, units: &Units, sums: &mut Sums, slice: &mut Slice) {
+    let (count, d, c) = (rows.x.nrows(), rows.x.ncols(), rows.y.ncols());
+    let roots: Option<Vec<f64>> = rows.weights.map(|weights| weights.iter().map(|s| s.sqrt()).collect());
+    sums.weight += rows.weights.map_or(count as f64, |weights| weights.iter().sum());
+    sums.positive += rows.weights.map_or(count, |weights| weights.iter().filter(|s| **s > 0.0).count());
+    let mut group = [0.0; GROUP * SLICE];
+    for first in (0..d + c).step_by(GROUP) {
+        let columns = first..(d + c).min(first + GROUP);
+        if let Some(plain) = PlainGroup::of(rows, &columns, units, sums) {
+            for (j, seen) in columns.zip(slice.put_with(first, |out| plain.centre(out))) {
+                sums.see(j, &seen);
+            }
+            continue;
+        }
+        for (j, out) in columns.clone().zip(group.chunks_exact_mut(count)) {
+            let mut out = ColMut::from_slice_mut(out);
+            let (column, low) = if j < d {
+                (rows.x.col(j), rows.x_low.map(|low| low.col(j)))
+            } else {
+                (rows.y.col(j - d), None)
+            };
+            let whole = sums.whole[j] && !units.fractional[j];
+            let unit = (units.shift[j], units.exponent[j]);
+            let seen = centre(column, low, roots.as_deref(), unit, whole, out.rb_mut());
+            if j >= d || sums.products.ncols() < d {
+                sums.squares[j] += out.rb().squared_norm_l2();
+            }
+            sums.see(j, &Seen { whole: seen.whole || low.is_some(), ..seen });
+        }
+        slice.put(first, &group[..columns.len() * count]);
+    }
+}
+
+/// [`GROUP`] columns of a slice without weights, low parts and whole numbers: the common case, centred and laid out
+/// in one pass. It reads as many columns at once, because one of them is too short for the processor to see ahead.
+struct PlainGroup<'a> {
+    columns: [&'a [f64]; GROUP],
+    /// Shift and scale, as [`centre`] has them.
+    origins: [f64; GROUP],
+    factors: [f64; GROUP],
+}
+
+impl<'a> PlainGroup<'a> {
+    fn of(rows: Block<'a>, columns: &Range<usize>, units: &Units, sums: &Sums) -> Option<Self> {
+        let plain = rows.weights.is_none()
+            && rows.x_low.is_none()
+            && columns.len() == GROUP
+            && columns.end <= sums.products.ncols()
+            && columns.clone().all(|j| units.fractional[j] || !sums.whole[j]);
+        if !plain {
+            return None;
+        }
+        let mut group = Self { columns: [&[]; GROUP], origins: [0.0; GROUP], factors: [0.0; GROUP] };
+        for (k, j) in columns.clone().enumerate() {
+            group.columns[k] = rows.x.col(j).try_as_col_major()?.as_slice();
+            group.factors[k] = power_of_two(-units.exponent[j]);
+            group.origins[k] = units.shift[j] * group.factors[k];
+        }
+        Some(group)
+    }
+
+    fn centre(&self, out: Lanes<'_>) -> [Seen; GROUP] {
+        Arch::new().dispatch(CentreGroup { group: self, out })
+    }
+}
+
+/// [`PlainGroup::centre`] for the dispatch on the processor.
+struct CentreGroup<'a> {
+    group: &'a PlainGroup<'a>,
+    out: Lanes<'a>,
+}
+
+impl WithSimd for CentreGroup<'_> {
+    type Output = [Seen; GROUP];
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(mut self, simd: S) -> Self::Output {
+        let mut seen = [Seen { whole: false, ..Seen::default() }; GROUP];
+        match S::F64_LANES {
+            8 => self.columns::<S, 8>(simd, 0, &mut seen),
+            4 => (0..GROUP).step_by(4).for_each(|first| self.columns::<S, 4>(simd, first, &mut seen)),
+            2 => (0..GROUP).step_by(2).for_each(|first| self.columns::<S, 2>(simd, first, &mut seen)),
+            _ => (0..GROUP).for_each(|first| self.columns::<S, 1>(simd, first, &mut seen)),
+        }
+        seen
+    }
+}
+
+impl CentreGroup<'_> {
+    /// `N` columns of the group, N being the numbers of a vector: one vector of each, turned into N rows.
+    #[inline(always)]
+    fn columns<S: Simd, const N: usize>(&mut self, simd: S, first: usize, seen: &mut [Seen; GROUP]) {
+        let group = self.group;
+        let parts: [(&[S::f64s], &[f64]); N] =
+            std::array::from_fn(|k| S::as_simd_f64s(group.columns[first + k]));
+        let factors: [S::f64s; N] = std::array::from_fn(|k| simd.splat_f64s(group.factors[first + k]));
+        let origins: [S::f64s; N] = std::array::from_fn(|k| simd.splat_f64s(group.origins[first + k]));
+        let mut sums = [simd.splat_f64s(0.0); N];
+        let (mut lowest, mut highest) = ([simd.splat_f64s(EMPTY.0); N], [simd.splat_f64s(EMPTY.1); N]);
+        let vectors = parts.iter().map(|part| part.0.len()).min().unwrap_or(0);
+        for at in 0..vectors {
+            let mut tile = [simd.splat_f64s(0.0); N];
+            for k in 0..N {
+                let x = parts[k].0[at];
+                tile[k] = simd.sub_f64s(simd.mul_f64s(x, factors[k]), origins[k]);
+                sums[k] = simd.add_f64s(sums[k], tile[k]);
+                lowest[k] = simd.min_f64s(x, lowest[k]);
+                highest[k] = simd.max_f64s(x, highest[k]);
+            }
+            transpose(simd, &mut tile);
+            for (l, row) in tile.iter().enumerate() {
+                self.out.set(at * N + l, first, pulp::bytemuck::cast_slice(std::slice::from_ref(row)));
+            }
+        }
+        for k in 0..N {
+            let mut total = simd.reduce_sum_f64s(sums[k]);
+            let mut range = (simd.reduce_min_f64s(lowest[k]), simd.reduce_max_f64s(highest[k]));
+            for (i, x) in parts[k].1.iter().enumerate() {
+                let value = x * group.factors[first + k] - group.origins[first + k];
+                self.out.set(vectors * N + i, first + k, &[value]);
+                total += value;
+                range = hull(range, (*x, *x));
+            }
+            seen[first + k] = Seen { sum: total, range, whole: false };
+        }
+    }
 }
 
 /// What centring one column of a slice sees of it.
+#[derive(Clone, Copy)]
 pub(crate) struct Seen {
     sum: f64,
-    range: Range,
+    range: Extremes,
     whole: bool,
 }
 
@@ -265,7 +357,7 @@ pub(crate) fn centre(
     roots: Option<&[f64]>,
     (shift, exponent): (f64, i32),
     whole: bool,
-    out: faer::ColMut<'_, f64>,
+    out: ColMut<'_, f64>,
 ) -> Seen {
     // Scaling is exact, and before the subtraction it keeps that from overflowing.
     let factor = power_of_two(-exponent);
