@@ -17,7 +17,7 @@ use surefit::data::encode::{EncodeOptions, Encoded, Recipe};
 use surefit::diagnosis::forecast::Forecast;
 use surefit::diagnosis::{Code, Fix, Remedy};
 use surefit::fit::{self, Fit, Settings, Solver, Verdict, Watch};
-use surefit::inference::{Inference, WeightType};
+use surefit::inference::{self, Inference, WeightType};
 use surefit::model::{Fingerprint, Model};
 use surefit::solver::{Stop, exact};
 use surefit::{Error, Intercept, Problem, Result};
@@ -319,16 +319,8 @@ pub fn title(code: Code) -> String {
 }
 
 fn summaries(inference: &Inference, names: &[String]) -> Vec<Summary> {
-    let term = |name: &str, term: &surefit::inference::Term| report::Term {
-        name: name.to_owned(),
-        estimate: term.estimate,
-        std_error: term.std_error,
-        t: term.t,
-        p: term.p,
-        low: term.low,
-        high: term.high,
-    };
-    let summary = |output: &surefit::inference::OutputInference| Summary {
+    let term = |name: &str, found: &inference::Term| report::Term { name: name.to_owned(), found: *found };
+    let summary = |output: &inference::OutputInference| Summary {
         terms: output
             .intercept
             .iter()
