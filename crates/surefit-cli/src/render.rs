@@ -458,7 +458,8 @@ fn named_cause(page: &mut Page, report: &FitReport) {
         }
         page.labelled("got", &got);
     } else if let (Some(Stop::Diverged), Some(steps)) = (report.stop, steps(report)) {
-        page.labelled("got", &format!("a loss beyond all numbers after {steps}"));
+        let when = if report.steps == 0 { "at the start".to_owned() } else { format!("after {steps}") };
+        page.labelled("got", &format!("a loss beyond all numbers {when}"));
     }
     match (report.exact.as_ref().filter(is_short), proof) {
         (Some(exact), Some(proof)) => {

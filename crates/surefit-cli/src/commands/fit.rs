@@ -177,6 +177,7 @@ impl Job<'_> {
             Fix::LearningRate(rate) => choices.learning_rate = *rate,
             Fix::Tolerance(tolerance) => choices.tolerance = *tolerance,
             Fix::MaxIter(steps) => choices.max_iter = *steps,
+            Fix::StartAtZeros => choices.start = None,
             Fix::Exact => self.settings.solver = Solver::Exact,
             // They change the problem, and so are never called safe.
             Fix::Drop(_) | Fix::Penalty(_) | Fix::Gap(_) | Fix::Formula(_) | Fix::Several(_) => {}

@@ -167,6 +167,7 @@ impl Run {
             Fix::LearningRate(rate) => run.settings.learning_rate = *rate,
             Fix::Tolerance(tolerance) => run.settings.tolerance = *tolerance,
             Fix::MaxIter(limit) => run.settings.max_iter = *limit,
+            Fix::StartAtZeros => run.settings.start = None,
             Fix::Several(fixes) => {
                 return fixes.iter().try_fold(run, |run, fix| run.with(fix));
             }
@@ -180,7 +181,7 @@ impl Run {
         let found = self.diagnose().expect("a diagnosis");
         assert!(found.remedies.iter().any(|remedy| remedy.fix == Fix::Exact));
         for remedy in &found.remedies {
-            assert!(remedy.proven && remedy.command.is_some());
+            assert!(remedy.proven && (remedy.command.is_some() || remedy.fix == Fix::StartAtZeros));
             let Some(run) = self.with(&remedy.fix) else { continue };
             let (descent, optimum) = (run.descend(), run.optimum() / run.loss_unit());
             let wanted = self.target * optimum * (1.0 + 1e-9);

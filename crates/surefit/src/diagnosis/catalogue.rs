@@ -164,19 +164,22 @@ static SF105: Page = Page {
 
 static SF106: Page = Page {
     code: Code::Sf106,
-    title: "below the resolution of floating-point numbers",
+    title: "beyond the precision or the range of floating-point numbers",
     meaning: "The stop rule asks for changes smaller than 64-bit numbers can show, or the steps have become so small that \
-        adding them changes no parameter. From then on the run either never stops, or stops by chance.",
+        adding them changes no parameter. From then on the run either never stops, or stops by chance.\n\
+        Or the start is so far away that its loss is larger than any 64-bit number, and there is nothing to descend from.",
     detection: "The tolerance is below 4u·|f|, with u = 1.1e-16: rounding alone moves the loss by as much. Or the last step \
-        left every parameter exactly as it was. In a trace: the last rows show no change that its printed digits or \
-        64 bits could hold, while the rows before them say that more was to come.\n\
+        left every parameter exactly as it was. Or the loss of the start overflows, from residuals of about 1e154 on. In \
+        a trace: the last rows show no change that its printed digits or 64 bits could hold, while the rows before them \
+        say that more was to come.\n\
         After an exact fit: the wanted gap is smaller than what the certificate can prove, which its own rounding and \
         the condition of the columns limit.",
     example: "sales.csv at its optimum has a loss of 605.679, whose rounding is 2.7e-13. A tolerance of 1e-13 is met when two \
         roundings happen to agree, not when the run has converged.",
     remedies: &[
-        "The smallest meaningful tolerance, which is printed.",
-        "A start near zero instead of one a million times the answer, so that steps are not lost in the last place.",
+        "The printed tolerance, which gives the wanted gap and is no smaller than rounding.",
+        "A start near zero (leave out --start) instead of one a million times the answer, so that steps are not lost in \
+         the last place, and instead of one whose loss overflows.",
         "--solver exact, which works in extended precision where the digits ask for it.",
         "For an exact fit, the gap that is proven, which is printed.",
     ],

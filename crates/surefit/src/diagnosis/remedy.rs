@@ -22,6 +22,7 @@ pub(super) fn remedies(situation: &Situation<'_>, code: Code) -> Vec<Remedy> {
         Code::Sf102 => vec![rate_best(situation), rescaled_with_rate(situation)],
         Code::Sf103 => vec![rescaled(situation), rescaled_with_rate(situation), longer(situation)],
         Code::Sf104 => vec![tighter(situation), rate_best(situation)],
+        Code::Sf106 if situation.starts_too_far() => vec![from_zeros(situation)],
         Code::Sf106 => vec![meaningful(situation), rate_best(situation), rescaled_with_rate(situation)],
         _ => vec![longer(situation), rate_best(situation), rescaled(situation)],
     }
@@ -63,6 +64,9 @@ struct Proof {
 
 /// Forecasts a run at `rate` under `spectrum`; absent when it does not reach the gap in reasonable time.
 fn prove(situation: &Situation<'_>, spectrum: &Spectrum, rate: f64) -> Option<Proof> {
+    if !spectrum.starts_finite() {
+        return None;
+    }
     let settings = situation.context.settings;
     let mut steps = spectrum.steps_to_gap(rate, situation.wanted)?.max(1);
     let mut extra = Vec::new();
@@ -86,7 +90,9 @@ fn remedy(change: String, changes: Vec<Fix>, proof: Proof) -> Remedy {
     all.extend(proof.extra);
     let command = all.iter().filter_map(flag).collect::<Vec<_>>().join(" ");
     let fix = if all.len() == 1 { all.remove(0) } else { Fix::Several(all) };
-    Remedy { change, command: Some(command), steps: Some(proof.steps), proven: true, safe: true, fix }
+    // Zeros are the start that no flag asks for.
+    let command = Some(command).filter(|command| !command.is_empty());
+    Remedy { change, command, steps: Some(proof.steps), proven: true, safe: true, fix }
 }
 
 /// A change as the command line spells it.
@@ -102,7 +108,7 @@ fn flag(fix: &Fix) -> Option<String> {
         Fix::Exact => "--solver exact".to_owned(),
         Fix::Penalty(lambda) => format!("--penalty {lambda}"),
         Fix::Gap(gap) => format!("--gap {gap:e}"),
-        Fix::Drop(_) | Fix::Formula(_) | Fix::Several(_) => return None,
+        Fix::StartAtZeros | Fix::Drop(_) | Fix::Formula(_) | Fix::Several(_) => return None,
     })
 }
 
@@ -163,6 +169,19 @@ fn rate_best(situation: &Situation<'_>) -> Option<Remedy> {
     let proof = prove(situation, &situation.spectrum, rate)?;
     let gain = situation.steps_at(situation.rate()).is_none_or(|now| proof.steps < now / 2);
     gain.then(|| remedy(format!("lr {}", figure(rate, 3)), vec![Fix::LearningRate(rate)], proof))
+}
+
+/// The run from zeros: at its own rate, or at the best one.
+fn from_zeros(situation: &Situation<'_>) -> Option<Remedy> {
+    let spectrum = situation.spectrum_from_zeros()?;
+    let change = "leave out --start".to_owned();
+    if let Some(proof) = prove(situation, &spectrum, situation.rate()) {
+        return Some(remedy(change, vec![Fix::StartAtZeros], proof));
+    }
+    let rate = round_down(spectrum.best_rate(), DIGITS);
+    let proof = prove(situation, &spectrum, rate)?;
+    let change = format!("{change}, lr {}", figure(rate, 3));
+    Some(remedy(change, vec![Fix::StartAtZeros, Fix::LearningRate(rate)], proof))
 }
 
 /// The tolerance that gives the wanted gap.

@@ -22,7 +22,7 @@ pub use columns::ExternalTrace;
 
 use super::situation::{Context, number};
 use super::words::{count, counted, plain_rate};
-use super::{Code, Diagnosis, Fix, Remedy};
+use super::{Code, Diagnosis, Fix, Remedy, start_too_far};
 use divergence::{at_the_edge, blown_up, climbing, growing};
 use serde_json::{Map, Value};
 use settling::settling;
@@ -114,6 +114,8 @@ pub(super) fn diagnose_descent(context: &Context<'_>) -> Option<Diagnosis> {
     let found = match diagnose_trace(&trace, context.target) {
         TraceVerdict::Found(diagnosis) | TraceVerdict::Edge(diagnosis) => diagnosis,
         _ if descent.final_loss.is_finite() => return None,
+        // Without a single step there is no rate to judge.
+        _ if descent.candidate.steps == 0 => start_too_far::diagnosis(context)?,
         _ => Diagnosis {
             code: Code::Sf101,
             message: format!(
