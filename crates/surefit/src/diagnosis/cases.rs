@@ -56,7 +56,7 @@ pub(crate) fn squared() -> Problem {
 }
 
 /// A run of gradient descent on some data, and what the rules say of it.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Run {
     pub design: Design,
     pub problem: Problem,
