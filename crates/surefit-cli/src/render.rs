@@ -564,8 +564,7 @@ pub fn is_advice(finding: &Finding) -> bool {
 
 fn finding(page: &mut Page, finding: &Finding) {
     if is_advice(finding) {
-        let text = format!("for training in float32 (surefit has 64 bits): {}", finding.message);
-        return page.headline(FAINT, "advice", &[&crate::json::code_name(finding.code), &text]);
+        return page.headline(FAINT, "advice", &[&crate::json::code_name(finding.code), &finding.message]);
     }
     page.headline(FAIR, "△", &[&crate::json::code_name(finding.code), &finding.message]);
     if let Some(remedy) = finding.remedies.first() {

@@ -205,10 +205,7 @@ fn tighter(situation: &Situation<'_>) -> Option<Remedy> {
 /// As many steps as it takes.
 fn longer(situation: &Situation<'_>) -> Option<Remedy> {
     let proof = prove(situation, &situation.spectrum, situation.rate())?;
-    (!proof.extra.is_empty()).then(|| {
-        let change = format!("{} steps at this lr", super::words::count(proof.steps));
-        remedy(change, Vec::new(), proof)
-    })
+    (!proof.extra.is_empty()).then(|| remedy("more steps at this lr".to_owned(), Vec::new(), proof))
 }
 
 /// A tolerance that means something in place of one that does not, where it gives the wanted gap.

@@ -1,6 +1,6 @@
 //! Traces that fall: at rest, or what kept them from it and how many steps are left.
 
-use super::super::words::{count, counted, figure};
+use super::super::words::{counted, figure};
 use super::super::{Code, Fix, Remedy};
 use super::columns::ExternalTrace;
 use super::tail::{Shrinking, Tail};
@@ -156,11 +156,7 @@ fn way_out(code: Code, total: f64) -> Option<Remedy> {
     }
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "1 ≤ total < 1e15")]
     let total = total.ceil() as u64;
-    Some(advice(
-        format!("about {} steps in all at this rate", count(total)),
-        Some(total),
-        Fix::MaxIter(total),
-    ))
+    Some(advice("more steps at this rate, in all about".to_owned(), Some(total), Fix::MaxIter(total)))
 }
 
 /// Whether a number of steps looks like a limit that someone typed: 100, 5000, 20000, one less when counted from 0.
