@@ -211,12 +211,12 @@ fn summary(summary: &Summary) -> Value {
             // Where the target is constant there is no spread to compare an estimate with.
             let spread = |value: f64| if summary.constant.is_none() { number(value) } else { Value::Null };
             let numbers = json!({
-                "estimate": number(term.estimate),
-                "std_error": spread(term.std_error),
-                "t": spread(term.t),
-                "p": spread(term.p),
-                "low": spread(term.low),
-                "high": spread(term.high),
+                "estimate": number(term.found.estimate),
+                "std_error": spread(term.found.std_error),
+                "t": spread(term.found.t),
+                "p": spread(term.found.p),
+                "low": spread(term.found.low),
+                "high": spread(term.found.high),
             });
             (term.name.clone(), numbers)
         })

@@ -236,8 +236,10 @@ fn regression(page: &mut Page, report: &FitReport, model: &Model, target: usize,
         right: true,
         rank,
     };
-    let mut columns =
-        vec![column("", 0, &|term| term.name.clone()), column("estimate", 0, &|term| plain(term.estimate))];
+    let mut columns = vec![
+        column("", 0, &|term| term.name.clone()),
+        column("estimate", 0, &|term| plain(term.found.estimate)),
+    ];
     columns[0].right = false;
     if let Some(value) = summary.constant {
         let name = model.targets.get(target).map_or("", String::as_str);
@@ -247,11 +249,11 @@ fn regression(page: &mut Page, report: &FitReport, model: &Model, target: usize,
         return page.paragraph(&format!("{}, {}", constant(name, value), counted(report.rows as u64, "row")));
     }
     columns.extend([
-        column("std error", 1, &|term| significant(term.std_error, 4)),
-        column("t", 3, &|term| significant(term.t, 3)),
-        column("p", 2, &|term| p_value(term.p)),
+        column("std error", 1, &|term| significant(term.found.std_error, 4)),
+        column("t", 3, &|term| significant(term.found.t, 3)),
+        column("p", 2, &|term| p_value(term.found.p)),
         column("95 % interval", 4, &|term| {
-            format!("{} … {}", significant(term.low, 4), significant(term.high, 4))
+            format!("{} … {}", significant(term.found.low, 4), significant(term.found.high, 4))
         }),
     ]);
     let (lines, gone) = table(columns, INDENT, page.width);
@@ -456,7 +458,8 @@ fn named_cause(page: &mut Page, report: &FitReport) {
         }
         page.labelled("got", &got);
     } else if let (Some(Stop::Diverged), Some(steps)) = (report.stop, steps(report)) {
-        page.labelled("got", &format!("a loss beyond all numbers after {steps}"));
+        let when = if report.steps == 0 { "at the start".to_owned() } else { format!("after {steps}") };
+        page.labelled("got", &format!("a loss beyond all numbers {when}"));
     }
     match (report.exact.as_ref().filter(is_short), proof) {
         (Some(exact), Some(proof)) => {
@@ -561,8 +564,7 @@ pub fn is_advice(finding: &Finding) -> bool {
 
 fn finding(page: &mut Page, finding: &Finding) {
     if is_advice(finding) {
-        let text = format!("for training in float32 (surefit has 64 bits): {}", finding.message);
-        return page.headline(FAINT, "advice", &[&crate::json::code_name(finding.code), &text]);
+        return page.headline(FAINT, "advice", &[&crate::json::code_name(finding.code), &finding.message]);
     }
     page.headline(FAIR, "△", &[&crate::json::code_name(finding.code), &finding.message]);
     if let Some(remedy) = finding.remedies.first() {

@@ -4,6 +4,7 @@
 use surefit::Coefficients;
 use surefit::diagnosis::{Diagnosis, Finding};
 use surefit::fit::Verdict;
+use surefit::inference;
 use surefit::solver::Stop;
 
 /// A linear model's numbers with their names.
@@ -56,18 +57,8 @@ pub struct Proof {
 pub struct Term {
     /// `(intercept)` or the name of a column.
     pub name: String,
-    /// The coefficient.
-    pub estimate: f64,
-    /// Its standard error.
-    pub std_error: f64,
-    /// estimate / standard error.
-    pub t: f64,
-    /// Two-sided p-value.
-    pub p: f64,
-    /// Lower end of the 95 % interval.
-    pub low: f64,
-    /// Upper end of the 95 % interval.
-    pub high: f64,
+    /// Its coefficient, and how sure it is.
+    pub found: inference::Term,
 }
 
 /// The summary of a regression for one target.

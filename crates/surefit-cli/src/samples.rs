@@ -9,6 +9,7 @@ use serde_json::json;
 use surefit::data::scale::Scale;
 use surefit::diagnosis::{Code, Diagnosis, Finding, Fix, Remedy};
 use surefit::fit::Verdict;
+use surefit::inference;
 use surefit::solver::Stop;
 
 fn line() -> Model {
@@ -21,15 +22,15 @@ fn line() -> Model {
 }
 
 fn term(name: &str, estimate: f64) -> Term {
-    Term {
-        name: name.to_owned(),
+    let found = inference::Term {
         estimate,
         std_error: 2.865_84,
         t: estimate / 2.865_84,
         p: 1.016_3e-6,
         low: estimate - 6.385,
         high: estimate + 6.385,
-    }
+    };
+    Term { name: name.to_owned(), found }
 }
 
 /// The line through the twelve sales, certified.

@@ -230,6 +230,28 @@ fn data_that_cannot_be_used_is_named_with_its_place_and_a_way_out() {
     folder.snapshot("data", &all);
 }
 
+/// A Parquet file of two columns of numbers and no rows.
+fn parquet_without_rows() -> Vec<u8> {
+    use arrow_schema::{DataType, Field, Schema};
+    let fields: Vec<Field> = ["y", "x"].map(|name| Field::new(name, DataType::Float64, true)).to_vec();
+    let mut bytes = Vec::new();
+    let schema = std::sync::Arc::new(Schema::new(fields));
+    let writer = parquet::arrow::ArrowWriter::try_new(&mut bytes, schema, None).unwrap();
+    writer.close().unwrap();
+    bytes
+}
+
+#[test]
+fn a_parquet_file_without_bytes_or_without_rows_is_named() {
+    let folder = Folder::new();
+    let (bare, rowless) = (folder.path("bare.parquet"), folder.path("rowless.parquet"));
+    std::fs::write(&bare, []).unwrap();
+    std::fs::write(&rowless, parquet_without_rows()).unwrap();
+    let all = [told(&["fit", &bare, "y ~ x"]), told(&["fit", &rowless, "y ~ x"])].concat();
+    assert_eq!(all.matches("exit 3").count(), 2, "{all}");
+    folder.snapshot("empty_parquet", &all);
+}
+
 #[test]
 fn weights_of_no_use_are_refused() {
     let folder = Folder::new();
@@ -340,6 +362,17 @@ fn peak(child: &std::process::Child) -> Option<usize> {
     line.trim().trim_end_matches(" kB").parse::<usize>().ok().map(|size| size << 10)
 }
 
+/// What a child says to its end, and the most memory that it had.
+#[cfg(target_os = "linux")]
+fn output_and_peak(mut child: std::process::Child) -> (Output, usize) {
+    let mut most = 0;
+    while child.try_wait().unwrap().is_none() {
+        most = most.max(peak(&child).unwrap_or(0));
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    (child.wait_with_output().unwrap(), most)
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn memory_does_not_grow_with_the_number_of_rows() {
@@ -356,12 +389,8 @@ fn memory_does_not_grow_with_the_number_of_rows() {
         to.write_all(b"y,x\n").unwrap();
         (0..times).for_each(|_| to.write_all(part.as_bytes()).unwrap());
         drop(to);
-        let mut most = 0;
-        while child.try_wait().unwrap().is_none() {
-            most = most.max(peak(&child).unwrap_or(0));
-            std::thread::sleep(std::time::Duration::from_millis(2));
-        }
-        let fit: Value = serde_json::from_slice(&child.wait_with_output().unwrap().stdout).unwrap();
+        let (output, most) = output_and_peak(child);
+        let fit: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(
             (&fit["verdict"], fit["rows"].as_u64()),
             (&"certified".into(), Some(250_000 * times as u64))
@@ -371,6 +400,39 @@ fn memory_does_not_grow_with_the_number_of_rows() {
     // Both are too large for the design to be kept; the larger has 64 MB more of numbers.
     let (small, large) = (feed(12), feed(28));
     assert!(large < small + (16 << 20), "{small} and {large} bytes");
+}
+
+/// `times` gzip members of 16 MiB of one byte each, after one that holds `head`.
+fn bomb(head: &str, byte: u8, times: usize) -> Vec<u8> {
+    let packed = |bytes: &[u8]| {
+        let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        writer.write_all(bytes).unwrap();
+        writer.finish().unwrap()
+    };
+    [packed(head.as_bytes()), packed(&vec![byte; 16 << 20]).repeat(times)].concat()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_gzip_bomb_is_refused_in_a_sentence_and_in_little_memory() {
+    let folder = Folder::new();
+    // Blank lines are no rows, so only their number gives them away; a line without end is told by its length.
+    let cases = [
+        ("blank.csv.gz", bomb("y,x\n1,2\n", b'\n', 70), "over 1,000 for one: not a table"),
+        ("endless.csv.gz", bomb("y,x\n1,2\n", b'7', 70), "the record that begins in line 3 is longer than"),
+    ];
+    for (name, bytes, sentence) in cases {
+        let path = folder.path(name);
+        std::fs::write(&path, &bytes).unwrap();
+        assert!(bytes.len() < 2 << 20, "{} bytes", bytes.len());
+        let child = surefit(&["fit", &path, "y ~ x", "--quiet"]).stderr(Stdio::piped()).spawn().unwrap();
+        let (output, most) = output_and_peak(child);
+        assert_eq!(output.status.code(), Some(3), "{name}");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(told.contains(sentence) && told.lines().count() <= 4, "{told}");
+        // A thousandth of what it would unpack to is 1 MiB.
+        assert!(most < 256 << 20, "{name}: {most} bytes");
+    }
 }
 
 #[test]
@@ -534,7 +596,6 @@ fn an_interrupt_ends_with_the_best_answer_so_far() {
     while !said.contains("forecast") {
         assert!(std::io::BufRead::read_line(&mut notes, &mut said).unwrap() > 0, "{said}");
     }
-    std::thread::sleep(std::time::Duration::from_millis(200));
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(4));
@@ -558,6 +619,25 @@ fn descent_on_the_sales_ends_in_the_three_known_ways() {
     let forecast = object(&loose);
     assert_eq!((&forecast["steps"], &forecast["forecast_steps"]), (&7_743.into(), &7_743.into()));
     Folder::new().snapshot("descent", &all);
+}
+
+#[test]
+fn a_start_whose_loss_overflows_fails_with_the_cause_and_the_exact_answer() {
+    let near = descent("--learning-rate .1 --scale center --start 1e200,0");
+    let far = descent("--learning-rate .01 --start 1e308,1e308");
+    for (arguments, cause) in [(&near, "SF106"), (&far, "SF101")] {
+        let fit = object(arguments);
+        assert_eq!(
+            (&fit["verdict"], &fit["code"], &fit["stop"]),
+            (&"failed".into(), &cause.into(), &"diverged".into())
+        );
+        assert_eq!((&fit["model"], &fit["steps"]), (&Value::Null, &0.into()));
+        let exact = fit["diagnosis"]["exact"]["coefficients"]["temp"].as_f64().unwrap();
+        assert!((exact - 30.087_861_79).abs() < 1e-8, "{exact}");
+    }
+    let all = [told(&near), told(&far)].concat();
+    assert_eq!(all.matches("exit 5").count(), 2, "{all}");
+    Folder::new().snapshot("start_too_far", &all);
 }
 
 #[test]
@@ -615,6 +695,13 @@ fn lint_names_what_would_go_wrong() {
     assert!(found.starts_with("exit 3") && found.contains("SF202") && found.contains("SF203"), "{found}");
     let clean = told(&["lint", "data/winequality-white.csv", "x12 ~ x1 + x2"]);
     folder.snapshot("lint", &[found, clean].concat());
+}
+
+#[test]
+fn lint_of_california_housing_asks_about_missing_values_and_then_names_its_columns() {
+    let lint = ["lint", "data/california_housing.csv.gz", "median_house_value ~ ."];
+    let all = [told(&lint), told(&[&lint[..], &["--missing", "drop"]].concat())].concat();
+    Folder::new().snapshot("lint_california", &all);
 }
 
 #[test]
@@ -849,9 +936,9 @@ fn an_interrupt_while_waiting_for_input_is_the_end() {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        // Kept open: there is nothing to read, and no end.
-        let input = child.stdin.take().unwrap();
-        std::thread::sleep(std::time::Duration::from_millis(500));
+        // Kept open: there is no end. A pipe holds less than this, so once it is written the program reads.
+        let mut input = child.stdin.take().unwrap();
+        input.write_all("y,x\n1,2\n".repeat(1 << 15).as_bytes()).unwrap();
         assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
         let output = child.wait_with_output().unwrap();
         drop(input);

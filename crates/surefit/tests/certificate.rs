@@ -256,6 +256,29 @@ proptest! {
     }
 }
 
+/// What a column of ones leaves of a constant column is rounding, and no direction in which an answer could be better.
+#[test]
+fn a_constant_column_beside_a_penalised_intercept_adds_nothing_to_the_gap() {
+    let design = Design {
+        x: column(&[996.0, 996.0]),
+        x_low: None,
+        y: column(&[-3.0, -9.0]),
+        weights: Some(vec![1.0, 2.0]),
+    };
+    let penalty = Ridge { lambda: 0.0, factors: Some(vec![0.0]) };
+    let problem = Problem { penalty, ..problem(0.0, Intercept::Penalized) };
+    let answer =
+        Coefficients { weights: Mat::full(1, 1, -0.009_028_112_449_799_196), intercept: vec![0.003] };
+    let certificate = certify(&design, &problem, &answer, 0.0).unwrap();
+    let gap = truth(&design, &problem, &answer).1;
+    assert!(exact(certificate.gap()) >= gap, "{certificate:?}, true gap {}", number(&gap));
+    assert!(
+        certificate.gap() <= number(&gap) * 1.01 + 2.0 * certificate.rounding(),
+        "{certificate:?}, true gap {}",
+        number(&gap)
+    );
+}
+
 /// Designs of which the last columns are almost, or to the last bit, determined by the first two.
 fn close_to_dependent(seed: u64) -> Case {
     let mut draw = Draw(seed);

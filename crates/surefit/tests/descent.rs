@@ -12,29 +12,13 @@ use surefit::fit::{Fit, Settings, Solver, Verdict, Watch, fit};
 use surefit::solver::{Stop, gradient_descent};
 use surefit::{Intercept, LossKind, Problem, Ridge};
 
-const SALES: [(f64, f64); 12] = [
-    (215.0, 14.2),
-    (325.0, 16.4),
-    (185.0, 11.9),
-    (332.0, 15.2),
-    (406.0, 18.5),
-    (522.0, 22.1),
-    (412.0, 19.4),
-    (614.0, 25.1),
-    (544.0, 23.4),
-    (421.0, 18.1),
-    (445.0, 22.6),
-    (408.0, 17.2),
-];
-
 /// The fit, and the step that was forecast before it.
 fn descend(scale: Scale, learning_rate: f64, tolerance: f64, max_iter: u64) -> (Fit, u64) {
-    let design = Design {
-        x: Mat::from_fn(12, 1, |i, _| SALES[i].1),
-        x_low: None,
-        y: Mat::from_fn(12, 1, |i, _| SALES[i].0),
-        weights: None,
-    };
+    let rows = include_str!("data/sales.csv").lines().skip(1);
+    let rows: Vec<Vec<f64>> =
+        rows.map(|row| row.split(',').map(|field| field.parse().unwrap()).collect()).collect();
+    let take = |place: usize| Mat::from_fn(rows.len(), 1, |i, _| rows[i][place]);
+    let design = Design { x: take(1), x_low: None, y: take(0), weights: None };
     let problem = Problem { loss: LossKind::Squared, penalty: Ridge::default(), intercept: Intercept::Free };
     let choices =
         gradient_descent::Settings { learning_rate, tolerance, max_iter, start: None, time_limit: None };

@@ -17,7 +17,7 @@ use surefit::data::encode::{EncodeOptions, Encoded, Recipe};
 use surefit::diagnosis::forecast::Forecast;
 use surefit::diagnosis::{Code, Fix, Remedy};
 use surefit::fit::{self, Fit, Settings, Solver, Verdict, Watch};
-use surefit::inference::{Inference, WeightType};
+use surefit::inference::{self, Inference, WeightType};
 use surefit::model::{Fingerprint, Model};
 use surefit::solver::{Stop, exact};
 use surefit::{Error, Intercept, Problem, Result};
@@ -177,6 +177,7 @@ impl Job<'_> {
             Fix::LearningRate(rate) => choices.learning_rate = *rate,
             Fix::Tolerance(tolerance) => choices.tolerance = *tolerance,
             Fix::MaxIter(steps) => choices.max_iter = *steps,
+            Fix::StartAtZeros => choices.start = None,
             Fix::Exact => self.settings.solver = Solver::Exact,
             // They change the problem, and so are never called safe.
             Fix::Drop(_) | Fix::Penalty(_) | Fix::Gap(_) | Fix::Formula(_) | Fix::Several(_) => {}
@@ -319,16 +320,8 @@ pub fn title(code: Code) -> String {
 }
 
 fn summaries(inference: &Inference, names: &[String]) -> Vec<Summary> {
-    let term = |name: &str, term: &surefit::inference::Term| report::Term {
-        name: name.to_owned(),
-        estimate: term.estimate,
-        std_error: term.std_error,
-        t: term.t,
-        p: term.p,
-        low: term.low,
-        high: term.high,
-    };
-    let summary = |output: &surefit::inference::OutputInference| Summary {
+    let term = |name: &str, found: &inference::Term| report::Term { name: name.to_owned(), found: *found };
+    let summary = |output: &inference::OutputInference| Summary {
         terms: output
             .intercept
             .iter()

@@ -11,21 +11,15 @@ use crate::problem::{Intercept, LossKind, Problem, Ridge};
 use crate::solver::gradient_descent::{Descent, Settings, descend};
 use faer::Mat;
 
-/// `data/regression/sales.csv`: (sales, temp).
-pub(crate) const SALES: [(f64, f64); 12] = [
-    (215.0, 14.2),
-    (325.0, 16.4),
-    (185.0, 11.9),
-    (332.0, 15.2),
-    (406.0, 18.5),
-    (522.0, 22.1),
-    (412.0, 19.4),
-    (614.0, 25.1),
-    (544.0, 23.4),
-    (421.0, 18.1),
-    (445.0, 22.6),
-    (408.0, 17.2),
-];
+/// (sales, temp) of `data/sales.csv`.
+pub(crate) fn sales_points() -> Vec<(f64, f64)> {
+    let rows = include_str!("../../tests/data/sales.csv").lines().skip(1);
+    let point = |row: &str| {
+        let (sales, temp) = row.split_once(',').unwrap();
+        (sales.parse().unwrap(), temp.parse().unwrap())
+    };
+    rows.map(point).collect()
+}
 
 /// One column and one target.
 pub(crate) fn line(points: impl IntoIterator<Item = (f64, f64)>) -> Design {
@@ -40,18 +34,20 @@ pub(crate) fn line(points: impl IntoIterator<Item = (f64, f64)>) -> Design {
 
 /// Sales on temperature as they are.
 pub(crate) fn sales() -> Design {
-    line(SALES)
+    line(sales_points())
 }
 
 /// Minus the mean temperature.
 pub(crate) fn sales_centred() -> Design {
-    let mean = SALES.iter().map(|(_, temp)| temp).sum::<f64>() / 12.0;
-    line(SALES.map(|(sales, temp)| (sales, temp - mean)))
+    let points = sales_points();
+    let mean = points.iter().map(|(_, temp)| temp).sum::<f64>() / 12.0;
+    line(points.into_iter().map(|(sales, temp)| (sales, temp - mean)))
 }
 
 /// Both onto 0 … 1.
 pub(crate) fn sales_minmax() -> Design {
-    line(SALES.map(|(sales, temp)| ((sales - 185.0) / (614.0 - 185.0), (temp - 11.9) / (25.1 - 11.9))))
+    let scaled = |(sales, temp)| ((sales - 185.0) / (614.0 - 185.0), (temp - 11.9) / (25.1 - 11.9));
+    line(sales_points().into_iter().map(scaled))
 }
 
 /// Ordinary least squares with an intercept.
@@ -60,7 +56,7 @@ pub(crate) fn squared() -> Problem {
 }
 
 /// A run of gradient descent on some data, and what the rules say of it.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Run {
     pub design: Design,
     pub problem: Problem,
@@ -138,18 +134,24 @@ impl Run {
             gap: (objective - optimum).max(1e-14 * objective),
             rounding: 1e-14 * objective,
         });
-        diagnose(&Context {
-            facts: &facts,
+        let before = self.context(&facts);
+        diagnose(&Context { descent: Some(&descent), quality, optimum: Some(optimum), ..before })
+    }
+
+    /// What is known before the run.
+    pub fn context<'a>(&'a self, facts: &'a Facts) -> Context<'a> {
+        Context {
+            facts,
             problem: &self.problem,
             scale: self.scale,
             scale_target: self.scale_target,
             settings: &self.settings,
             target: self.target,
-            descent: Some(&descent),
-            quality,
+            descent: None,
+            quality: None,
             exact: None,
-            optimum: Some(optimum),
-        })
+            optimum: None,
+        }
     }
 
     /// The codes of the diagnosis, primary first; empty without one.
@@ -165,6 +167,7 @@ impl Run {
             Fix::LearningRate(rate) => run.settings.learning_rate = *rate,
             Fix::Tolerance(tolerance) => run.settings.tolerance = *tolerance,
             Fix::MaxIter(limit) => run.settings.max_iter = *limit,
+            Fix::StartAtZeros => run.settings.start = None,
             Fix::Several(fixes) => {
                 return fixes.iter().try_fold(run, |run, fix| run.with(fix));
             }
@@ -178,7 +181,7 @@ impl Run {
         let found = self.diagnose().expect("a diagnosis");
         assert!(found.remedies.iter().any(|remedy| remedy.fix == Fix::Exact));
         for remedy in &found.remedies {
-            assert!(remedy.proven && remedy.command.is_some());
+            assert!(remedy.proven && (remedy.command.is_some() || remedy.fix == Fix::StartAtZeros));
             let Some(run) = self.with(&remedy.fix) else { continue };
             let (descent, optimum) = (run.descend(), run.optimum() / run.loss_unit());
             let wanted = self.target * optimum * (1.0 + 1e-9);

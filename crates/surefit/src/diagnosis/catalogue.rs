@@ -64,7 +64,10 @@ static SF101: Page = Page {
         converges from every start, above it from none.\n\
         From a trace alone: the steps of the parameters, or the square roots of the changes of the loss, grow by a \
         factor ρ > 1 that is the same over three steps within 1 %. Then L = (1 + ρ)/lr, and the rate is (1 + ρ)/2 \
-        times its limit, whatever it is.",
+        times its limit, whatever it is. A loss that only grew until it was no number diverged too, without showing L.\n\
+        From a trace with its parameters also the edge of the limit: in each of its last steps they move to and fro, and \
+        keep 90 % or more of the move before, while the loss does not rise. With ρ ≤ 1 the part that they keep, \
+        L = (1 + ρ)/lr again. Such a loss can be flat far from the optimum; only the parameters show it.",
     example: "sales.csv, sales on temp, lr 0.01: mean(temp) = 18.7 is 4.9 times its spread, so L = 364.46 and the limit is \
         0.005488. The error grows ×2.645 per step and overflows after 358 steps. With mean(temp) subtracted L is \
         14.75, the limit 0.1356, and the same rate reaches a relative gap of 1e-6 in 931 steps.",
@@ -84,8 +87,9 @@ static SF102: Page = Page {
         healthy; it only needs ten, a hundred or a million times the steps that it should.",
     detection: "lr < 0.1/L, with L the largest curvature of the loss (see SF101). At 0.1/L even the steepest direction \
         loses only a tenth of its error in a step, and the best rate 2/(L + μ), μ the smallest curvature, needs \
-        about a twentieth of the steps. In a trace: the fastest direction ever seen loses less than 10 % of its \
-        error in a step.\n\
+        about a twentieth of the steps. In a trace with its parameters: the fastest direction ever seen loses less \
+        than 10 % of its error in a step. Losses alone cannot show it, as a direction too flat for the rate and one at \
+        the edge of 2/L shrink alike.\n\
         The steps left come from the tail: when the changes of the loss shrink by r per step, μ = (1 − √r)/lr, and \
         ln(gap/target)/(−ln r) steps are left.",
     example: "sales.csv with both columns brought onto 0 … 1, lr 0.01: the best rate is 1.484, 148 times more. A relative \
@@ -109,7 +113,9 @@ static SF103: Page = Page {
     detection: "0.1/L ≤ lr < 2/L, κ ≥ 100, and centring or standardising the columns makes κ at least ten times smaller. \
         Below κ = 100 some hundred steps do for any usual gap; a tenfold gain is the difference between a run and \
         a wait. κ is printed as it is, centred and standardised: the first drop is the offsets' share, the second \
-        that of the units. What is left is correlation between the columns, which no scaling mends.",
+        that of the units. What is left is correlation between the columns, which no scaling mends.\n\
+        In a trace with its parameters: the fastest direction seen loses 10 % or more of its error in a step, and a \
+        hundred times as much as the slowest. Losses alone cannot show it (see SF102).",
     example: "sales.csv, sales on temp, lr 0.005 for 10,000 steps: the loss stands at 614.82, 1.5 % above the optimum \
         605.68, and the line is sales = −138.2 + 29.0·temp instead of −159.5 + 30.1·temp. κ is 9,007; with \
         mean(temp) subtracted it is 14.7, and a few thousand steps at the same rate do.",
@@ -130,7 +136,8 @@ static SF104: Page = Page {
     detection: "The stop rule |Δf| ≤ tolerance was met, and the certificate shows a gap above the wanted one. With μ the \
         smallest curvature, a last change Δf leaves up to Δf / (2·lr·μ·(1 − lr·L/2)); so a gap of ε·f* needs a \
         tolerance of about 2·lr·μ·ε·f*. The printed one was forecast to do.\n\
-        From a trace alone: its changes shrink by a ratio r, and Δf·r/(1 − r) is left. That is an estimate, and often \
+        From a trace alone: its last change is the first within a power of ten, which looks like a tolerance, and more \
+        than the wanted gap is left. With changes that shrink by a ratio r that is Δf·r/(1 − r), an estimate, and often \
         too small: a slower direction can hide beneath.",
     example: "sales.csv with both columns brought onto 0 … 1, lr 0.01, tolerance 1e-9: stops at step 7,743 with loss \
         0.0032917578 where 0.0032910014 is possible, a relative gap of 2.3e-4. A gap of 1e-6 needs a tolerance of \
@@ -150,7 +157,8 @@ static SF105: Page = Page {
         where it began, or than it had been. What stopped it was a limit or a rule that does not look at the \
         direction of change. Its answer is worse than its start.",
     detection: "The final loss is finite and above the first one, or more than 1 % above the best one. Full-batch descent \
-        below its limit never climbs, so 1 % is room for rounding only.",
+        below its limit never climbs, so 1 % is room for rounding only. In a trace the same, and a loss that fell and then was \
+        no number; where it grew by the same factor in every step, that is SF101, with the limit.",
     example: "sales.csv, sales on temp, lr 0.01, stopped after 50 steps: the loss is 2e47 after 88,251 at the start. Elsewhere \
         a library stopped after 11 epochs at a loss of 1e18 and reported convergence.",
     remedies: &[
@@ -164,19 +172,22 @@ static SF105: Page = Page {
 
 static SF106: Page = Page {
     code: Code::Sf106,
-    title: "below the resolution of floating-point numbers",
+    title: "beyond the precision or the range of floating-point numbers",
     meaning: "The stop rule asks for changes smaller than 64-bit numbers can show, or the steps have become so small that \
-        adding them changes no parameter. From then on the run either never stops, or stops by chance.",
+        adding them changes no parameter. From then on the run either never stops, or stops by chance.\n\
+        Or the start is so far away that its loss is larger than any 64-bit number, and there is nothing to descend from.",
     detection: "The tolerance is below 4u·|f|, with u = 1.1e-16: rounding alone moves the loss by as much. Or the last step \
-        left every parameter exactly as it was. In a trace: the last rows show no change that its printed digits or \
-        64 bits could hold, while the rows before them say that more was to come.\n\
+        left every parameter exactly as it was. Or the loss of the start overflows, from residuals of about 1e154 on. In \
+        a trace: the last rows show no change that its printed digits or 64 bits could hold, while the rows before them \
+        say that more was to come.\n\
         After an exact fit: the wanted gap is smaller than what the certificate can prove, which its own rounding and \
         the condition of the columns limit.",
     example: "sales.csv at its optimum has a loss of 605.679, whose rounding is 2.7e-13. A tolerance of 1e-13 is met when two \
         roundings happen to agree, not when the run has converged.",
     remedies: &[
-        "The smallest meaningful tolerance, which is printed.",
-        "A start near zero instead of one a million times the answer, so that steps are not lost in the last place.",
+        "The printed tolerance, which gives the wanted gap and is no smaller than rounding.",
+        "A start near zero (leave out --start) instead of one a million times the answer, so that steps are not lost in \
+         the last place, and instead of one whose loss overflows.",
         "--solver exact, which works in extended precision where the digits ask for it.",
         "For an exact fit, the gap that is proven, which is printed.",
     ],
@@ -210,8 +221,10 @@ static SF108: Page = Page {
     meaning: "The run was on its way, at a sound rate on reasonable data, when the iteration or time limit ended it. This is \
         the one case in which \"increase max_iter\" is right, and the number is known.",
     detection: "Stopped at a limit, lr < 2/L, and none of SF102 to SF106 explains more. The number of steps is forecast from \
-        the eigenvalues of the data and is exact to the step until rounding shows. From a trace it is an estimate from \
-        its last changes.",
+        the eigenvalues of the data and is exact to the step until rounding shows.\n\
+        From a trace alone: it ends at a round number of steps, or while its error still shrinks by 10 % or more in a \
+        step or would be small enough before as many steps again; their number is then an estimate from its last \
+        changes.",
     example: "sales.csv with mean(temp) subtracted, lr 0.01, limit 500: a relative gap of 1e-6 takes 931 steps.",
     remedies: &[
         "--max-iter with the printed number.",

@@ -182,7 +182,7 @@ impl Spectrum {
     }
 
     /// Whether the loss of the start is a number.
-    fn starts_finite(&self) -> bool {
+    pub fn starts_finite(&self) -> bool {
         self.optimum.is_finite()
             && self.shares.iter().all(|share| share.is_finite())
             && self.shares.iter().sum::<f64>() + self.optimum <= self.ceiling()

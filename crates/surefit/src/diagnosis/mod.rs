@@ -21,6 +21,7 @@ mod remedy;
 mod resolution;
 mod single_precision;
 mod situation;
+mod start_too_far;
 mod stopped_early;
 pub mod trace;
 mod unproven;
@@ -69,6 +70,8 @@ pub enum Fix {
     Tolerance(f64),
     /// Another iteration limit.
     MaxIter(u64),
+    /// Zeros instead of the start that was given.
+    StartAtZeros,
     /// The direct solver.
     Exact,
     /// A column less.

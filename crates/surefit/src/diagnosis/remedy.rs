@@ -12,6 +12,8 @@ use crate::problem::Intercept;
 
 /// A run of more steps is no way out.
 const PATIENCE: u64 = 10_000_000;
+/// A count that rounding moves by more than one part in so many is not promised.
+const PRECISE: u64 = 50;
 /// Digits of a rate in a command.
 const DIGITS: i32 = 4;
 
@@ -22,6 +24,7 @@ pub(super) fn remedies(situation: &Situation<'_>, code: Code) -> Vec<Remedy> {
         Code::Sf102 => vec![rate_best(situation), rescaled_with_rate(situation)],
         Code::Sf103 => vec![rescaled(situation), rescaled_with_rate(situation), longer(situation)],
         Code::Sf104 => vec![tighter(situation), rate_best(situation)],
+        Code::Sf106 if situation.starts_too_far() => vec![from_zeros(situation)],
         Code::Sf106 => vec![meaningful(situation), rate_best(situation), rescaled_with_rate(situation)],
         _ => vec![longer(situation), rate_best(situation), rescaled(situation)],
     }
@@ -63,14 +66,14 @@ struct Proof {
 
 /// Forecasts a run at `rate` under `spectrum`; absent when it does not reach the gap in reasonable time.
 fn prove(situation: &Situation<'_>, spectrum: &Spectrum, rate: f64) -> Option<Proof> {
+    if !spectrum.starts_finite() {
+        return None;
+    }
     let settings = situation.context.settings;
     let mut steps = spectrum.steps_to_gap(rate, situation.wanted)?.max(1);
     let mut extra = Vec::new();
     if spectrum.steps_to_tolerance(rate, settings.tolerance).is_some_and(|stop| stop < steps) {
-        let (tolerance, stop) = spectrum.tolerance_for_gap(rate, situation.wanted)?;
-        if tolerance < smallest_tolerance(spectrum.optimum() + situation.wanted) {
-            return None;
-        }
+        let (tolerance, stop) = tolerance_for_gap(situation, spectrum, rate)?;
         steps = stop;
         extra.push(Fix::Tolerance(tolerance));
     }
@@ -80,13 +83,24 @@ fn prove(situation: &Situation<'_>, spectrum: &Spectrum, rate: f64) -> Option<Pr
     (steps <= PATIENCE).then_some(Proof { steps, extra })
 }
 
+/// The loosest tolerance that gives the wanted gap, and the step at which the run then stops; absent where the rounding
+/// of the loss drowns the tolerance, or moves the stop so far that no step can be promised.
+fn tolerance_for_gap(situation: &Situation<'_>, spectrum: &Spectrum, rate: f64) -> Option<(f64, u64)> {
+    let (tolerance, stop) = spectrum.tolerance_for_gap(rate, situation.wanted)?;
+    let drowned = tolerance < smallest_tolerance(spectrum.optimum() + situation.wanted);
+    let moved = spectrum.forecast(rate, tolerance, u64::MAX).uncertain;
+    (!drowned && moved <= stop / PRECISE).then_some((tolerance, stop))
+}
+
 /// The remedy that makes `changes` and what the proof needs besides.
 fn remedy(change: String, changes: Vec<Fix>, proof: Proof) -> Remedy {
     let mut all = changes;
     all.extend(proof.extra);
     let command = all.iter().filter_map(flag).collect::<Vec<_>>().join(" ");
     let fix = if all.len() == 1 { all.remove(0) } else { Fix::Several(all) };
-    Remedy { change, command: Some(command), steps: Some(proof.steps), proven: true, safe: true, fix }
+    // Zeros are the start that no flag asks for.
+    let command = Some(command).filter(|command| !command.is_empty());
+    Remedy { change, command, steps: Some(proof.steps), proven: true, safe: true, fix }
 }
 
 /// A change as the command line spells it.
@@ -102,7 +116,7 @@ fn flag(fix: &Fix) -> Option<String> {
         Fix::Exact => "--solver exact".to_owned(),
         Fix::Penalty(lambda) => format!("--penalty {lambda}"),
         Fix::Gap(gap) => format!("--gap {gap:e}"),
-        Fix::Drop(_) | Fix::Formula(_) | Fix::Several(_) => return None,
+        Fix::StartAtZeros | Fix::Drop(_) | Fix::Formula(_) | Fix::Several(_) => return None,
     })
 }
 
@@ -165,6 +179,19 @@ fn rate_best(situation: &Situation<'_>) -> Option<Remedy> {
     gain.then(|| remedy(format!("lr {}", figure(rate, 3)), vec![Fix::LearningRate(rate)], proof))
 }
 
+/// The run from zeros: at its own rate, or at the best one.
+fn from_zeros(situation: &Situation<'_>) -> Option<Remedy> {
+    let spectrum = situation.spectrum_from_zeros()?;
+    let change = "leave out --start".to_owned();
+    if let Some(proof) = prove(situation, &spectrum, situation.rate()) {
+        return Some(remedy(change, vec![Fix::StartAtZeros], proof));
+    }
+    let rate = round_down(spectrum.best_rate(), DIGITS);
+    let proof = prove(situation, &spectrum, rate)?;
+    let change = format!("{change}, lr {}", figure(rate, 3));
+    Some(remedy(change, vec![Fix::StartAtZeros, Fix::LearningRate(rate)], proof))
+}
+
 /// The tolerance that gives the wanted gap.
 fn tighter(situation: &Situation<'_>) -> Option<Remedy> {
     let proof = prove(situation, &situation.spectrum, situation.rate())?;
@@ -178,23 +205,18 @@ fn tighter(situation: &Situation<'_>) -> Option<Remedy> {
 /// As many steps as it takes.
 fn longer(situation: &Situation<'_>) -> Option<Remedy> {
     let proof = prove(situation, &situation.spectrum, situation.rate())?;
-    (!proof.extra.is_empty()).then(|| {
-        let change = format!("{} steps at this lr", super::words::count(proof.steps));
-        remedy(change, Vec::new(), proof)
-    })
+    (!proof.extra.is_empty()).then(|| remedy("more steps at this lr".to_owned(), Vec::new(), proof))
 }
 
-/// The smallest tolerance that means something, where descent then ends inside the gap.
+/// A tolerance that means something in place of one that does not, where it gives the wanted gap.
 fn meaningful(situation: &Situation<'_>) -> Option<Remedy> {
-    let (spectrum, rate) = (&situation.spectrum, situation.rate());
-    let tolerance = smallest_tolerance(situation.outcome.final_loss);
-    let stop = spectrum.steps_to_tolerance(rate, tolerance)?;
-    let inside = spectrum.gap_after(rate, stop) <= situation.wanted && stop <= PATIENCE;
+    let (tolerance, steps) = tolerance_for_gap(situation, &situation.spectrum, situation.rate())?;
     let mut extra = vec![Fix::Tolerance(tolerance)];
-    if stop > situation.context.settings.max_iter {
-        extra.push(Fix::MaxIter(stop));
+    if steps > situation.context.settings.max_iter {
+        extra.push(Fix::MaxIter(steps));
     }
-    inside.then(|| remedy(format!("tolerance {tolerance:e}"), Vec::new(), Proof { steps: stop, extra }))
+    let possible = steps <= PATIENCE && tolerance > situation.context.settings.tolerance;
+    possible.then(|| remedy(format!("tolerance {tolerance:e}"), Vec::new(), Proof { steps, extra }))
 }
 
 /// A change of units in words.
@@ -206,5 +228,48 @@ fn spoken(situation: &Situation<'_>, scale: Scale) -> String {
         (Scale::Standardize, _) => "standardise the columns".to_owned(),
         (Scale::Minmax, _) => "bring the columns onto 0 … 1".to_owned(),
         (Scale::None, _) => "take the data as it is".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::float_cmp)]
+
+    use super::*;
+    use crate::diagnosis::cases::{Run, sales_centred, sales_minmax};
+
+    fn tolerance(fix: &Fix) -> Option<f64> {
+        match fix {
+            Fix::Tolerance(tolerance) => Some(*tolerance),
+            Fix::Several(parts) => parts.iter().find_map(tolerance),
+            _ => None,
+        }
+    }
+
+    /// Rates, tolerances and gaps of every size, those at the edge of rounding among them.
+    #[test]
+    fn a_run_with_an_offered_tolerance_stops_at_the_step_that_was_named() {
+        let mut offered = 0;
+        for (rate, stop, target) in [0.01, 0.05, 0.1, 0.12].into_iter().flat_map(|rate| {
+            let stops = [1.0, 1e-3, 1e-6, 1e-9, 2e-13, 1e-13];
+            stops.into_iter().flat_map(move |stop| [1e-3, 1e-6, 1e-9, 1e-12].map(|gap| (rate, stop, gap)))
+        }) {
+            for design in [sales_centred(), sales_minmax()] {
+                let run = Run { target, ..Run::new(design, rate, stop, 2000) };
+                let Some(found) = run.diagnose() else { continue };
+                for remedy in found.remedies.iter().filter(|remedy| tolerance(&remedy.fix).is_some()) {
+                    let (ran, named) = (run.with(&remedy.fix).unwrap().descend(), remedy.steps.unwrap());
+                    let off = named.abs_diff(ran.candidate.steps as u64);
+                    assert!(
+                        off <= named / PRECISE,
+                        "{} ran {}, from {run:?}",
+                        remedy.change,
+                        ran.candidate.steps
+                    );
+                    offered += 1;
+                }
+            }
+        }
+        assert!(offered > 30, "{offered}");
     }
 }

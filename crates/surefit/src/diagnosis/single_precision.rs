@@ -32,18 +32,22 @@ pub(super) fn check(facts: &Facts, problem: &Problem) -> Option<Finding> {
         evidence.insert("column".to_owned(), json!(name));
         evidence.insert("mean_over_spread".to_owned(), json!(offset));
         format!(
-            "mean({name}) = {} is {}× its spread: float32 keeps {} of the 7 digits of what varies (surefit computes in float64)",
+            "mean({name}) = {} is {}× its spread: in float32, unlike here, {} of the 7 digits of what varies are left",
             figure(facts.moments.mean_x[worst], 5),
             figure(offset, 3),
             figure((-(ROUNDOFF * offset).log10()).max(0.0), 2),
         )
     } else if condition * ROUNDOFF >= LOST {
         let why = extremes(facts).map(|why| format!("; {why}")).unwrap_or_default();
-        format!(
-            "κ = {}: in float32 coefficients carry errors of up to {} of their size (surefit computes in float64){why}",
-            figure(condition, 3),
-            figure((condition * ROUNDOFF).min(1.0), 1),
-        )
+        let lost = if condition * ROUNDOFF < 1.0 {
+            format!(
+                "coefficients are off by up to {} % of their size",
+                figure(100.0 * condition * ROUNDOFF, 1)
+            )
+        } else {
+            "no digit of the coefficients can be trusted".to_owned()
+        };
+        format!("κ = {}: in float32, unlike here, {lost}{why}", figure(condition, 3))
     } else {
         return None;
     };
@@ -74,8 +78,7 @@ mod tests {
     #[test]
     fn a_mean_of_more_than_a_thousand_spreads_fires_and_of_fewer_does_not() {
         let fired = message(&[(1.2e3, 1.0)]).unwrap();
-        let says =
-            "mean(temp) = 1199.9 is 1150× its spread: float32 keeps 4.2 of the 7 digits of what varies";
+        let says = "mean(temp) = 1199.9 is 1150× its spread: in float32, unlike here, 4.2 of the 7 digits of what varies are left";
         assert!(fired.starts_with(says), "{fired}");
         // Small enough an offset that κ does not fire either.
         assert_eq!(message(&[(10.0, 1.0)]), None);
@@ -85,6 +88,9 @@ mod tests {
     fn scales_a_million_apart_fire_by_their_condition() {
         let fired = message(&[(0.0, 1.0), (0.0, 1e6)]).unwrap();
         assert!(fired.starts_with("κ = ") && fired.contains("spread(temp2)"), "{fired}");
+        assert!(fired.contains("no digit of the coefficients can be trusted"), "{fired}");
+        let mild = message(&[(0.0, 1.0), (0.0, 1e3)]).unwrap();
+        assert!(mild.contains("coefficients are off by up to ") && mild.contains(" % of"), "{mild}");
         assert_eq!(message(&[(0.0, 1.0), (0.0, 100.0)]), None);
     }
 

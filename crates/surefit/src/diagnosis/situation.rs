@@ -2,13 +2,13 @@
 //!
 //! Each rule looks at the same [`Situation`] and says whether it holds; which of those that hold comes first is
 //! decided here: *the cause whose single, safest change closes the gap*. So a rate above the limit comes before
-//! everything, a tolerance that is too loose before slowness (a smaller number mends it), a tiny rate before bad
-//! conditioning when a larger rate alone would have been enough, and the iteration limit last.
+//! everything, then a start without a loss, a tolerance that is too loose before slowness (a smaller number mends it), a
+//! tiny rate before bad conditioning when a larger rate alone would have been enough, and the iteration limit last.
 
 use super::forecast::Spectrum;
 use super::{
     Code, Diagnosis, Facts, conditioning, false_convergence, iteration_limit, rate_too_high, rate_too_low,
-    remedy, resolution, stopped_early,
+    remedy, resolution, start_too_far, stopped_early,
 };
 use crate::certificate::Certificate;
 use crate::data::scale::Scale;
@@ -113,6 +113,7 @@ pub fn diagnose(context: &Context<'_>) -> Option<Diagnosis> {
     }
     let rules = [
         rate_too_high::check,
+        start_too_far::check,
         resolution::check,
         stopped_early::check,
         rate_too_low::check,
@@ -164,6 +165,18 @@ impl<'a> Situation<'a> {
         spectrum_in(&self.context, scale)
     }
 
+    /// The same run from zeros.
+    pub fn spectrum_from_zeros(&self) -> Option<Spectrum> {
+        let settings = Settings { start: None, ..self.context.settings.clone() };
+        spectrum_in(&Context { settings: &settings, ..self.context }, self.context.scale)
+    }
+
+    /// Whether the loss of the start that was given overflows.
+    pub fn starts_too_far(&self) -> bool {
+        let given = self.context.settings.start.is_some();
+        given && self.outcome.stop == Stop::Diverged && self.outcome.steps == 0
+    }
+
     /// Steps to the wanted gap at a rate, in the units of the run.
     pub fn steps_at(&self, rate: f64) -> Option<u64> {
         self.spectrum.steps_to_gap(rate, self.wanted)
@@ -172,6 +185,7 @@ impl<'a> Situation<'a> {
     /// Whether the forecast run reaches the wanted gap.
     fn will_be_certified(&self) -> bool {
         self.spectrum.converges(self.rate())
+            && self.outcome.final_loss.is_finite()
             && self.spectrum.gap_after(self.rate(), self.outcome.steps) <= self.wanted
     }
 
@@ -183,6 +197,7 @@ impl<'a> Situation<'a> {
     /// The gap of the answer relative to the optimum.
     pub fn relative_gap(&self) -> f64 {
         match self.context.quality {
+            Some(Quality { gap, .. }) if gap.is_infinite() => gap,
             Some(Quality { objective, gap, .. }) => gap / (objective - gap),
             None => self.final_gap() / self.spectrum.optimum(),
         }
@@ -206,7 +221,7 @@ impl<'a> Situation<'a> {
             steps.is_some_and(|steps| steps <= self.context.settings.max_iter)
         };
         place(Code::Sf101)
-            .or_else(|| place(Code::Sf106).filter(|_| self.outcome.stalled))
+            .or_else(|| place(Code::Sf106).filter(|_| self.outcome.stalled || self.starts_too_far()))
             .or_else(|| place(Code::Sf104))
             .or_else(|| place(Code::Sf102).filter(|_| rate_alone()))
             .or_else(|| place(Code::Sf103))
@@ -335,19 +350,19 @@ mod tests {
         {
             let run = Run::new(sales(), rate, 1e-12, max_iter);
             let facts = run.facts();
-            let context = Context {
-                facts: &facts,
-                problem: &run.problem,
-                scale: run.scale,
-                scale_target: false,
-                settings: &run.settings,
-                target: 1e-6,
-                descent: None,
-                quality: None,
-                exact: None,
-                optimum: None,
-            };
-            assert_eq!(diagnose(&context).map(|found| found.code), code, "{rate}");
+            let found = diagnose(&run.context(&facts));
+            assert_eq!(found.map(|found| found.code), code, "{rate}");
+        }
+    }
+
+    #[test]
+    fn before_the_run_a_start_without_a_loss_is_told() {
+        for start in [[1e200, 0.0], [1e308, 1e308]] {
+            let mut run = Run::new(sales(), 0.005, 1e-12, 60_000);
+            run.settings.start = Some(start.to_vec());
+            let facts = run.facts();
+            let found = diagnose(&run.context(&facts));
+            assert_eq!(found.map(|found| found.code), Some(Code::Sf106), "{start:?}");
         }
     }
 
@@ -356,18 +371,7 @@ mod tests {
         let design = columns(20, &[(1e180, 1e179)], 1.0);
         let run = Run::new(design, 0.01, 1e-9, 100);
         let (facts, descent) = (run.facts(), run.descend());
-        let context = Context {
-            facts: &facts,
-            problem: &run.problem,
-            scale: run.scale,
-            scale_target: false,
-            settings: &run.settings,
-            target: 1e-6,
-            descent: Some(&descent),
-            quality: None,
-            exact: None,
-            optimum: None,
-        };
+        let context = Context { descent: Some(&descent), ..run.context(&facts) };
         assert_eq!(diagnose(&context).map(|found| found.code), Some(Code::Sf101));
     }
 }

@@ -5,15 +5,11 @@
 //! evaluation allocates nothing: a step on twelve rows takes well under a microsecond. Small streamed data
 //! is gathered once; larger data is read again at every evaluation.
 
-#![expect(
-    clippy::inline_always,
-    reason = "a loop takes the processor's widest vectors only inside `Arch::dispatch`"
-)]
-
 use super::{Answer, Ask, Oracle};
 use crate::data::{Block, BlockBuf, Rows, Shape, map_reduce};
 use crate::error::Result;
 use crate::loss::{self, Loss};
+use crate::num::simd::vectorised;
 use crate::problem::{Coefficients, LossKind};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatRef, Par};
@@ -151,7 +147,7 @@ impl Partial {
         self.weight = block.weights.map_or(block.x.nrows() as f64, |weights| weights.iter().sum());
         let columns = self.scores.ncols() <= FEW_OUTPUTS && is_column_major(block.x);
         if columns {
-            pulp::Arch::new().dispatch(|| scores_by_column(block.x, at, &mut self.scores));
+            scores_by_column(block.x, at, &mut self.scores);
         } else {
             scores_by_product(block.x, at, &mut self.scores);
         }
@@ -160,7 +156,7 @@ impl Partial {
             return;
         }
         if columns {
-            pulp::Arch::new().dispatch(|| gradient_by_column(block.x, &self.scores, &mut self.weights));
+            gradient_by_column(block.x, &self.scores, &mut self.weights);
         } else {
             let (x, scores) = (block.x.transpose(), self.scores.as_ref());
             matmul(self.weights.as_mut(), Accum::Replace, x, scores, 1.0, Par::Seq);
@@ -181,9 +177,9 @@ fn column(x: MatRef<'_, f64>, j: usize) -> &[f64] {
     x.col(j).try_as_col_major().map_or(&[], |column| column.as_slice())
 }
 
+vectorised! {
 /// scores = X W + 1 bᵀ, a column of X at a time.
-#[inline(always)]
-fn scores_by_column(x: MatRef<'_, f64>, at: &Coefficients, scores: &mut Mat<f64>) {
+fn scores_by_column<'a>(x: MatRef<'a, f64>, at: &'a Coefficients, scores: &'a mut Mat<f64>) -> () {
     for (k, &intercept) in at.intercept.iter().enumerate() {
         let out = scores.col_as_slice_mut(k);
         out.fill(intercept);
@@ -191,6 +187,7 @@ fn scores_by_column(x: MatRef<'_, f64>, at: &Coefficients, scores: &mut Mat<f64>
             out.iter_mut().zip(column(x, j)).for_each(|(z, x)| *z += weight * x);
         }
     }
+}
 }
 
 /// scores = X W + 1 bᵀ for any strides.
@@ -201,15 +198,16 @@ fn scores_by_product(x: MatRef<'_, f64>, at: &Coefficients, scores: &mut Mat<f64
     matmul(scores.as_mut(), Accum::Add, x, at.weights.as_ref(), 1.0, Par::Seq);
 }
 
+vectorised! {
 /// Xᵀ G, a column of X at a time.
-#[inline(always)]
-fn gradient_by_column(x: MatRef<'_, f64>, g: &Mat<f64>, out: &mut Mat<f64>) {
+fn gradient_by_column<'a>(x: MatRef<'a, f64>, g: &'a Mat<f64>, out: &'a mut Mat<f64>) -> () {
     for k in 0..g.ncols() {
         let g = g.col_as_slice(k);
         for (j, sum) in out.col_as_slice_mut(k).iter_mut().enumerate() {
             *sum = dot(column(x, j), g);
         }
     }
+}
 }
 
 #[inline(always)]

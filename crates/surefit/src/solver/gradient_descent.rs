@@ -46,7 +46,8 @@ pub struct Step {
 /// How a run went.
 #[derive(Clone, Debug)]
 pub struct Descent {
-    /// The last point; the best one when the run diverged, was interrupted or ran out of time.
+    /// The last point; the best one when the run diverged, was interrupted or ran out of time. A start whose loss
+    /// overflows is a run that diverged at step 0.
     pub candidate: Candidate,
     /// Where it went.
     pub trace: Trace,
@@ -84,15 +85,6 @@ pub fn descend(
     let mut trace = Trace::new(&layout, Trace::MEMORY);
 
     walk.evaluate()?;
-    if settings.start.is_some() && !walk.is_finite() {
-        return Err(Error::Usage {
-            what: format!(
-                "the loss at the start is {}: the squares of its residuals are beyond the range of 64-bit numbers",
-                walk.loss
-            ),
-            hint: "start nearer, at zeros by leaving out --start; --solver exact needs no start".to_owned(),
-        });
-    }
     trace.push(&walk);
     let first_loss = walk.loss;
     let mut best = Best { step: 0, loss: walk.loss, point: walk.point.clone() };
@@ -602,14 +594,15 @@ mod tests {
     }
 
     #[test]
-    fn a_start_whose_loss_overflows_is_refused_with_the_cause() {
+    fn a_start_whose_loss_overflows_has_diverged_before_the_first_step() {
         for start in [[1e200, 0.0], [1e308, 1e308]] {
             let design = sales_centred();
             let mut oracle = Local::new(&design, LossKind::Squared).unwrap();
             let far = Settings { start: Some(start.to_vec()), ..settings(0.01, 0.0, 10) };
-            let error = descend(&mut oracle, &squared(), &far, &|_| true).unwrap_err();
-            assert!(error.to_string().starts_with("the loss at the start is"), "{error}");
-            assert!(error.hints()[0].contains("leaving out --start"));
+            let ran = descend(&mut oracle, &squared(), &far, &|_| true).unwrap();
+            assert_eq!((ran.candidate.stop, ran.candidate.steps), (Stop::Diverged, 0));
+            assert_eq!((ran.trace.rows().count(), ran.last_point), (1, start.to_vec()));
+            assert!(!ran.final_loss.is_finite() && ran.last_change.is_none());
         }
     }
 

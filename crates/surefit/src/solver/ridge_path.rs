@@ -12,6 +12,7 @@
 use crate::data::moments::{Extent, Standard, centre, power_of_two, scale_by};
 use crate::data::{Block, DataError, Rows, map_reduce};
 use crate::error::{Error, Result};
+use crate::num::simd::vectorised;
 use crate::num::{Dd, UNIT_ROUNDOFF, dense};
 use crate::problem::{Coefficients, Intercept, Problem};
 use faer::{Mat, MatMut, MatRef};
@@ -350,17 +351,21 @@ fn add_slice(
             );
             if let (Some(leverage), Some(fitted), Some(target)) = columns {
                 let (leverage, fitted, target) = (leverage.as_slice(), fitted.as_slice(), target.as_slice());
-                sums[k * count + l] +=
-                    pulp::Arch::new().dispatch(|| squared_errors(leverage, fitted, target, weights, base));
+                sums[k * count + l] += squared_errors(leverage, fitted, target, weights, base);
             }
         }
     }
 }
 
+vectorised! {
 /// Σ s (r / (1 − ω h))², ω = min(1, s) being the weight of the copy that is left out.
-#[allow(clippy::inline_always)]
-#[inline(always)]
-fn squared_errors(leverage: &[f64], fitted: &[f64], target: &[f64], weights: &[f64], base: f64) -> f64 {
+fn squared_errors<'a>(
+    leverage: &'a [f64],
+    fitted: &'a [f64],
+    target: &'a [f64],
+    weights: &'a [f64],
+    base: f64,
+) -> f64 {
     const LANES: usize = 8;
     let error = |h: f64, fitted: f64, target: f64, s: f64| {
         let copy = if s < 1.0 { s } else { 1.0 };
@@ -382,6 +387,7 @@ fn squared_errors(leverage: &[f64], fitted: &[f64], target: &[f64], weights: &[f
     }
     let rest = h_rest.iter().zip(f_rest).zip(t_rest).zip(s_rest);
     sums.iter().sum::<f64>() + rest.map(|(((h, f), t), s)| error(*h, *f, *t, *s)).sum::<f64>()
+}
 }
 
 #[cfg(test)]

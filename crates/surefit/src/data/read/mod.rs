@@ -223,13 +223,22 @@ fn read_head(name: &str, stream: &mut Stream, longest: usize) -> Result<(Vec<u8>
         if memchr::memchr2_iter(b'\n', b'\r', &head).nth(3).is_some() {
             return Ok((head, false));
         }
-        if head.len() > 3 * longest {
+        if let Some(begin) = long_line(&head, longest) {
             // A file without lines is most often no text at all.
             sniff::refuse_binary(name, &head)?;
-            return Err(ReadError::LongRecord { line: 1, limit: longest });
+            return Err(ReadError::LongRecord { line: records::line_of(&head, begin), limit: longest });
         }
         wanted = head.len();
     }
+}
+
+/// The byte with which the first line of more than `longest` bytes begins.
+fn long_line(text: &[u8], longest: usize) -> Option<usize> {
+    let mut begin = 0;
+    memchr::memchr2_iter(b'\n', b'\r', text).chain([text.len()]).find_map(|end| {
+        let from = std::mem::replace(&mut begin, end + 1);
+        (end - from > longest).then_some(from)
+    })
 }
 
 /// By the name's ending, without `.gz`.

@@ -297,26 +297,16 @@ fn finish_with(
         })
         .collect::<Vec<Dd>>();
     let sums = sums.finish(problem, moments, &weights, basic.rss.as_deref());
-    let data_digits = analysis.data_digits(moments, inverse, &weights);
-    let covariance = (plain && rank == d).then(|| inverse.covariance(core, moments));
-    Ok(ExactFit {
-        candidate: candidate(moments, &weights, &intercept)?,
+    let account = Account {
         method: core.method,
         rank,
         condition: inverse.condition,
         digits: digits_of(basic.error),
-        data_digits,
-        column_ranges: moments.range[..d].to_vec(),
-        relations,
-        covariance,
-        rss: sums.rss,
-        residual_norm: sums.residual_norm,
-        tss: sums.tss,
-        explained: sums.explained,
-        total_weight: moments.total_weight,
-        positive_rows: moments.positive_rows,
-        parameters: rank + usize::from(problem.intercept != Intercept::Absent),
-    })
+        data_digits: analysis.data_digits(moments, inverse, &weights),
+    };
+    let covariance = (plain && rank == d).then(|| inverse.covariance(core, moments));
+    let fit = in_user_units(problem, moments, (&weights, &intercept), sums, account)?;
+    Ok(ExactFit { relations, covariance, ..fit })
 }
 
 /// From the kernel side to the answer in the user's units.
@@ -331,14 +321,43 @@ fn finish_kernel(problem: &Problem, moments: &Standard, fit: KernelFit) -> Resul
     // Without a walk that measured them, the squares of an interpolating fit are within rounding of 0.
     let rss = refined.rss.clone().unwrap_or_else(|| vec![0.0; c]);
     let sums = empty.finish(problem, moments, &refined.weights, Some(&rss));
-    Ok(ExactFit {
-        candidate: candidate(moments, &refined.weights, &refined.intercept)?,
+    let account = Account {
         method,
         rank,
         condition,
         digits: digits_of(refined.error),
         data_digits: digits_of(UNIT_ROUNDOFF * condition * offset),
-        column_ranges: moments.range[..d].to_vec(),
+    };
+    in_user_units(problem, moments, (&refined.weights, &refined.intercept), sums, account)
+}
+
+/// How an answer was found, and what is known of its digits.
+#[derive(Clone, Copy)]
+struct Account {
+    method: Method,
+    rank: usize,
+    condition: f64,
+    digits: f64,
+    data_digits: f64,
+}
+
+/// The fit of an answer in scaled units; relations and covariance are for those who have them.
+fn in_user_units(
+    problem: &Problem,
+    moments: &Standard,
+    (weights, intercept): (&DdMat, &[Dd]),
+    sums: Squares,
+    account: Account,
+) -> Result<ExactFit> {
+    let Account { method, rank, condition, digits, data_digits } = account;
+    Ok(ExactFit {
+        candidate: candidate(moments, weights, intercept)?,
+        method,
+        rank,
+        condition,
+        digits,
+        data_digits,
+        column_ranges: moments.range[..moments.shape.columns].to_vec(),
         relations: Vec::new(),
         covariance: None,
         rss: sums.rss,
