@@ -143,7 +143,7 @@ mod tests {
         assert!(Transposes.with_simd(Scalar::new()));
         #[cfg(target_arch = "x86_64")]
         if let Some(v3) = pulp::x86::V3::try_new() {
-            assert!(pulp::Simd::vectorize(v3, Transposes));
+            assert!(Simd::vectorize(v3, Transposes));
         }
     }
 }

@@ -202,7 +202,7 @@ mod tests {
             #[cfg(target_arch = "x86_64")]
             if let Some(v3) = pulp::x86::V3::try_new() {
                 let mut products = ones();
-                pulp::Simd::vectorize(v3, Update { slice: &slice, products: products.as_mut() });
+                Simd::vectorize(v3, Update { slice: &slice, products: products.as_mut() });
                 check(&products, rows);
             }
         }
