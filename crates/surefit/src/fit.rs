@@ -230,6 +230,7 @@ pub fn lint(
 
 /// Refuses settings that contradict each other.
 fn check(problem: &Problem, settings: &Settings) -> Result<()> {
+    problem.loss.require_squared("a fit")?;
     let usage = |what: &str, hint: &str| Err(Error::Usage { what: what.to_owned(), hint: hint.to_owned() });
     let shifts = settings.scale != Scale::None;
     if shifts && problem.intercept == Intercept::Absent {

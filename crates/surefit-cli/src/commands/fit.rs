@@ -249,7 +249,7 @@ fn report(
         command,
         verdict: fit.verdict,
         formula: formula.to_owned(),
-        loss: args::loss_name(fit.problem.loss),
+        loss: fit.problem.loss.name(),
         penalty: fit.problem.penalty.lambda,
         wanted_gap,
         certificate: (!failed).then(|| proof(&fit.certificate)),
