@@ -115,10 +115,10 @@ fn mix([wrong, own, penalty]: [f64; 3], parts: &Parts, w: &[f64]) -> Vec<f64> {
 }
 
 /// What a mistaken author makes of the model, its true parts and the point.
-type Claim = dyn Fn(&Model, &Parts, &[f64]) -> Vec<f64>;
+type Claim<'a> = dyn Fn(&Model, &Parts, &[f64]) -> Vec<f64> + 'a;
 
 /// The finding for a claim on 12 rows and on 7, at three points each; with the true parts or from numbers alone.
-fn found(make: impl Fn(usize) -> Model, claim: &Claim, black_box: bool) -> Option<Finding> {
+fn found(make: impl Fn(usize) -> Model, claim: &Claim<'_>, black_box: bool) -> Option<Finding> {
     let models = [make(12), make(7)];
     let values = models.each_ref().map(|model| move |w: &[f64]| model.value(w));
     let gradients = models.each_ref().map(|model| move |w: &[f64]| claim(model, &model.parts(w), w));
