@@ -69,17 +69,17 @@ pub enum LossKind {
         /// δ > 0, in the target's units.
         delta: f64,
     },
-    /// Weston and Watkins: Σ_{j≠y} max(0, δ + zⱼ − z_y).
+    /// Weston and Watkins: `Σ_{j≠y} max(0, δ + zⱼ − z_y)`.
     Hinge {
         /// δ > 0.
         margin: f64,
     },
-    /// Crammer and Singer: max(0, max_{j≠y} δ + zⱼ − z_y).
+    /// Crammer and Singer: `max(0, max_{j≠y} δ + zⱼ − z_y)`.
     CrammerSinger {
         /// δ > 0.
         margin: f64,
     },
-    /// Weston and Watkins, squared: Σ_{j≠y} max(0, δ + zⱼ − z_y)².
+    /// Weston and Watkins, squared: `Σ_{j≠y} max(0, δ + zⱼ − z_y)²`.
     SquaredHinge {
         /// δ > 0.
         margin: f64,
@@ -90,7 +90,7 @@ pub enum LossKind {
     OvrSquaredHinge,
     /// One against the rest, f(m) = log(1 + e^{−m}).
     OvrLogistic,
-    /// log Σ exp zⱼ − z_y; two classes too have two columns.
+    /// `log Σ exp zⱼ − z_y`; two classes too have two columns.
     Softmax,
 }
 

@@ -277,6 +277,12 @@ fn near(found: f64, wanted: f64) -> bool {
     (found - wanted).abs() <= SIMILAR * wanted.abs().max(1e-3)
 }
 
+/// The coefficients that a mistake has.
+type Factors<'a> = &'a dyn Fn(&Mixture) -> [f64; 3];
+
+/// The gradient that a mistake makes, where it can be made.
+type Made<'a> = &'a dyn Fn(&Trial) -> Option<Vec<f64>>;
+
 /// What coefficients other than (1, 1, λ) mean, if they mean the same at every size.
 fn of_mixtures(mixtures: &[Mixture]) -> Option<Mistake> {
     let first = mixtures.first()?;
@@ -285,7 +291,7 @@ fn of_mixtures(mixtures: &[Mixture]) -> Option<Mistake> {
     let (factor, ratio) = (wrong, penalty / first.lambda);
     // With λ = 0, or at W = 0 alone, data and whole are the same: the whole is named.
     let whole = mixtures.iter().all(|m| m.lambda == 0.0 || !m.penalty_seen);
-    let fixed: [(Mistake, &dyn Fn(&Mixture) -> [f64; 3]); 12] = [
+    let fixed: [(Mistake, Factors<'_>); 12] = [
         (Mistake::PenaltyMissing, &|_| [1.0, 1.0, 0.0]),
         (Mistake::PenaltyFactor(ratio), &|m| [1.0, 1.0, ratio * m.lambda]),
         (Mistake::PenaltyUnwanted(penalty), &|_| [1.0, 1.0, penalty]),
@@ -321,7 +327,7 @@ impl Mistake {
 
 /// Mistakes that make no mixture: the claim is compared with what they would have given.
 fn direct(trials: &[Trial]) -> Option<Mistake> {
-    let candidates: [(Mistake, &dyn Fn(&Trial) -> Option<Vec<f64>>); 7] = [
+    let candidates: [(Mistake, Made<'_>); 7] = [
         (Mistake::InterceptMissing, &|t| on_intercept(t, |_, _| 0.0)),
         (Mistake::InterceptPenalized, &|t| {
             (!t.layout.penalize_intercept).then_some(())?;
@@ -367,7 +373,7 @@ fn transposed(trial: &Trial) -> Vec<f64> {
 fn shifted(trial: &Trial, by: usize) -> Option<Vec<f64>> {
     let outputs = trial.layout.outputs;
     let mut truth = trial.truth();
-    if outputs < 2 || truth.len() % outputs != 0 {
+    if outputs < 2 || !truth.len().is_multiple_of(outputs) {
         return None;
     }
     truth.chunks_mut(outputs).for_each(|row| row.rotate_right(by));
@@ -409,7 +415,9 @@ fn least_squares(columns: &[Vec<f64>; 3], rhs: &[f64]) -> Option<([f64; 3], Vec<
             continue;
         }
         triangle[k][k] = remains;
-        column.iter_mut().for_each(|entry| *entry /= remains);
+        for entry in column.iter_mut() {
+            *entry /= remains;
+        }
         image[k] = dot(column, &left);
         left.iter_mut().zip(column.iter()).for_each(|(entry, q)| *entry -= image[k] * q);
     }

@@ -31,10 +31,13 @@ mod parts;
 mod tests;
 
 pub use mistake::{Finding, Layout, Mistake, Trial, name};
-pub use numeric::{Entry, Report, Settings, check};
+pub use numeric::{Entry, KinkDistance, Report, Settings, check};
 pub use parts::{Parts, Split};
 
 use crate::error::{Error, Result};
+
+/// The true parts of the gradient at a point.
+pub type PartsAt<'a> = &'a dyn Fn(&[f64]) -> Parts;
 
 /// A function of one size of data, and the gradient that is claimed for it.
 #[derive(Clone, Copy)]
@@ -50,7 +53,7 @@ pub struct Subject<'a> {
     /// n, or Σ sᵢ: what the sum of the losses is divided by.
     pub size: f64,
     /// The true parts of the gradient where they are known; numbers serve where not.
-    pub parts: Option<&'a dyn Fn(&[f64]) -> Parts>,
+    pub parts: Option<PartsAt<'a>>,
 }
 
 impl<'a> Subject<'a> {

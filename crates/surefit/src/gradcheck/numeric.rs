@@ -9,6 +9,9 @@
 use crate::error::{Error, Result};
 use crate::num::UNIT_ROUNDOFF;
 
+/// How far the parameter of that index can move from the point before a kink.
+pub type KinkDistance<'a> = &'a dyn Fn(&[f64], usize) -> f64;
+
 /// What is known of the function.
 #[derive(Clone, Copy)]
 pub struct Settings<'a> {
@@ -17,7 +20,7 @@ pub struct Settings<'a> {
     pub rounding: f64,
     /// For piecewise quadratic functions: how far the parameter of that index can move either way before a kink;
     /// 0 at one, infinite where there is none. The difference quotient is exact within.
-    pub kink_distance: Option<&'a dyn Fn(&[f64], usize) -> f64>,
+    pub kink_distance: Option<KinkDistance<'a>>,
 }
 
 impl Default for Settings<'_> {

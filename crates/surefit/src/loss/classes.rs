@@ -147,7 +147,9 @@ pub(super) fn in_simplex(g: &[f64], class: usize, s: f64) -> Option<f64> {
 /// Moves a row so that the rivals' entries are in [0, limit] and the class's own is what they leave.
 pub(super) fn into_box(g: &mut [f64], class: usize, limit: f64) {
     // `max` before `min`: NaN becomes 0.
-    g.iter_mut().for_each(|alpha| *alpha = alpha.max(0.0).min(limit));
+    for alpha in g.iter_mut() {
+        *alpha = alpha.max(0.0).min(limit);
+    }
     g[class] = -rivals(g, class).sum::<f64>();
 }
 
@@ -156,7 +158,9 @@ pub(super) fn into_simplex(g: &mut [f64], class: usize, s: f64) {
     into_box(g, class, s);
     let total = -g[class];
     if total > s {
-        g.iter_mut().for_each(|alpha| *alpha *= s / total);
+        for alpha in g.iter_mut() {
+            *alpha *= s / total;
+        }
         g[class] = -s;
     }
 }

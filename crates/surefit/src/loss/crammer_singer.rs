@@ -1,5 +1,5 @@
 //! The multiclass hinge of Crammer and Singer ("On the algorithmic implementation of multiclass kernel-based vector
-//! machines", JMLR 2, 2001): ℓ = max(0, max_{j≠y} δ + zⱼ − z_y), only the strongest rival counts.
+//! machines", JMLR 2, 2001): `ℓ = max(0, max_{j≠y} δ + zⱼ − z_y)`, only the strongest rival counts.
 //!
 //! Of several strongest ones the first is taken. A dual point has αⱼ ≥ 0 for the rivals with Σα ≤ 1 and −Σα for
 //! the class; its conjugate is −δΣα.

@@ -1,7 +1,7 @@
 //! The multiclass hinge of Weston and Watkins ("Multi-class support vector machines", 1998), as Stanford's course
-//! CS231n teaches it: ℓ = Σ_{j≠y} max(0, δ + zⱼ − z_y).
+//! `CS231n` teaches it: `ℓ = Σ_{j≠y} max(0, δ + zⱼ − z_y)`.
 //!
-//! Every rival j within the margin δ pulls with 1[δ + zⱼ − z_y > 0], and the class itself is pushed by their number.
+//! Every rival j within the margin δ pulls with `1[δ + zⱼ − z_y > 0]`, and the class itself is pushed by their number.
 //! A dual point has αⱼ ∈ [0, 1] for the rivals and −Σα for the class; its conjugate is −δΣα.
 
 use super::Curvature;

@@ -1,6 +1,6 @@
-//! Multinomial logistic regression, cross-entropy: ℓ = log Σⱼ exp zⱼ − z_y.
+//! Multinomial logistic regression, cross-entropy: `ℓ = log Σⱼ exp zⱼ − z_y`.
 //!
-//! The gradient is p − e_y, p = softmax(z). A dual point g has p = g + e_y in the simplex; its conjugate is Σ p log p,
+//! The gradient is `p − e_y`, p = softmax(z). A dual point g has `p = g + e_y` in the simplex; its conjugate is Σ p log p,
 //! the negative entropy. Exponents are of differences to the largest score, so that none overflows.
 
 use super::Curvature;
@@ -42,7 +42,9 @@ impl ClassLoss for Softmax {
         let own = z[class];
         let (max, rest) = exponentials(z);
         let scale = s / (1.0 + rest);
-        z.iter_mut().for_each(|p| *p *= scale);
+        for p in z.iter_mut() {
+            *p *= scale;
+        }
         // What the rivals have, not p_y − 1, which cancels; and rounding leads nowhere outside the simplex.
         z[class] = -rivals(z, class).sum::<f64>().min(s);
         s * ((max - own) + rest.ln_1p())

@@ -1,5 +1,5 @@
-//! The hinge of Weston and Watkins with its violations squared: ℓ = Σ_{j≠y} max(0, δ + zⱼ − z_y)², the "L2-SVM" of
-//! Stanford's course CS231n; a gradient without jumps.
+//! The hinge of Weston and Watkins with its violations squared: `ℓ = Σ_{j≠y} max(0, δ + zⱼ − z_y)²`, the "L2-SVM" of
+//! Stanford's course `CS231n`; a gradient without jumps.
 //!
 //! A dual point has αⱼ ≥ 0 for the rivals and −Σα for the class; its conjugate is Σ (α²/4 − δα).
 

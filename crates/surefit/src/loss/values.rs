@@ -30,7 +30,7 @@ pub(super) struct ByValue<L>(pub L);
 const LANES: usize = 8;
 
 /// The targets, where they are numbers and as many as the scores.
-fn values<'t>(targets: Targets<'t>, rows: usize, columns: usize) -> Option<MatRef<'t, f64>> {
+fn values(targets: Targets<'_>, rows: usize, columns: usize) -> Option<MatRef<'_, f64>> {
     match targets {
         Targets::Values(y) if y.nrows() == rows && y.ncols() == columns => Some(y),
         Targets::Values(_) | Targets::Classes(_) => None,

@@ -90,13 +90,18 @@ fn agree(data: &Data) {
     }
 }
 
+/// Classes below `c` that follow from a seed.
+fn classes(n: usize, c: usize, seed: u64) -> Vec<u32> {
+    let whole = |entry: f64| u32::try_from(entry.to_bits() >> 20 & 0xffff).unwrap();
+    entries(&numbers(n, 1, seed)).map(|entry| whole(entry) % u32::try_from(c).unwrap()).collect()
+}
+
 proptest! {
     #[test]
     fn both_published_programs_are_matched(
         n in 1usize..40, d in 1usize..20, c in 2usize..11, seed in any::<u64>(), reg in 0.0f64..2.0,
     ) {
-        let pick = numbers(n, 1, !seed);
-        let y = (0..n).map(|i| ((pick[(i, 0)] + 1.0) * 0.5 * c as f64) as u32).collect();
+        let y = classes(n, c, !seed);
         let w = numbers(d, c, seed ^ 3);
         agree(&Data { x: numbers(n, d, seed), y, w, reg });
     }
@@ -110,8 +115,7 @@ proptest! {
             let numbers = numbers(rows, columns, seed);
             Mat::from_fn(rows, columns, |i, j| (2.0 * numbers[(i, j)]).round())
         };
-        let pick = numbers(n, 1, !seed);
-        let y = (0..n).map(|i| ((pick[(i, 0)] + 1.0) * 0.5 * c as f64) as u32).collect();
+        let y = classes(n, c, !seed);
         agree(&Data { x: whole(n, 3, seed), y, w: whole(3, c, seed ^ 3), reg: 0.5 });
     }
 }
