@@ -127,6 +127,12 @@ struct Slope {
     kink: bool,
 }
 
+impl Slope {
+    fn uncertainty(&self) -> f64 {
+        self.high - self.low + self.allowance
+    }
+}
+
 /// The values at one step either way.
 struct Pair {
     h: f64,
@@ -190,26 +196,22 @@ impl Line<'_> {
     fn slope(&mut self, index: usize) -> Slope {
         let first = self.rounding.powf(0.2) * self.point[index].abs().max(1.0);
         let mut best: Option<Slope> = None;
-        let mut last = None;
         for round in 0..ROUNDS {
             let h = first * SHRINK.powi(round);
             let pairs = [self.pair(index, h), self.pair(index, 0.5 * h), self.pair(index, 0.25 * h)];
-            if let Some(slope) = self.smooth(&pairs)
-                && best.as_ref().is_none_or(|best| slope.allowance < best.allowance)
-            {
-                best = Some(slope);
+            let smooth = self.smooth(&pairs);
+            // Only the shortest steps are believed to be at a kink; longer ones may have met one beside the point.
+            let sides = (round + 1 == ROUNDS).then(|| self.sides(&pairs[2], smooth.is_none()));
+            for slope in [smooth, sides].into_iter().flatten() {
+                if best.as_ref().is_none_or(|best| slope.uncertainty() < best.uncertainty()) {
+                    best = Some(slope);
+                }
             }
-            let [.., shortest] = pairs;
-            last = Some(shortest);
-            if best.as_ref().is_some_and(|best| best.allowance <= GOOD * best.low.abs()) {
+            if best.as_ref().is_some_and(|best| best.uncertainty() <= GOOD * best.low.abs()) {
                 break;
             }
         }
-        match (best, last) {
-            (Some(slope), _) => slope,
-            (None, Some(pair)) => self.kink(&pair),
-            (None, None) => Slope { low: f64::NAN, high: f64::NAN, allowance: 0.0, kink: false },
-        }
+        best.unwrap_or(Slope { low: f64::NAN, high: f64::NAN, allowance: 0.0, kink: false })
     }
 
     /// The extrapolated derivative, unless it jumps between the steps.
@@ -233,9 +235,9 @@ impl Line<'_> {
     }
 
     /// Between the one-sided derivatives.
-    fn kink(&self, pair: &Pair) -> Slope {
+    fn sides(&self, pair: &Pair, kink: bool) -> Slope {
         let (left, right) = ((self.here - pair.behind) / pair.h, (pair.ahead - self.here) / pair.h);
         let allowance = 2.0 * self.noise(pair) / pair.h + self.rounding * left.abs().max(right.abs());
-        Slope { low: left.min(right), high: left.max(right), allowance, kink: true }
+        Slope { low: left.min(right), high: left.max(right), allowance, kink }
     }
 }

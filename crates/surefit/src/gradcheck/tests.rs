@@ -393,7 +393,7 @@ proptest! {
             prop_assert!(report.agrees(), "{:?} {worst:?}", model.kind);
             // And the check is sharp: what it allows is small beside the function.
             for entry in &report.entries {
-                prop_assert!(entry.allowance <= 1e-4 * (1.0 + value(&points[0]).abs() + entry.numeric.abs()));
+                prop_assert!(entry.allowance <= 1e-4 * (1.0 + value(&points[0]).abs() + entry.numeric.abs()), "{:?} {entry:?}", model.kind);
             }
         }
         prop_assert_eq!(examination.finding, None);
