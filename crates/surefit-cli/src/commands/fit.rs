@@ -3,7 +3,7 @@
 use super::ask;
 use super::load::{self, Loaded, Numbers};
 use super::score::score;
-use crate::args::{self, Descent, FitArgs, Penalty, WeightTypeArg};
+use crate::args::{Descent, FitArgs, Penalty, WeightTypeArg};
 use crate::exit::Exit;
 use crate::numbers::{count, counted, digits, rough};
 use crate::report::{self, Choice, FitReport, Proof, Summary};
