@@ -545,13 +545,6 @@ pub fn usage(what: String, hint: String) -> Error {
     Error::Usage { what, hint }
 }
 
-/// A loss's name as `--loss` takes it.
-pub fn loss_name(loss: LossKind) -> &'static str {
-    match loss {
-        LossKind::Squared => "squared",
-    }
-}
-
 fn number(text: &str) -> Result<f64, String> {
     match text.trim().parse::<f64>() {
         Ok(value) if value.is_finite() => Ok(value),

@@ -230,6 +230,7 @@ pub fn lint(
 
 /// Refuses settings that contradict each other.
 fn check(problem: &Problem, settings: &Settings) -> Result<()> {
+    problem.loss.require_squared("a fit")?;
     let usage = |what: &str, hint: &str| Err(Error::Usage { what: what.to_owned(), hint: hint.to_owned() });
     let shifts = settings.scale != Scale::None;
     if shifts && problem.intercept == Intercept::Absent {
@@ -363,4 +364,45 @@ fn name_the_cause(
     });
     // What keeps the exact answer from being certified keeps descent from it too.
     Ok(cause.or_else(|| diagnosis::unproven(facts, &fit.exact, &best, settings.gap)))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::data::Design;
+    use crate::problem::{Coefficients, LossKind};
+    use faer::Mat;
+
+    #[test]
+    fn what_can_only_do_the_squared_loss_refuses_every_other_one_by_its_name() {
+        let rows = Design {
+            x: Mat::from_fn(3, 1, |i, _| i as f64),
+            y: Mat::from_fn(3, 1, |i, _| (i % 2) as f64),
+            x_low: None,
+            weights: None,
+        };
+        let huber = LossKind::Huber { delta: 1.0 };
+        for loss in [huber, LossKind::Hinge { margin: 1.0 }, LossKind::OvrLogistic, LossKind::Softmax] {
+            let problem = Problem { loss, penalty: Ridge::uniform(0.5), intercept: Intercept::Free };
+            let zeros = Coefficients { weights: Mat::zeros(1, 1), intercept: vec![0.0] };
+            let refusals = [
+                fit(&rows, &problem, &Settings::default(), &Watch::SILENT).map(drop),
+                lint(&rows, &problem, &Settings::default(), &|| true).map(drop),
+                exact::solve(&rows, &problem, &|| true).map(drop),
+                ridge_path(&rows, &problem, &[0.1], &|| true).map(drop),
+                certify(&rows, &problem, &zeros, 1e-6).map(drop),
+            ];
+            for refusal in refusals {
+                let said = refusal.unwrap_err().to_string();
+                assert!(
+                    said.ends_with(&format!("for the squared loss, and the loss is {}", loss.name())),
+                    "{said}"
+                );
+            }
+            // Descent itself follows any loss of numbers.
+            assert_eq!(Local::new(&rows, loss).is_ok(), loss == huber);
+        }
+    }
 }

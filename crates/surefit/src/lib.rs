@@ -85,7 +85,8 @@
 //! |---|---|
 //! | [`data`] | a file becomes a table, a formula makes it numeric [`Rows`](data::Rows): blocks of fixed length, in memory or not |
 //! | [`problem`] | the objective, written once: loss, penalty, intercept |
-//! | [`loss`] | value and gradient of a block of scores |
+//! | [`loss`] | value, gradient, second derivative and conjugate of a block of scores |
+//! | [`gradcheck`] | a gradient against numbers, and the name of the mistake in it |
 //! | [`oracle`] | all that an iterative solver asks of the data |
 //! | [`solver`] | one module an algorithm; each returns a [`Candidate`](solver::Candidate) |
 //! | [`certificate`] | how far a candidate, or anyone's coefficients, are from optimal at most |
@@ -108,6 +109,7 @@ pub mod data;
 pub mod diagnosis;
 pub mod error;
 pub mod fit;
+pub mod gradcheck;
 pub mod inference;
 pub mod loss;
 pub mod model;

@@ -6,6 +6,7 @@
 //!
 //! the weighted mean loss and half the squared norm; the intercept b is never penalised unless asked.
 
+use crate::error::{Error, Result};
 use faer::Mat;
 
 /// What to do about the intercept b.
@@ -54,12 +55,97 @@ pub struct Problem {
     pub intercept: Intercept,
 }
 
-/// Which loss ℓ(z, y) of one row; [`crate::loss`] computes it.
+/// Which loss ℓ(z, y) of one row, scores z and target y; [`crate::loss`] computes it.
+///
+/// δ is the margin of a hinge, and where Huber's loss turns linear. One against the rest has f(±zⱼ) for every
+/// class, and for two classes one column of scores, positive for the second.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum LossKind {
     /// ½ Σ (z − y)².
     Squared,
+    /// ½r² for a residual r = z − y within δ, δ|r| − ½δ² beyond.
+    Huber {
+        /// δ > 0, in the target's units.
+        delta: f64,
+    },
+    /// Weston and Watkins: `Σ_{j≠y} max(0, δ + zⱼ − z_y)`.
+    Hinge {
+        /// δ > 0.
+        margin: f64,
+    },
+    /// Crammer and Singer: `max(0, max_{j≠y} δ + zⱼ − z_y)`.
+    CrammerSinger {
+        /// δ > 0.
+        margin: f64,
+    },
+    /// Weston and Watkins, squared: `Σ_{j≠y} max(0, δ + zⱼ − z_y)²`.
+    SquaredHinge {
+        /// δ > 0.
+        margin: f64,
+    },
+    /// One against the rest, f(m) = max(0, 1 − m).
+    OvrHinge,
+    /// One against the rest, f(m) = max(0, 1 − m)².
+    OvrSquaredHinge,
+    /// One against the rest, f(m) = log(1 + e^{−m}).
+    OvrLogistic,
+    /// `log Σ exp zⱼ − z_y`; two classes too have two columns.
+    Softmax,
+}
+
+impl LossKind {
+    /// The name that `--loss` and model files have for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Squared => "squared",
+            Self::Huber { .. } => "huber",
+            Self::Hinge { .. } => "hinge",
+            Self::CrammerSinger { .. } => "crammer-singer",
+            Self::SquaredHinge { .. } => "squared-hinge",
+            Self::OvrHinge => "ovr-hinge",
+            Self::OvrSquaredHinge => "ovr-squared-hinge",
+            Self::OvrLogistic => "ovr-logistic",
+            Self::Softmax => "softmax",
+        }
+    }
+
+    /// Whether a target is a class; otherwise it is a number.
+    pub fn is_of_classes(self) -> bool {
+        !matches!(self, Self::Squared | Self::Huber { .. })
+    }
+
+    /// Checks δ.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] where it is not a positive finite number.
+    pub fn check(self) -> Result<()> {
+        let (what, value) = match self {
+            Self::Huber { delta } => ("delta", delta),
+            Self::Hinge { margin } | Self::CrammerSinger { margin } | Self::SquaredHinge { margin } => {
+                ("margin", margin)
+            }
+            _ => return Ok(()),
+        };
+        if value > 0.0 && value.is_finite() {
+            return Ok(());
+        }
+        Err(Error::Usage {
+            what: format!("the {what} of the {} loss is {value}; it must be above 0 and finite", self.name()),
+            hint: format!("give a positive number, as in --{what} 1"),
+        })
+    }
+
+    /// Refuses every loss but the squared one, for `who` can do no other.
+    pub(crate) fn require_squared(self, who: &str) -> Result<()> {
+        if self == Self::Squared {
+            return Ok(());
+        }
+        Err(Error::Usage {
+            what: format!("{who} is for the squared loss, and the loss is {}", self.name()),
+            hint: "use the squared loss".to_owned(),
+        })
+    }
 }
 
 /// A linear model's numbers: scores are `x W + b`.
@@ -69,4 +155,50 @@ pub struct Coefficients {
     pub weights: Mat<f64>,
     /// c; zeros where the problem has no intercept.
     pub intercept: Vec<f64>,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    /// Every loss, with the words that model files have for it.
+    const WRITTEN: [(LossKind, &str); 9] = [
+        (LossKind::Squared, r#""squared""#),
+        (LossKind::Huber { delta: 1.345 }, r#"{"huber":{"delta":1.345}}"#),
+        (LossKind::Hinge { margin: 1.0 }, r#"{"hinge":{"margin":1.0}}"#),
+        (LossKind::CrammerSinger { margin: 0.5 }, r#"{"crammer-singer":{"margin":0.5}}"#),
+        (LossKind::SquaredHinge { margin: 2.0 }, r#"{"squared-hinge":{"margin":2.0}}"#),
+        (LossKind::OvrHinge, r#""ovr-hinge""#),
+        (LossKind::OvrSquaredHinge, r#""ovr-squared-hinge""#),
+        (LossKind::OvrLogistic, r#""ovr-logistic""#),
+        (LossKind::Softmax, r#""softmax""#),
+    ];
+
+    #[test]
+    fn a_loss_is_written_by_its_name_and_read_back() {
+        for (kind, text) in WRITTEN {
+            assert_eq!(serde_json::to_string(&kind).unwrap(), text);
+            assert_eq!(serde_json::from_str::<LossKind>(text).unwrap(), kind);
+            assert!(text.contains(&format!("\"{}\"", kind.name())), "{text}");
+            kind.check().unwrap();
+        }
+    }
+
+    #[test]
+    fn a_margin_that_is_not_above_zero_is_refused_with_its_number() {
+        for (kind, sentence) in [
+            (
+                LossKind::Hinge { margin: -1.0 },
+                "the margin of the hinge loss is -1; it must be above 0 and finite",
+            ),
+            (
+                LossKind::Huber { delta: f64::NAN },
+                "the delta of the huber loss is NaN; it must be above 0 and finite",
+            ),
+        ] {
+            assert_eq!(kind.check().unwrap_err().to_string(), sentence);
+        }
+    }
 }

@@ -36,7 +36,7 @@ pub fn run(args: &CertifyArgs, screen: &Screen) -> Result<Exit, Halt> {
         command: "certify",
         verdict: if certified { Verdict::Certified } else { Verdict::Uncertified },
         formula,
-        loss: args::loss_name(problem.loss),
+        loss: problem.loss.name(),
         penalty: problem.penalty.lambda,
         wanted_gap: gap,
         model: Some(report::Model::named(&answer, recipe.names(), recipe.targets(), intercept)),

@@ -3,7 +3,7 @@
 use super::ask;
 use super::load::{self, Loaded, Numbers};
 use super::score::score;
-use crate::args::{self, Descent, FitArgs, Penalty, WeightTypeArg};
+use crate::args::{Descent, FitArgs, Penalty, WeightTypeArg};
 use crate::exit::Exit;
 use crate::numbers::{count, counted, digits, rough};
 use crate::report::{self, Choice, FitReport, Proof, Summary};
@@ -250,7 +250,7 @@ fn report(
         command,
         verdict: fit.verdict,
         formula: formula.to_owned(),
-        loss: args::loss_name(fit.problem.loss),
+        loss: fit.problem.loss.name(),
         penalty: fit.problem.penalty.lambda,
         wanted_gap,
         certificate: (!failed).then(|| proof(&fit.certificate)),

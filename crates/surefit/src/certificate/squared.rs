@@ -46,13 +46,15 @@ const SLACK: f64 = 1.01;
 /// second moments in `f64` are; one more for each finer method. Memory grows with d², not with n.
 ///
 /// # Errors
-/// When sizes do not match, a penalty is negative, no row has weight, or the rows can no longer be read.
+/// When the loss is another one, sizes do not match, a penalty is negative, no row has weight, or the rows can
+/// no longer be read.
 pub fn certify(
     rows: &dyn Rows,
     problem: &Problem,
     answer: &Coefficients,
     target: f64,
 ) -> Result<Certificate> {
+    problem.loss.require_squared("this certificate")?;
     check(rows, problem, answer)?;
     let outputs = answer.intercept.len();
     if !answer.weights.is_all_finite() || !answer.intercept.iter().all(|b| b.is_finite()) {

@@ -17,7 +17,7 @@
 use crate::data::moments::Moments;
 use crate::num::UNIT_ROUNDOFF;
 use crate::num::eigen::{self, Pair};
-use crate::problem::{Intercept, Problem};
+use crate::problem::{Intercept, LossKind, Problem};
 use crate::solver::Stop;
 use faer::Mat;
 
@@ -62,7 +62,8 @@ impl Spectrum {
     /// From the moments of the data in the units in which descent works, the problem in the same units, and
     /// the start in the order of [`crate::solver::gradient_descent::Settings::start`].
     ///
-    /// Absent when the moments are beyond the range of `f64`, or the start has another length.
+    /// Absent when the loss is not the squared one, the moments are beyond the range of `f64`, or the start has
+    /// another length.
     pub fn of(moments: &Moments, problem: &Problem, start: Option<&[f64]>) -> Option<Self> {
         Builder::new(moments, problem)?.build(start)
     }
@@ -331,6 +332,9 @@ struct Builder<'a> {
 
 impl<'a> Builder<'a> {
     fn new(moments: &'a Moments, problem: &'a Problem) -> Option<Self> {
+        if problem.loss != LossKind::Squared {
+            return None;
+        }
         let d = moments.shape.columns;
         let second = Mat::from_fn(d, d, |i, j| {
             let ridge = if i == j { problem.penalty.weight(i) } else { 0.0 };
@@ -494,7 +498,7 @@ mod tests {
     use crate::data::Design;
     use crate::diagnosis::cases::{sales, sales_centred, sales_minmax, squared};
     use crate::oracle::Local;
-    use crate::problem::{LossKind, Ridge};
+    use crate::problem::Ridge;
     use crate::solver::gradient_descent::{Descent, Settings, descend};
     use proptest::prelude::*;
 

@@ -279,6 +279,9 @@ fn check_names(field: &'static str, names: &[String]) -> Result<(), (&'static st
 }
 
 fn check_problem(model: &Model) -> Result<(), (&'static str, String)> {
+    if let Err(error) = model.problem.loss.check() {
+        return Err(("problem", format!("is refused: {error}")));
+    }
     let penalty = &model.problem.penalty;
     if let Some(factors) = &penalty.factors
         && factors.len() != model.columns.len()

@@ -7,8 +7,8 @@
 
 use super::{Answer, Ask, Oracle};
 use crate::data::{Block, BlockBuf, Rows, Shape, map_reduce};
-use crate::error::Result;
-use crate::loss::{self, Loss};
+use crate::error::{Error, Result};
+use crate::loss::{self, Loss, Targets};
 use crate::num::simd::vectorised;
 use crate::problem::{Coefficients, LossKind};
 use faer::linalg::matmul::matmul;
@@ -28,7 +28,7 @@ const LANES: usize = 8;
 pub struct Local<'a> {
     rows: &'a dyn Rows,
     shape: Shape,
-    loss: &'static dyn Loss,
+    loss: Box<dyn Loss>,
     memory: Option<Vec<(BlockBuf<'a>, Partial)>>,
 }
 
@@ -45,8 +45,16 @@ impl<'a> Local<'a> {
     /// An oracle of the mean `loss` over `rows`.
     ///
     /// # Errors
-    /// When the rows can no longer be read.
+    /// When the loss is one of classes, for the targets of `rows` are numbers, or its δ makes no sense; when
+    /// the rows can no longer be read.
     pub fn new(rows: &'a dyn Rows, loss: LossKind) -> Result<Self> {
+        loss.check()?;
+        if loss.is_of_classes() {
+            return Err(Error::Usage {
+                what: format!("the {} loss needs classes, and the targets are numbers", loss.name()),
+                hint: "use a loss of numbers: squared or huber".to_owned(),
+            });
+        }
         let shape = rows.shape();
         let numbers = shape.rows.saturating_mul(shape.columns + shape.outputs + 1);
         let borrowed = matches!(rows.blocks().next(), Some(Ok(BlockBuf::Borrowed(_))));
@@ -70,9 +78,10 @@ impl Oracle for Local<'_> {
     }
 
     fn eval(&mut self, at: &Coefficients, ask: Ask, answer: &mut Answer) -> Result<()> {
-        let (loss, shape) = (self.loss, self.shape);
+        let Self { rows, shape, loss, memory } = self;
+        let (loss, shape) = (&**loss, *shape);
         let mut total = Total::start(answer);
-        if let Some(memory) = &mut self.memory {
+        if let Some(memory) = memory {
             let work = shape.rows.saturating_mul(shape.columns + 1).saturating_mul(shape.outputs);
             if memory.len() == 1 || work < SERIAL {
                 for (block, partial) in memory.iter_mut() {
@@ -91,7 +100,7 @@ impl Oracle for Local<'_> {
                 partial.compute(block, loss, at, ask);
                 partial
             };
-            map_reduce(self.rows, map, |partial| total.add(&partial, ask))?;
+            map_reduce(*rows, map, |partial| total.add(&partial, ask))?;
         }
         total.finish(ask);
         Ok(())
@@ -151,7 +160,7 @@ impl Partial {
         } else {
             scores_by_product(block.x, at, &mut self.scores);
         }
-        self.value = loss.block(self.scores.as_mut(), block.y, block.weights);
+        self.value = loss.block(self.scores.as_mut(), Targets::Values(block.y), block.weights);
         if ask == Ask::Value {
             return;
         }

@@ -34,14 +34,15 @@ pub struct RidgePath {
 /// Fits the problem for each of the penalties; the problem's own λ is not looked at, its factors are.
 ///
 /// # Errors
-/// When there is no penalty, one is below 0 or not finite, or the list holds 0 and columns depend on each
-/// other; when the rows can no longer be read, none has a weight, or `watch` says no.
+/// When the loss is not the squared one, there is no penalty, one is below 0 or not finite, or the list holds 0
+/// and columns depend on each other; when the rows can no longer be read, none has a weight, or `watch` says no.
 pub fn ridge_path(
     rows: &dyn Rows,
     problem: &Problem,
     penalties: &[f64],
     watch: &dyn Fn() -> bool,
 ) -> Result<RidgePath> {
+    problem.loss.require_squared("the choice of a penalty by leave-one-out error")?;
     check(penalties)?;
     let wide = rows.shape().columns > rows.shape().rows;
     let moments = Standard::of(rows, if wide { Extent::Squares } else { Extent::Products })?;

@@ -140,8 +140,8 @@ const REFINE_ABOVE: f64 = 1e-13;
 /// Fits the problem exactly. `watch` is asked between walks over the rows whether to go on.
 ///
 /// # Errors
-/// When the rows can no longer be read, none has a weight, the numbers leave the range of `f64`, or
-/// `watch` says no.
+/// When the loss is not the squared one, the rows can no longer be read, none has a weight, the numbers leave
+/// the range of `f64`, or `watch` says no.
 pub fn solve(rows: &dyn Rows, problem: &Problem, watch: &dyn Fn() -> bool) -> Result<ExactFit> {
     solve_by(rows, problem, watch, None)
 }
@@ -153,6 +153,7 @@ fn solve_by(
     watch: &dyn Fn() -> bool,
     method: Option<Method>,
 ) -> Result<ExactFit> {
+    problem.loss.require_squared("the exact solver")?;
     check_penalty(problem, rows.shape().columns)?;
     let mut problem = problem.clone();
     if problem.intercept == Intercept::Penalized && problem.penalty.lambda == 0.0 {
