@@ -63,7 +63,7 @@ impl Index for i64 {
     }
 }
 
-/// Compressed sparse rows, as SciPy's `csr_array`: row i holds `values[k]` in column `indices[k]` for k from
+/// Compressed sparse rows, as `SciPy`'s `csr_array`: row i holds `values[k]` in column `indices[k]` for k from
 /// `starts[i]` up to `starts[i + 1]`, columns ascending.
 #[derive(Clone, Copy, Debug)]
 pub struct Csr<'a, V, I> {

@@ -227,7 +227,9 @@ impl ReadError {
             Self::NoRows { text: true, .. } => {
                 one("add rows; if the first line holds data, say so with `--no-header`")
             }
-            Self::Empty { .. } | Self::NoRows { .. } => one("check the program that wrote it"),
+            Self::Empty { .. } | Self::NoRows { .. } | Self::OnlyComments { .. } => {
+                one("check the program that wrote it")
+            }
             Self::Foreign { hint, .. } => one(hint),
             Self::NotAsNamed { .. } => one("name the file after what it is (.csv, .tsv, .parquet, .arrow)"),
             Self::NotBuilt { .. } => one("build surefit with the feature `arrow`, or save the table as CSV"),
@@ -271,7 +273,6 @@ impl ReadError {
             Self::CsvLine { .. } => {
                 one("name the file .csv, and say with a formula what its columns are for")
             }
-            Self::OnlyComments { .. } => one("check the program that wrote it"),
             Self::NoEntries { .. } => one("write the values of a row as `label 1:0.5 7:2`"),
             Self::NotNumber { column, others, comma, .. } => not_number_hints(column, others, *comma, asker),
             Self::CommaNumber { column, .. } => {
