@@ -32,7 +32,10 @@ pub fn svmlight(bytes: &[u8]) {
     };
     let (data, again) = (read(1 + bytes.len() % 64), read(1 << 20));
     let told = |outcome: &surefit::Result<SparseData>| match outcome {
-        Ok(data) => format!("{data:?}"),
+        Ok(data) => {
+            let labels: Vec<Option<&str>> = (0..data.rows()).map(|i| data.labels().label(i)).collect();
+            format!("{:?} {labels:?}", data.features())
+        }
         Err(error) => error.to_string(),
     };
     assert_eq!(told(&data), told(&again), "the size of the pieces");

@@ -380,7 +380,7 @@ fn a_line_without_end_is_refused_before_it_fills_the_memory() {
 #[test]
 fn the_length_of_a_line_is_measured_alike_for_every_chunk_size() {
     for (max_line, chunk_bytes) in [(9, 1), (9, 4), (9, 1000), (8, 1), (8, 4), (8, 1000)] {
-        let options = SvmlightOptions { max_line, chunk_bytes, ..SvmlightOptions::default() };
+        let options = SvmlightOptions { chunk_bytes, max_line, ..SvmlightOptions::default() };
         for text in ["1 1:1\n2 1:12345\n3 2:1\n", "1 1:1\n2 1:12345"] {
             let fits = read_with(text.as_bytes(), &options).is_ok();
             assert_eq!(fits, max_line == 9, "{max_line} {chunk_bytes} {text}");
