@@ -135,6 +135,38 @@ fn no_bytes_make_the_table_reader_panic() {
 }
 
 #[test]
+fn no_bytes_make_the_svmlight_reader_panic() {
+    fuzz(
+        targets::svmlight,
+        &[
+            b"+1 1:0.5 3:-2e3 # a comment\n-1 2:.25\n",
+            b"\xEF\xBB\xBF3 0:1\r\n\n# 1:2\n1,4 7:1e-300\t49:0\n",
+            b"cat 1:1\ndog 2:1\n? 3:1\n9007199254740993 1:1\n",
+            b"\x1F\x8B\x08\x00\x00\x00\x00\x00\x00\x03\x33\x54\x30\xb4\x32\xe4\x02\x00",
+        ],
+        &[
+            b":",
+            b" ",
+            b"\n",
+            b"\r\n",
+            b"#",
+            b"qid:1",
+            b"1:1",
+            b"nan",
+            b"1e999",
+            b"2147483648:1",
+            b"-1",
+            b"+",
+            b",",
+            b"\0",
+            b"\xFF",
+            b"0:0",
+            b"1.0",
+        ],
+    );
+}
+
+#[test]
 fn no_text_makes_the_formula_reader_panic() {
     fuzz(
         targets::formula,

@@ -1,5 +1,6 @@
 //! Values that no model can be fitted to, found while a table becomes a design.
 
+use super::classes::ClassError;
 use super::formula::{did_you_mean, quoted};
 use super::read::{Looks, level_hints};
 use crate::diagnosis::Code;
@@ -89,6 +90,9 @@ pub enum DataError {
     SameInput { name: String, count: usize },
     #[error("`{level}` in column `{}` was not there when the model was fitted ({}, first in row {}{})", .place.column, rows(.place.count), grouped(.place.row), more_levels(*.levels))]
     UnseenLevel { level: String, place: Place, levels: usize, near: Option<String> },
+    /// Labels that are no classes.
+    #[error(transparent)]
+    Classes(#[from] ClassError),
 }
 
 fn role_name(role: Role) -> &'static str {
@@ -219,6 +223,7 @@ impl DataError {
                 "mend the values that are not numbers, or write them as NA if they are missing",
                 "use the column by its name alone, which makes one column of each text",
             ],
+            Self::Classes(error) => return error.hints(),
             Self::Numbers { .. } => &["read the column as text"],
             Self::TooManyLevels { .. } => &[
                 "an identifier or a date read as text says nothing about new rows: leave it out with `- name`",

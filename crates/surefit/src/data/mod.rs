@@ -3,6 +3,7 @@
 //! recipe turns the table into [`Rows`], which is all that solvers and certificates see.
 
 mod check;
+pub mod classes;
 mod design;
 pub mod encode;
 pub mod features;
@@ -15,6 +16,7 @@ pub mod spool;
 mod table;
 
 pub use check::{DataError, Place, Role};
+pub use classes::{ClassError, ClassList, Labels};
 pub use design::{Design, DesignRef};
 pub use features::Features;
 pub use formula::FormulaError;

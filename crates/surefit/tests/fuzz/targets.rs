@@ -4,7 +4,7 @@
 use surefit::data::Rows;
 use surefit::data::encode::{EncodeOptions, Encoded, Missing, Recipe};
 use surefit::data::formula::Formula;
-use surefit::data::read::{ReadOptions, Source, Want};
+use surefit::data::read::{ReadOptions, Source, SparseData, SvmlightOptions, Want};
 use surefit::model::Model;
 
 /// Any bytes as a table: opened, scanned whole as the reader sees fit, and read back.
@@ -16,6 +16,33 @@ pub fn csv(bytes: &[u8]) {
     let Ok(table) = source.scan(&wants, &|_| true) else { return };
     let rows: usize = table.chunks().map(|chunk| chunk.map_or(0, |chunk| chunk.rows())).sum();
     assert_eq!(rows, table.rows(), "the spool gives back every row");
+}
+
+/// Any bytes as svmlight: read in pieces of two sizes with the same outcome, and its labels made classes.
+pub fn svmlight(bytes: &[u8]) {
+    let read = |chunk_bytes: usize| {
+        let options = SvmlightOptions {
+            chunk_bytes,
+            zero_based: bytes.len() % 2 == 1,
+            columns: bytes.len().is_multiple_of(3).then_some(50),
+            max_line: 200,
+            ..SvmlightOptions::default()
+        };
+        SparseData::from_bytes("fuzz.svm", bytes.to_vec(), &options, &|_| true)
+    };
+    let (data, again) = (read(1 + bytes.len() % 64), read(1 << 20));
+    let told = |outcome: &surefit::Result<SparseData>| match outcome {
+        Ok(data) => {
+            let labels: Vec<Option<&str>> = (0..data.rows()).map(|i| data.labels().label(i)).collect();
+            format!("{:?} {labels:?}", data.features())
+        }
+        Err(error) => error.to_string(),
+    };
+    assert_eq!(told(&data), told(&again), "the size of the pieces");
+    let Ok(data) = data else { return };
+    assert!(data.features().is_ok_and(|features| features.rows() == data.rows()));
+    let Ok((classes, places)) = data.labels().classes() else { return };
+    assert!(places.iter().all(|place| usize::try_from(*place).is_ok_and(|at| at < classes.len())));
 }
 
 /// Any text as a formula, resolved and encoded on a small table with numbers, text and holes.

@@ -60,6 +60,16 @@ pub enum ReadError {
     #[error("the header in line {line} is not UTF-8 text: `{text}`")]
     HeaderNotUtf8 { line: usize, text: String },
 
+    // ── svmlight ────────────────────────────────────────────────────────────────────────────────────
+    #[error("line {line} of {name} {fault}")]
+    Line { name: String, line: usize, fault: LineFault },
+    #[error("line {line} of {name} is `{text}`: this looks like CSV, not svmlight")]
+    CsvLine { name: String, line: usize, text: String },
+    #[error("{name} holds comments and blank lines alone")]
+    OnlyComments { name: String },
+    #[error("{name} has {} and no entry `index:value` in any of them", counted(*.rows, "row"))]
+    NoEntries { name: String, rows: usize },
+
     // ── values ──────────────────────────────────────────────────────────────────────────────────────
     #[error(
         "column `{column}` is numeric, but row {row} (line {line}) is `{text}`{}{}",
@@ -126,6 +136,80 @@ impl Looks {
     }
 }
 
+/// What is wrong with a line of an svmlight file, as the rest of a sentence about it. Indices are those of
+/// the file.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "each variant is its sentence; the fields are named in it")]
+pub enum LineFault {
+    #[error("is longer than {} bytes", thousands(*.limit as u64))]
+    Long { limit: usize },
+    #[error("has no label: it begins with `{text}`")]
+    NoLabel { text: String },
+    #[error("has the label `{text}`, in which # would begin a comment")]
+    LabelComment { text: String },
+    #[error("has a label that is not UTF-8 text: `{text}`")]
+    LabelNotUtf8 { text: String },
+    #[error("has `{text}`: this is ranking data, whose labels are grades among the rows of one query")]
+    Ranking { text: String },
+    #[error("has `{text}` where an entry `index:value` belongs")]
+    NoColon { text: String },
+    #[error("has the index `{text}`, which is no whole number")]
+    NotIndex { text: String },
+    #[error("has the index {index}, and indices begin at {base}")]
+    Below { index: String, base: u64 },
+    #[error("has the index {index}, beyond the largest, {limit}")]
+    Huge { index: String, limit: u64 },
+    #[error("{}", if .index == .before { format!("has the index {index} twice") } else { format!("has the index {index} after {before}, and indices ascend") })]
+    Order { index: u64, before: u64 },
+    #[error("has the index {index}, and {}", if *.columns == 0 { "there are no columns".to_owned() } else { format!("the last column is {}", *.columns as u64 + .base - 1) })]
+    Beyond { index: u64, columns: usize, base: u64 },
+    #[error("has no value at index {index}")]
+    NoValue { index: u64 },
+    #[error("has the value `{text}` at index {index}, which is no number")]
+    NotNumber { index: u64, text: String },
+    #[error("has the value `{text}` at index {index}, which is not finite")]
+    NotFinite { index: u64, text: String },
+    #[error("has the value `{text}` at index {index}, beyond the largest number, 1.8e308")]
+    Large { index: u64, text: String },
+}
+
+impl LineFault {
+    fn hint(&self) -> String {
+        let hint = match self {
+            Self::Long { .. } => "check that each row ends in a line break",
+            Self::NoLabel { .. } => "begin each line with its label: `label index:value index:value …`",
+            Self::LabelComment { .. } => "put a space before a comment, or name the class without #",
+            Self::LabelNotUtf8 { .. } => "convert the file: iconv -f LATIN1 -t UTF-8 FILE > utf8.svm",
+            Self::Ranking { .. } => "to learn the grades as classes, remove the qid: sed 's/ qid:[0-9]*//'",
+            Self::NoColon { .. } => {
+                "write one label, then entries `index:value` with blanks between them; a comment begins with #"
+            }
+            Self::NotIndex { .. } => "number the columns; svmlight has no names for them",
+            Self::Below { base: 1, index } if !index.starts_with('-') => {
+                "use `--zero-based` if the first column is 0"
+            }
+            Self::Below { .. } => "number the columns anew",
+            Self::Huge { .. } => "number only the columns that occur, or hash them to fewer",
+            Self::Order { index, before } if index == before => "keep one of the two entries",
+            Self::Order { .. } => "sort the entries of each line by index",
+            Self::Beyond { base: 0, .. } => {
+                "leave out `--zero-based` if the first column is 1; otherwise remove the entry, or fit with data that has the column"
+            }
+            Self::Beyond { .. } => "remove the entry, or fit with data that has the column",
+            Self::NoValue { .. } => {
+                "write a number after the colon, without a blank, or remove the entry if it is 0"
+            }
+            Self::NotNumber { .. } => "write a number, with a decimal point",
+            Self::NotFinite { .. } => {
+                "write a finite number; an entry left out is 0, so a value that is not known needs one too"
+            }
+            Self::Large { .. } => "express the column in larger units",
+        };
+        hint.to_owned()
+    }
+}
+
 impl ReadError {
     /// The ways out, most useful first.
     pub fn hints(&self) -> Vec<String> {
@@ -143,7 +227,9 @@ impl ReadError {
             Self::NoRows { text: true, .. } => {
                 one("add rows; if the first line holds data, say so with `--no-header`")
             }
-            Self::Empty { .. } | Self::NoRows { .. } => one("check the program that wrote it"),
+            Self::Empty { .. } | Self::NoRows { .. } | Self::OnlyComments { .. } => {
+                one("check the program that wrote it")
+            }
             Self::Foreign { hint, .. } => one(hint),
             Self::NotAsNamed { .. } => one("name the file after what it is (.csv, .tsv, .parquet, .arrow)"),
             Self::NotBuilt { .. } => one("build surefit with the feature `arrow`, or save the table as CSV"),
@@ -183,6 +269,11 @@ impl ReadError {
             Self::NotUtf8 { .. } | Self::HeaderNotUtf8 { .. } => {
                 one("convert the file: iconv -f LATIN1 -t UTF-8 FILE > utf8.csv")
             }
+            Self::Line { fault, .. } => vec![fault.hint()],
+            Self::CsvLine { .. } => {
+                one("name the file .csv, and say with a formula what its columns are for")
+            }
+            Self::NoEntries { .. } => one("write the values of a row as `label 1:0.5 7:2`"),
             Self::NotNumber { column, others, comma, .. } => not_number_hints(column, others, *comma, asker),
             Self::CommaNumber { column, .. } => {
                 let mut hints = vec![

@@ -1,6 +1,7 @@
 //! Readers: a source is opened (what it is, its delimiter, its columns), then scanned once: the wanted
 //! columns become a [`Table`] of typed values. Files, standard input, gzip, CSV, Parquet and Arrow are all
-//! the same afterwards, and memory does not grow with the number of rows.
+//! the same afterwards, and memory does not grow with the number of rows. Sparse rows in svmlight's format
+//! are apart: they are held in memory as [`SparseData`].
 
 #[cfg(feature = "arrow")]
 mod arrow;
@@ -9,12 +10,14 @@ mod csv;
 mod error;
 mod records;
 mod sniff;
+mod svmlight;
 #[cfg(test)]
 mod tests;
 
 pub(super) use csv::looks;
 pub(super) use error::level_hints;
-pub use error::{Looks, ReadError};
+pub use error::{LineFault, Looks, ReadError};
+pub use svmlight::{SparseData, SvmlightOptions, is_svmlight};
 
 use self::bytes::{HEAD, Input, Stream};
 use self::csv::TextTable;
@@ -152,6 +155,10 @@ impl Source {
     fn new(input: Input, options: &ReadOptions) -> Result<Self> {
         let named = options.format.or_else(|| format_of(&input.name));
         refuse_foreign(&input)?;
+        if is_svmlight(&input.name) {
+            let (what, hint) = ("an svmlight file", "write it as CSV, Parquet or Arrow");
+            return Err(ReadError::Foreign { name: input.name, what, hint }.into());
+        }
         let content = match input.magic.as_slice() {
             [b'P', b'A', b'R', b'1', ..] => Some(Format::Parquet),
             [b'A', b'R', b'R', b'O', b'W', b'1', ..] | [0xff, 0xff, 0xff, 0xff, ..] => Some(Format::Arrow),
@@ -276,7 +283,6 @@ fn refuse_foreign(input: &Input) -> Result<(), ReadError> {
             ("a NumPy array", "write it as CSV, Parquet or Arrow")
         }
         (_, "json" | "jsonl" | "ndjson") => ("JSON", "write it as CSV, Parquet or Arrow"),
-        (_, "svm" | "libsvm") => ("an svmlight file", "write it as CSV, Parquet or Arrow"),
         (_, "arff") => ("an ARFF file", "write it as CSV, Parquet or Arrow"),
         _ => return Ok(()),
     };

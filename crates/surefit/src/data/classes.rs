@@ -1,0 +1,379 @@
+//! Classes: the labels of rows as texts, and the list of different ones in the order that scores, tables and
+//! models keep.
+//!
+//! The order is that of the texts, or of the numbers when every label is one: 1, 2, 10. Labels that are
+//! numbers are compared as exact decimals, so `1`, `+1` and `1.0` are one class, and two whole numbers beyond
+//! 2⁵³ are never taken for each other.
+
+use super::check::{DataError, Place, grouped};
+use super::formula::nearest;
+use super::read::{Looks, looks};
+use super::spool::Table;
+use super::table::{Levels, Values};
+use crate::error::{Error, Result};
+use std::cmp::Ordering;
+use std::collections::HashMap;
+
+/// Classes at most: each is a column of coefficients, and more than these are an identifier or a quantity.
+pub const MAX_CLASSES: usize = 1000;
+
+/// The label of every row, as text.
+#[derive(Clone, Debug)]
+pub struct Labels {
+    /// What holds them, as a sentence begins: "column `species`".
+    what: String,
+    codes: Vec<u32>,
+    levels: Levels,
+}
+
+impl Labels {
+    /// `codes` of `levels`, or [`Levels::MISSING`], one a row; `what` is their place in the words of a message.
+    pub(super) fn new(what: String, codes: Vec<u32>, levels: Levels) -> Self {
+        Self { what, codes, levels }
+    }
+
+    /// Column `j` of a scanned table. The label of a number is its shortest decimal.
+    ///
+    /// # Errors
+    /// A number that is infinite, more than [`MAX_CLASSES`] different numbers, or a temporary file that can no
+    /// longer be read.
+    pub fn of_column(table: &Table, j: usize) -> Result<Self> {
+        let Some(column) = table.columns().get(j) else {
+            return Err(Error::Internal(format!("labels of column {} of {}", j + 1, table.columns().len())));
+        };
+        if let Some(row) = column.first_infinite {
+            let place = Place { column: column.name.clone(), count: column.infinite, row: row + 1 };
+            return Err(DataError::Infinite { place, others: Vec::new() }.into());
+        }
+        let what = format!("column `{}`", column.name);
+        let mut codes = Vec::with_capacity(table.rows());
+        let mut numbers = Numbers::default();
+        for chunk in table.chunks() {
+            match chunk?.columns.get(j) {
+                Some(Values::Text(of_rows)) => codes.extend_from_slice(of_rows),
+                Some(Values::Number(values)) => {
+                    for &value in values {
+                        codes.push(numbers.code(value));
+                        if numbers.levels.names().len() > MAX_CLASSES {
+                            return Err(too_many(&what, numbers.levels.names(), codes.len(), true));
+                        }
+                    }
+                }
+                None => return Err(Error::Internal(format!("a chunk without column {}", j + 1))),
+            }
+        }
+        let levels = if numbers.codes.is_empty() { column.levels.clone() } else { numbers.levels };
+        Ok(Self { what, codes, levels })
+    }
+
+    /// Rows, n.
+    pub fn rows(&self) -> usize {
+        self.codes.len()
+    }
+
+    /// The label of row `i`; `None` where it is missing.
+    pub fn label(&self, i: usize) -> Option<&str> {
+        self.levels.name(*self.codes.get(i)?)
+    }
+
+    /// The classes, and for each row its place among them.
+    ///
+    /// # Errors
+    /// No rows, missing labels, one class alone, or more than [`MAX_CLASSES`].
+    pub fn classes(&self) -> Result<(ClassList, Vec<u32>)> {
+        if self.codes.is_empty() {
+            return Err(DataError::NoRows.into());
+        }
+        self.refuse_missing()?;
+        let mut occurs = vec![false; self.levels.names().len()];
+        for &code in &self.codes {
+            if let Some(occurs) = place(code).and_then(|at| occurs.get_mut(at)) {
+                *occurs = true;
+            }
+        }
+        let names = self.levels.names().iter().zip(&occurs);
+        let seen: Vec<String> = names.filter(|(_, occurs)| **occurs).map(|(name, _)| name.clone()).collect();
+        let list = ClassList::of(&seen);
+        if list.len() > MAX_CLASSES {
+            return Err(too_many(&self.what, &seen, self.codes.len(), list.numbers.is_some()));
+        }
+        if let [class] = list.names() {
+            let (what, class, rows) = (self.what.clone(), class.clone(), self.codes.len());
+            return Err(ClassError::One { what, class, rows }.into());
+        }
+        let of_rows = self.places(&list)?;
+        Ok((list, of_rows))
+    }
+
+    /// For each row its place among the classes of a model.
+    ///
+    /// # Errors
+    /// Missing labels, or one that is no class of `known`.
+    pub fn places(&self, known: &ClassList) -> Result<Vec<u32>> {
+        self.refuse_missing()?;
+        let of_level: Vec<Option<u32>> = self.levels.names().iter().map(|name| known.place(name)).collect();
+        let of_code = |code: u32| place(code).and_then(|at| of_level.get(at).copied().flatten());
+        let of_rows: Option<Vec<u32>> = self.codes.iter().map(|&code| of_code(code)).collect();
+        of_rows.ok_or_else(|| {
+            let strangers = || self.codes.iter().enumerate().filter(|(_, code)| of_code(**code).is_none());
+            let row = strangers().next().map_or(0, |(i, _)| i);
+            let label = self.label(row).unwrap_or_default().to_owned();
+            let near = known.near(&label);
+            ClassError::Unknown {
+                what: self.what.clone(),
+                row: row + 1,
+                count: strangers().count(),
+                known: known.names().to_vec(),
+                label,
+                near,
+            }
+            .into()
+        })
+    }
+
+    fn refuse_missing(&self) -> Result<(), DataError> {
+        let missing = || self.codes.iter().enumerate().filter(|(_, code)| **code == Levels::MISSING);
+        match missing().next() {
+            None => Ok(()),
+            Some((row, _)) => {
+                Err(ClassError::Missing { what: self.what.clone(), count: missing().count(), row: row + 1 }
+                    .into())
+            }
+        }
+    }
+}
+
+/// A code as a place in the levels.
+fn place(code: u32) -> Option<usize> {
+    usize::try_from(code).ok()
+}
+
+fn too_many(what: &str, seen: &[String], rows: usize, numbers: bool) -> Error {
+    let names: Vec<&str> = seen.iter().map(String::as_str).collect();
+    let example = seen.last().cloned().unwrap_or_default();
+    let looks = looks(&names, rows, numbers);
+    ClassError::TooMany { what: what.to_owned(), limit: MAX_CLASSES, rows, example, looks }.into()
+}
+
+/// Numbers as levels.
+#[derive(Default)]
+struct Numbers {
+    levels: Levels,
+    codes: HashMap<u64, u32>,
+}
+
+impl Numbers {
+    fn code(&mut self, value: f64) -> u32 {
+        // Minus zero is zero; NaN is missing.
+        let bits = (value + 0.0).to_bits();
+        *self.codes.entry(bits).or_insert_with(|| {
+            if value.is_nan() { Levels::MISSING } else { self.levels.intern(&(value + 0.0).to_string()) }
+        })
+    }
+}
+
+/// Different classes in their order, each under the text by which it was first met.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClassList {
+    names: Vec<String>,
+    /// The names as numbers, when all of them are.
+    numbers: Option<Vec<Decimal>>,
+}
+
+impl ClassList {
+    /// From the texts of rows, in any order and as often as they like.
+    pub fn of<S: AsRef<str>>(labels: &[S]) -> Self {
+        let texts = || labels.iter().map(|label| label.as_ref().to_owned());
+        let numbers: Option<Vec<Decimal>> =
+            labels.iter().map(|label| Decimal::parse(label.as_ref())).collect();
+        if let Some(numbers) = numbers {
+            let mut pairs: Vec<(Decimal, String)> = numbers.into_iter().zip(texts()).collect();
+            // Stable, so that the first text of a number is the one that stays.
+            pairs.sort_by(|a, b| a.0.cmp(&b.0));
+            pairs.dedup_by(|later, first| later.0 == first.0);
+            let (numbers, names) = pairs.into_iter().unzip();
+            return Self { names, numbers: Some(numbers) };
+        }
+        let mut names: Vec<String> = texts().collect();
+        names.sort();
+        names.dedup();
+        Self { names, numbers: None }
+    }
+
+    /// The list that a model was saved with; `None` when it is not one that [`Self::of`] makes, for its order
+    /// is that of the model's columns.
+    pub fn saved(names: &[String]) -> Option<Self> {
+        let list = Self::of(names);
+        (list.names == names).then_some(list)
+    }
+
+    /// Classes, c.
+    #[expect(clippy::len_without_is_empty, reason = "no fit has an empty list")]
+    pub fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Their texts.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The place of a label among the classes.
+    pub fn place(&self, label: &str) -> Option<u32> {
+        let found = match &self.numbers {
+            Some(numbers) => numbers.binary_search(&Decimal::parse(label)?),
+            None => self.names.binary_search_by(|name| name.as_str().cmp(label)),
+        };
+        u32::try_from(found.ok()?).ok()
+    }
+
+    /// The class that an unknown label was most likely meant to be: a number is no misspelling of another, and
+    /// one or two letters are one of anything.
+    fn near(&self, label: &str) -> Option<String> {
+        let near =
+            nearest(label, self.names.iter().map(String::as_str)).filter(|_| self.numbers.is_none())?;
+        let resembles = label.chars().count() > 2 || near.to_lowercase() == label.to_lowercase();
+        resembles.then_some(near)
+    }
+}
+
+/// A decimal number as it is written, exactly: ± 0.d₁d₂d₃… × 10^place, without zeros at either end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Decimal {
+    negative: bool,
+    digits: Vec<u8>,
+    place: i64,
+}
+
+impl Decimal {
+    /// `None` when `text` is no number, or its exponent no number of 32 bits.
+    fn parse(text: &str) -> Option<Self> {
+        let bytes = text.as_bytes();
+        let (negative, unsigned) = match bytes {
+            [b'-', rest @ ..] => (true, rest),
+            [b'+', rest @ ..] => (false, rest),
+            _ => (false, bytes),
+        };
+        let e = unsigned.iter().position(|byte| matches!(byte, b'e' | b'E'));
+        let (mantissa, exponent) = match e {
+            Some(at) => (unsigned.get(..at)?, text.get(text.len() - unsigned.len() + at + 1..)?),
+            None => (unsigned, "0"),
+        };
+        let exponent: i32 = exponent.parse().ok()?;
+        let point = mantissa.iter().position(|&byte| byte == b'.');
+        let before = mantissa.get(..point.unwrap_or(mantissa.len()))?;
+        let after = point.and_then(|at| mantissa.get(at + 1..)).unwrap_or_default();
+        let mut digits = [before, after].concat();
+        if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+            return None;
+        }
+        let ahead = digits.iter().take_while(|&&digit| digit == b'0').count();
+        digits.drain(..ahead);
+        while digits.last() == Some(&b'0') {
+            digits.pop();
+        }
+        if digits.is_empty() {
+            return Some(Self { negative: false, digits, place: 0 });
+        }
+        let place = i64::from(exponent) + i64::try_from(before.len()).ok()? - i64::try_from(ahead).ok()?;
+        Some(Self { negative, digits, place })
+    }
+
+    fn sign(&self) -> i8 {
+        match (self.digits.is_empty(), self.negative) {
+            (true, _) => 0,
+            (false, true) => -1,
+            (false, false) => 1,
+        }
+    }
+}
+
+impl Ord for Decimal {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let size = |a: &Self, b: &Self| (a.place, &a.digits).cmp(&(b.place, &b.digits));
+        self.sign().cmp(&other.sign()).then_with(|| match self.sign() {
+            -1 => size(other, self),
+            _ => size(self, other),
+        })
+    }
+}
+
+impl PartialOrd for Decimal {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// Labels that are no classes to learn, or none that a model has learnt. Rows are numbered from 1.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "each variant is its sentence; the fields are named in it")]
+pub enum ClassError {
+    #[error("{what} has {} without a label, first row {}", row_count(*.count), grouped(*.row))]
+    Missing { what: String, count: usize, row: usize },
+    #[error("{what} holds one class alone: `{class}` in {}", row_count(*.rows))]
+    One { what: String, class: String, rows: usize },
+    #[error("{what} holds more than {} classes in {}{}, such as `{example}`", grouped(*.limit), row_count(*.rows), .looks.clause())]
+    TooMany { what: String, limit: usize, rows: usize, example: String, looks: Looks },
+    #[error("{what} has `{label}` in row {}, which is no class of the model{}", grouped(*.row), more(*.count))]
+    Unknown {
+        what: String,
+        label: String,
+        row: usize,
+        count: usize,
+        known: Vec<String>,
+        near: Option<String>,
+    },
+}
+
+impl ClassError {
+    /// The ways out, most useful first.
+    pub fn hints(&self) -> Vec<String> {
+        let one = |hint: &str| vec![hint.to_owned()];
+        match self {
+            Self::Missing { .. } => one("give those rows a label, or remove them"),
+            Self::One { .. } => one("add rows of another class; there is nothing to tell apart"),
+            Self::TooMany { looks: Looks::Numbers | Looks::NumbersAsText, .. } => {
+                one("numbers that measure something need a loss for numbers: `--loss squared`")
+            }
+            Self::TooMany { looks: Looks::Text, .. } => one("merge rare classes into one, such as `other`"),
+            Self::TooMany { .. } => one("name the column that holds the class: this one tells rows apart"),
+            Self::Unknown { near: Some(near), .. } => vec![format!("did you mean `{near}`?")],
+            Self::Unknown { known, .. } => vec![format!("the classes are {}", listed(known))],
+        }
+    }
+}
+
+fn row_count(count: usize) -> String {
+    format!("{} row{}", grouped(count), if count == 1 { "" } else { "s" })
+}
+
+fn more(count: usize) -> String {
+    match count - usize::from(count > 0) {
+        0 => String::new(),
+        1 => "; so has 1 other row".to_owned(),
+        others => format!("; {} other rows have such labels", grouped(others)),
+    }
+}
+
+/// As many as fit a line.
+fn listed(names: &[String]) -> String {
+    const LISTED: usize = 10;
+    let mut shown: Vec<String> = names.iter().take(LISTED).map(|name| format!("`{name}`")).collect();
+    if names.len() > LISTED {
+        shown.push(format!("{} more", grouped(names.len() - LISTED)));
+    }
+    match shown.as_slice() {
+        [first @ .., last] if !first.is_empty() => format!("{} and {last}", first.join(", ")),
+        _ => shown.concat(),
+    }
+}
+
+impl From<ClassError> for Error {
+    fn from(error: ClassError) -> Self {
+        DataError::from(error).into()
+    }
+}
+
+#[cfg(test)]
+mod tests;
