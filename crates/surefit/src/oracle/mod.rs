@@ -4,6 +4,7 @@
 //! tell. The penalty is not the oracle's business: it needs no data.
 
 mod local;
+pub(crate) mod pass;
 
 pub use local::Local;
 
