@@ -4,7 +4,6 @@
 //! tell. The penalty is not the oracle's business: it needs no data.
 
 mod local;
-pub(crate) mod pass;
 
 pub use local::Local;
 
