@@ -44,7 +44,7 @@ fn double_loop(data: &Data) -> Evaluation {
     Evaluation { loss, gradient }
 }
 
-/// A mask of the margins, its row sums in the columns of the classes, and one product XᵀM.
+/// A mask of the margins, its row sums in the columns of the classes, and one product `XᵀM`.
 fn vectorised(data: &Data) -> Evaluation {
     let Data { x, y, w, reg } = data;
     let n = x.nrows();
