@@ -185,17 +185,16 @@ fn look(name: &str, stream: &mut Stream) -> Result<(), ReadError> {
     Ok(())
 }
 
-/// A first line that has delimiters and no entry. Whole numbers between commas are several labels of a row
-/// without entries, unless no row has any.
+/// A first line that has delimiters and no entry.
 fn refuse_csv(name: &str, head: &[u8]) -> Result<(), ReadError> {
     let lines = head.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii).zip(1..);
     let Some((first, line)) = lines.into_iter().find(|(text, _)| !text.is_empty() && !text.starts_with(b"#"))
     else {
         return Ok(());
     };
+    // Whole numbers may be the labels of a row of zeros.
     let is_list = first.iter().all(|&byte| byte.is_ascii_digit() || byte == b',');
-    let has_entries = first.contains(&b':') || (is_list && head.contains(&b':'));
-    if has_entries || memchr::memchr3(b',', b';', b'\t', first).is_none() {
+    if is_list || first.contains(&b':') || memchr::memchr3(b',', b';', b'\t', first).is_none() {
         return Ok(());
     }
     Err(ReadError::CsvLine { name: name.to_owned(), line, text: excerpt(first) })
