@@ -170,7 +170,7 @@ fn every_wrong_field_is_named() {
         (
             "problem",
             serde_json::json!({"loss": "log", "penalty": {"lambda": 0.0, "factors": null}, "intercept": "free"}),
-            "m is damaged: `problem` is wrong: unknown variant `log`, expected `squared`",
+            "m is damaged: `problem` is wrong: unknown variant `log`, expected one of `squared`, `huber`, `hinge`, `crammer-singer`, `squared-hinge`, `ovr-hinge`, `ovr…",
         ),
         (
             "problem",

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::float_cmp, clippy::type_complexity)]
 
 use super::*;
+use crate::loss::tests::LOSSES;
 use crate::loss::{Targets, named};
 use crate::num::UNIT_ROUNDOFF;
 use crate::problem::LossKind;
@@ -356,18 +357,6 @@ fn every_finding_says_its_numbers() {
         "the part of the row's own class is missing: factor 0.000000 instead of 1"
     );
 }
-
-const LOSSES: [LossKind; 9] = [
-    LossKind::Squared,
-    LossKind::Huber { delta: 1.345 },
-    LossKind::Hinge { margin: 1.0 },
-    LossKind::CrammerSinger { margin: 0.75 },
-    LossKind::SquaredHinge { margin: 1.25 },
-    LossKind::OvrHinge,
-    LossKind::OvrSquaredHinge,
-    LossKind::OvrLogistic,
-    LossKind::Softmax,
-];
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]

@@ -26,7 +26,7 @@ mod softmax;
 mod squared;
 mod squared_hinge;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod values;
 
 use self::classes::ByClass;

@@ -9,7 +9,7 @@ use faer::Mat;
 use proptest::prelude::*;
 
 /// Every loss there is.
-const LOSSES: [LossKind; 9] = [
+pub(crate) const LOSSES: [LossKind; 9] = [
     LossKind::Squared,
     LossKind::Huber { delta: 1.345 },
     LossKind::Hinge { margin: 1.0 },
