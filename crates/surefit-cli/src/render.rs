@@ -485,6 +485,17 @@ fn named_cause(page: &mut Page, report: &FitReport) {
 
 /// What the gap of someone's answer means when nothing is known of how it came about.
 fn unexplained(page: &mut Page, report: &FitReport) {
+    if report.certificate.as_ref().is_some_and(|proof| !proof.gap.is_finite()) {
+        page.labelled(
+            "why",
+            "squares of the residuals leave the range of 64-bit numbers, so nothing bounds the gap",
+        );
+        page.labelled(
+            "fix",
+            "express the target, and the coefficients with it, in units that bring it nearer to 1",
+        );
+        return;
+    }
     let objective = if report.penalty == 0.0 {
         loss_in_words(report.loss).to_owned()
     } else {

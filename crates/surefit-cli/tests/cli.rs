@@ -508,6 +508,32 @@ fn a_model_predicts_in_raw_units_whatever_the_order_of_columns() {
 }
 
 #[test]
+fn numbers_whose_squares_or_sums_leave_the_range_prove_nothing_and_predict_nothing() {
+    let folder = Folder::new();
+    let small = folder.file("small.csv", "y,x\n1e-200,1e-200\n2e-200,3e-200\n4e-200,4e-200\n");
+    let wrong = folder.file("wrong.csv", "term,y\n(intercept),0\nx,100\n");
+    let mut all = String::new();
+    for arguments in [
+        vec!["fit", &small, "y ~ x", "--quiet"],
+        vec!["fit", &small, "y ~ I(x / 1e-200)", "--quiet", "--solver", "gd", "--learning-rate", ".1"],
+        vec!["certify", &wrong, &small, "y ~ x"],
+    ] {
+        assert_eq!(code(&arguments), 4);
+        all += &told(&arguments);
+    }
+    let rescaled = ["fit", &small, "I(y / 1e-200) ~ I(x / 1e-200)", "--quiet"];
+    assert_eq!(code(&rescaled), 0, "{}", told(&rescaled));
+    let model = folder.path("line.model");
+    assert_eq!(code(&line(&["-o", &model])), 0);
+    let far = folder.file("far.csv", "temp\n20\n1e307\n");
+    assert_eq!(code(&["predict", &model, &far]), 3);
+    assert_eq!(code(&["certify", &model, "data/sales.csv", "sales ~ temp"]), 2);
+    all += &told(&["predict", &model, &far]);
+    all += &told(&["certify", &model, "data/sales.csv", "sales ~ temp"]);
+    folder.snapshot("out_of_range", &all);
+}
+
+#[test]
 fn new_data_that_do_not_fit_the_model_are_refused_by_name() {
     let folder = Folder::new();
     let model = folder.path("city.model");

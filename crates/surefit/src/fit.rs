@@ -350,6 +350,10 @@ fn name_the_cause(
     };
     let exact = &fit.exact.candidate.coefficients;
     let best = certify(rows, &fit.problem, exact, settings.gap)?;
+    if !best.gap().is_finite() {
+        // Without any bound there is no distance to the best answer to explain.
+        return Ok(diagnosis::unproven(facts, &fit.exact, &best, settings.gap));
+    }
     let cause = diagnosis::diagnose(&Context {
         facts,
         problem,

@@ -114,6 +114,12 @@ fn of_coefficients(args: &CertifyArgs, screen: &Screen) -> Result<Claim> {
             "add it: `surefit certify COEFFICIENTS.csv DATA 'y ~ a + b'`".to_owned(),
         ));
     };
+    if Model::load(&args.model).is_ok() {
+        return Err(usage(
+            format!("{} is a saved model, which has a formula of its own", args.model.display()),
+            format!("leave out `{formula}`"),
+        ));
+    }
     let lambda = args.penalty.unwrap_or(0.0);
     if args.penalize_intercept && lambda == 0.0 {
         return Err(args::needs_penalty("--penalize-intercept"));

@@ -62,7 +62,7 @@ pub enum Method {
     Orthogonal,
     /// No better bound than that a loss is not below 0.
     Objective,
-    /// None: the objective or the answer is not finite.
+    /// None: the objective or the answer is not finite, or squares of residuals vanish.
     None,
 }
 

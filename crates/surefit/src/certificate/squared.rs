@@ -25,6 +25,8 @@
 //! - `½(uT)² + ½ Σ λⱼ(u wⱼ)²`: what rounding the best coefficients to `f64` adds to the objective, so that an
 //!   exactly consistent system is certified by the best answer that `f64` can hold.
 //!
+//! Squares of residuals below 1e-140 vanish from double-double, and where the targets are no larger, no bound is given.
+//!
 //! The rounding of g enters the gap itself: each bound is evaluated at `|g| + |δg|`.
 
 use super::walk::{Sums, power_of_two};
@@ -58,7 +60,7 @@ pub fn certify(
     check(rows, problem, answer)?;
     let outputs = answer.intercept.len();
     if !answer.weights.is_all_finite() || !answer.intercept.iter().all(|b| b.is_finite()) {
-        return Ok(hopeless(outputs));
+        return Ok(hopeless(outputs, f64::INFINITY));
     }
     let shape = rows.shape();
     let penalized = (0..shape.columns).all(|j| problem.penalty.weight(j) > 0.0)
@@ -67,8 +69,8 @@ pub fn certify(
     let Some(sums) = Sums::of(rows, answer, with_gram)? else { return Err(no_weight()) };
     let system = System::new(&sums, problem, answer);
     let objective = system.objective;
-    if !objective.is_finite() {
-        return Ok(hopeless(outputs));
+    if !objective.is_finite() || sums.vanishes() {
+        return Ok(hopeless(outputs, objective));
     }
     let wanted = (target * objective).max(system.rounding);
     let mut best = system.by_objective();
@@ -340,9 +342,9 @@ impl System {
 }
 
 /// No bound at all.
-fn hopeless(outputs: usize) -> Certificate {
+fn hopeless(outputs: usize, objective: f64) -> Certificate {
     Certificate {
-        objective: f64::INFINITY,
+        objective,
         gap: f64::INFINITY,
         rounding: 0.0,
         method: Method::None,

@@ -28,6 +28,10 @@ const LANES: usize = 16;
 const GROUP: usize = 8;
 /// The share of the squares about a pivot, due to its distance from the mean, that asks for a better one.
 const FAR: f64 = 0.25;
+/// The square of a residual below this has lost digits of its double-double to underflow.
+const TINY_RESIDUAL: f64 = 1e-140;
+/// Targets below this may leave rounding below [`TINY_RESIDUAL`] whose allowance, a square too, vanishes as well.
+const TINY_TARGET: f64 = 1e-125;
 /// Squares below this have lost digits to underflow.
 const TINY_SQUARE: f64 = 1e-250;
 
@@ -56,6 +60,10 @@ pub(super) struct Sums {
     pub square_e: Vec<Dd>,
     /// c: Σ sᵢ yᵢ².
     pub square_y: Vec<f64>,
+    /// The largest residual of a row of positive weight, in magnitude.
+    pub peak_e: f64,
+    /// The largest target likewise.
+    pub peak_y: f64,
     /// d × c: Σ sᵢ (xᵢ − x̄)(eᵢ − ē) in `unit`.
     pub cross: Mat<f64>,
     /// d × d, lower triangle: Σ sᵢ (xᵢ − x̄)(xᵢ − x̄)ᵀ in `unit`s; only where it was asked for.
@@ -101,6 +109,12 @@ impl Sums {
         }
     }
 
+    /// Whether squares of residuals have vanished, so that sums of them prove nothing; not so for the rounding of
+    /// larger targets, whose allowance covers it.
+    pub fn vanishes(&self) -> bool {
+        self.peak_e > 0.0 && self.peak_e < TINY_RESIDUAL && self.peak_y < TINY_TARGET
+    }
+
     /// Σ sᵢ rounded.
     pub fn total(&self) -> f64 {
         self.weight.value()
@@ -129,6 +143,8 @@ impl Sums {
         self.blocks += other.blocks;
         self.longest = self.longest.max(other.longest);
         self.has_low |= other.has_low;
+        self.peak_e = self.peak_e.max(other.peak_e);
+        self.peak_y = self.peak_y.max(other.peak_y);
     }
 
     /// The part of [`Self::merge`] that belongs to columns. Both sides go to the larger unit first: a power
@@ -334,6 +350,8 @@ impl<'a> Columns<'a> {
             square_x: Vec::with_capacity(d),
             square_e: Vec::with_capacity(c),
             square_y: (0..c).map(|k| self.weighted_square(self.y.column(k))).collect(),
+            peak_e: residuals.iter().fold(0.0, |peak, e| self.peak(&e.hi).max(peak)),
+            peak_y: (0..c).fold(0.0, |peak, k| self.peak(self.y.column(k)).max(peak)),
             cross: Mat::zeros(d, c),
             gram: None,
         };
@@ -421,6 +439,14 @@ impl<'a> Columns<'a> {
             square += Dd::product(centred, residuals.hi[i]);
         }
         (mean, square)
+    }
+
+    /// The largest magnitude among rows of positive weight.
+    #[inline(always)]
+    fn peak(&self, values: &[f64]) -> f64 {
+        let used = |i: usize| self.weights.is_none_or(|weights| weights[i] > 0.0);
+        let all = values.iter().enumerate().filter(|(i, _)| used(*i));
+        all.fold(0.0, |peak: f64, (_, value)| peak.max(value.abs()))
     }
 
     /// Σ s v².

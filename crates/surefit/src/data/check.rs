@@ -82,6 +82,9 @@ pub enum DataError {
     /// Numbers too large or too far apart to compute with.
     #[error("the coefficients of this data leave the range of floating-point numbers (1e-308 to 1.8e308)")]
     OutOfRange,
+    /// A sum of numbers that are all finite.
+    #[error("the prediction of row {} is beyond 1.8e308, the largest number of 64 bits", grouped(*.row))]
+    Beyond { row: usize },
     #[error("all {} rows have a missing value{}", grouped(*.rows), mostly(.most.as_ref()))]
     AllDropped { rows: usize, most: Option<Place> },
     #[error("the new data has no column `{name}`, which the model needs{}{}", did_you_mean(.near.as_deref()), headerless(*.unnamed))]
@@ -242,6 +245,9 @@ impl DataError {
             Self::NoScale { .. } => &["use `--scale none`, or write the column in larger units"],
             Self::NoRows => &["the file needs at least one line after its header"],
             Self::NotFinite { .. } => &["replace or drop the rows that hold it"],
+            Self::Beyond { .. } => {
+                &["look at that row's values: the model multiplies them by its coefficients"]
+            }
             Self::OutOfRange => &["express the columns and the target in units that bring them nearer to 1"],
             Self::AllDropped { .. } => &["leave that column out of the formula, or use `--missing mean`"],
             Self::NoInput { unnamed: Some(_), .. } => {

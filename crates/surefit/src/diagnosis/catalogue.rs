@@ -236,21 +236,21 @@ static SF108: Page = Page {
 
 static SF201: Page = Page {
     code: Code::Sf201,
-    title: "missing, infinite or too large numbers",
+    title: "missing, infinite, too large or too small numbers",
     meaning: "A sum with one NaN is NaN, so a single missing number spoils every coefficient, and with most programs without a \
         word. A row or column in which something is missing has to be left out or filled in, and only you know which \
         is honest.",
     detection: "Every value of every column in the formula is looked at while reading. The first row and column and the \
         count are printed. Empty cells, NA, NaN, null and ? are missing; inf and numbers beyond 1.8e308 are infinite.\n\
-        After a fit: the loss is a mean of squares, which overflows from residuals of about 1e154 on. There is an \
-        answer then, but nothing to measure it by.",
+        After a fit: the loss is a mean of squares, which overflows from residuals of about 1e154 on, and \
+        vanishes where residuals and targets are below 1e-140. There is an answer then, but nothing to measure it by.",
     example: "California housing: 207 of 20,640 rows have no total_bedrooms, the first in row 291. The formula \
         median_house_value ~ . is refused until --missing says what to do.",
     remedies: &[
         "--missing drop leaves out the rows, and says how many.",
         "--missing mean fills in the column's mean, which keeps the rows and weakens that column's coefficient.",
         "Leave the column out of the formula, or repair the file.",
-        "Numbers that are too large for squares: another unit, as in I(y / 1e200).",
+        "Numbers that are too large or too small for squares: another unit, as in I(y / 1e200).",
     ],
     ignore: "Never: there is no number to compute with.",
 };

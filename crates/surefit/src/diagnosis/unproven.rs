@@ -1,9 +1,10 @@
 //! Why an exact answer is not certified. The solver went all the way, so it is never a matter of steps: either the
-//! squares leave the range of `f64` and there is no loss to bound (SF201), or the wanted gap is finer than what can be
+//! squares leave the range of `f64`, at either end, and there is no loss to bound (SF201), or the wanted gap is finer than what can be
 //! proven in 64-bit numbers for this data (SF106).
 //!
-//! Test: the certificate itself. Its objective is infinite where `½ mean r²` overflows, from residuals of about 1e154 on;
-//! otherwise the gap that it did prove is the smallest that may be asked for.
+//! Test: the certificate itself. Its objective is infinite where `½ mean r²` overflows, from residuals of about 1e154 on,
+//! and its gap is where residuals are below 1e-140; otherwise the gap that it did prove is the smallest that may be
+//! asked for.
 
 use super::forecast::round_up;
 use super::words::figure;
@@ -27,20 +28,24 @@ pub fn unproven(
 ) -> Option<Diagnosis> {
     if certificate.certifies(target) {
         None
-    } else if certificate.objective().is_finite() {
+    } else if certificate.gap().is_finite() {
         Some(too_fine(exact, certificate, target))
+    } else if certificate.objective().is_finite() {
+        Some(too_small(facts, &exact.candidate.coefficients))
     } else {
         Some(too_large(facts, &exact.candidate.coefficients))
     }
 }
 
+/// The largest magnitude of some columns, and whose it is.
+fn largest(ranges: &[(f64, f64)]) -> (usize, f64) {
+    let peak = |(low, high): &(f64, f64)| low.abs().max(high.abs());
+    let all = ranges.iter().map(peak).enumerate();
+    all.fold((0, 0.0), |best, next| if next.1 > best.1 { next } else { best })
+}
+
 /// The objective is infinite: who is so large?
 fn too_large(facts: &Facts, answer: &Coefficients) -> Diagnosis {
-    let peak = |(low, high): &(f64, f64)| low.abs().max(high.abs());
-    let largest = |ranges: &[(f64, f64)]| {
-        let all = ranges.iter().map(peak).enumerate();
-        all.fold((0, 0.0), |best, next| if next.1 > best.1 { next } else { best })
-    };
     let (target, target_peak) = largest(&facts.target_ranges);
     let (column, column_peak) = largest(&facts.column_ranges);
     let of_target = target_peak >= column_peak || target_peak > LARGEST_SQUARABLE;
@@ -51,6 +56,23 @@ fn too_large(facts: &Facts, answer: &Coefficients) -> Diagnosis {
          infinite at the answer",
         figure(size, 3)
     );
+    out_of_range(name, size, message, answer)
+}
+
+/// Squares of residuals vanish, which they do only beside targets that are as small.
+fn too_small(facts: &Facts, answer: &Coefficients) -> Diagnosis {
+    let (target, size) = largest(&facts.target_ranges);
+    let name = &facts.targets[target];
+    let message = format!(
+        "`{name}` reaches {} at most, and the squares of such numbers are below the smallest that 64 bits hold in full: \
+         the loss at the answer says nothing",
+        figure(size, 3)
+    );
+    out_of_range(name, size, message, answer)
+}
+
+/// The column `name` in units in which it is near 1.
+fn out_of_range(name: &str, size: f64, message: String, answer: &Coefficients) -> Diagnosis {
     let unit = 10f64.powf(size.log10().floor());
     let rewritten = format!("I({name} / {unit:e})");
     let remedy = Remedy {
@@ -147,6 +169,26 @@ mod tests {
         assert_eq!(found.remedies[0].fix, Fix::Formula("I(sales / 1e202)".to_owned()));
         // The remedy: the same target in units of 1e202.
         design.y = Mat::from_fn(12, 1, |i, _| design.y[(i, 0)] / 1e202);
+        assert_eq!(cause(&design, 1e-6), None);
+    }
+
+    #[test]
+    fn squares_that_vanish_are_named_with_their_column() {
+        for small in [1e-300, 1e-200, 1e-163, 1e-145] {
+            let mut design = sales();
+            design.y *= faer::Scale(small);
+            let found = cause(&design, 1e-6).unwrap();
+            assert_eq!(found.code, Code::Sf201);
+            assert!(found.message.contains("the loss at the answer says nothing"), "{}", found.message);
+            let Fix::Formula(rewritten) = &found.remedies[0].fix else { panic!("{:?}", found.remedies) };
+            let unit: f64 =
+                rewritten.trim_matches(&['I', '(', ')'][..]).split(" / ").nth(1).unwrap().parse().unwrap();
+            design.y = Mat::from_fn(12, 1, |i, _| design.y[(i, 0)] / unit);
+            assert_eq!(cause(&design, 1e-6), None);
+        }
+        // Small numbers whose squares do not vanish are certified as they are.
+        let mut design = sales();
+        design.y *= faer::Scale(1e-135);
         assert_eq!(cause(&design, 1e-6), None);
     }
 

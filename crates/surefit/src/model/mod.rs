@@ -11,7 +11,7 @@ pub(crate) use error::refusal;
 use crate::certificate::Record;
 use crate::data::encode::Recipe;
 use crate::data::scale::Scale;
-use crate::data::{Block, Rows, map_reduce};
+use crate::data::{Block, DataError, Rows, map_reduce};
 use crate::diagnosis::Code;
 use crate::error::Result;
 use crate::fit::Verdict;
@@ -66,7 +66,8 @@ impl Model {
     /// rounded, up to `(d + 2)²u²` of its terms, low parts of the design included.
     ///
     /// # Errors
-    /// When the block has another number of columns than the model.
+    /// When the block has another number of columns than the model, or a prediction from finite numbers is beyond the
+    /// range of `f64`. A number that is missing makes NaN of the row.
     pub fn predict(&self, block: Block<'_>) -> Result<Mat<f64>> {
         let Coefficients { weights, intercept } = &self.coefficients;
         if block.x.ncols() != weights.nrows() {
@@ -84,9 +85,14 @@ impl Model {
                     scores.iter_mut().zip(column).for_each(|(score, x)| *score = *score + x * weight);
                 }
             }
-            let column = predictions.col_as_slice_mut(k).iter_mut();
-            // A score beyond the range of f64 leaves its low part without meaning.
-            column.zip(&scores).for_each(|(p, s)| *p = if s.hi.is_finite() { s.value() } else { s.hi });
+            for (i, (prediction, score)) in
+                predictions.col_as_slice_mut(k).iter_mut().zip(&scores).enumerate()
+            {
+                *prediction = score.value();
+                if !prediction.is_finite() && block.x.row(i).is_all_finite() {
+                    return Err(DataError::Beyond { row: block.first + i + 1 }.into());
+                }
+            }
         }
         Ok(predictions)
     }
