@@ -27,6 +27,9 @@ pub enum Features<'a> {
 pub trait Number: Copy + Send + Sync + std::fmt::Debug + 'static {
     /// In the precision of every sum.
     fn wide(self) -> f64;
+
+    /// Numbers that have it already.
+    fn as_wide(numbers: &[Self]) -> Option<&[f64]>;
 }
 
 impl Number for f64 {
@@ -34,12 +37,22 @@ impl Number for f64 {
     fn wide(self) -> f64 {
         self
     }
+
+    #[inline]
+    fn as_wide(numbers: &[Self]) -> Option<&[f64]> {
+        Some(numbers)
+    }
 }
 
 impl Number for f32 {
     #[inline]
     fn wide(self) -> f64 {
         f64::from(self)
+    }
+
+    #[inline]
+    fn as_wide(_numbers: &[Self]) -> Option<&[f64]> {
+        None
     }
 }
 
@@ -158,6 +171,11 @@ impl Features<'_> {
             Self::LongCsr64(x) => x.columns(),
             Self::LongCsr32(x) => x.columns(),
         }
+    }
+
+    /// Whether zeros are not stored.
+    pub fn is_sparse(&self) -> bool {
+        !matches!(self, Self::F64(_) | Self::F32(_))
     }
 
     /// n: `‖xᵢ‖²`.

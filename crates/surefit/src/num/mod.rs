@@ -7,6 +7,7 @@ mod dd;
 pub(crate) mod dense;
 pub(crate) mod eigen;
 pub(crate) mod simd;
+pub(crate) mod skinny;
 pub(crate) mod syrk;
 pub(crate) mod wide;
 

@@ -143,7 +143,7 @@ fn read(input: Input, options: &SvmlightOptions, watch: &dyn Fn(Progress) -> boo
     refuse_foreign(&input)?;
     let name = input.name.clone();
     let mut stream = input.unpack(options.bomb_bytes);
-    look(&name, &mut stream)?;
+    look(&name, &mut stream, options.columns.is_some())?;
     let (counter, total) = (stream.counter(), stream.total);
     let mut lines = Lines::new(&name, stream, options);
     let mut intake = Intake::new(&name, &format);
@@ -173,28 +173,29 @@ fn read(input: Input, options: &SvmlightOptions, watch: &dyn Fn(Progress) -> boo
 // ── the beginning ───────────────────────────────────────────────────────────────────────────────────────
 
 /// Refuses what is no text, and text that is a table of another kind.
-fn look(name: &str, stream: &mut Stream) -> Result<(), ReadError> {
+fn look(name: &str, stream: &mut Stream, columns_known: bool) -> Result<(), ReadError> {
     let mut head = Vec::new();
     stream.fill(&mut head, HEAD)?;
     if head.starts_with(&[0xef, 0xbb, 0xbf]) {
         head.drain(..3);
     }
     sniff::refuse_binary(name, &head)?;
-    refuse_csv(name, &head)?;
+    refuse_csv(name, &head, columns_known)?;
     stream.put_back(head);
     Ok(())
 }
 
-/// A first line that has delimiters and no entry.
-fn refuse_csv(name: &str, head: &[u8]) -> Result<(), ReadError> {
+/// A first line that has delimiters and no entry. Whole numbers between commas are several labels of a row of zeros,
+/// unless no row has an entry and nothing but entries could tell how many columns there are.
+fn refuse_csv(name: &str, head: &[u8], columns_known: bool) -> Result<(), ReadError> {
     let lines = head.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii).zip(1..);
     let Some((first, line)) = lines.into_iter().find(|(text, _)| !text.is_empty() && !text.starts_with(b"#"))
     else {
         return Ok(());
     };
-    // Whole numbers may be the labels of a row of zeros.
     let is_list = first.iter().all(|&byte| byte.is_ascii_digit() || byte == b',');
-    if is_list || first.contains(&b':') || memchr::memchr3(b',', b';', b'\t', first).is_none() {
+    let has_entries = first.contains(&b':') || (is_list && (columns_known || head.contains(&b':')));
+    if has_entries || memchr::memchr3(b',', b';', b'\t', first).is_none() {
         return Ok(());
     }
     Err(ReadError::CsvLine { name: name.to_owned(), line, text: excerpt(first) })

@@ -1,0 +1,134 @@
+//! Rows with targets, in the storage that their owner has: what a fit by any loss but the squared one sees of the
+//! data.
+
+use super::features::Features;
+use super::rows::Shape;
+use crate::error::{Error, Result};
+use crate::loss::{Loss, Targets};
+
+/// n rows of features, each with a target and a weight, borrowed.
+#[derive(Clone, Copy, Debug)]
+pub struct Samples<'a> {
+    /// n × d.
+    pub x: Features<'a>,
+    /// n classes, or n × c numbers.
+    pub targets: Targets<'a>,
+    /// n row weights, all ≥ 0; absent means 1.
+    pub weights: Option<&'a [f64]>,
+    /// c: columns of scores, as [`Loss::outputs`] says.
+    pub outputs: usize,
+}
+
+impl<'a> Samples<'a> {
+    /// Rows of classes 0 to `classes − 1`, for a loss of classes.
+    ///
+    /// # Errors
+    /// Sizes that do not match, a class beyond the last one, a weight that is negative or no number, weights that
+    /// are all 0.
+    pub fn of_classes(
+        x: Features<'a>,
+        of_rows: &'a [u32],
+        weights: Option<&'a [f64]>,
+        classes: usize,
+        loss: &dyn Loss,
+    ) -> Result<Self> {
+        if let Some(row) =
+            of_rows.iter().position(|class| usize::try_from(*class).is_ok_and(|k| k >= classes))
+        {
+            return Err(usage(format!("row {} is of class {} of {classes}", row + 1, of_rows[row])));
+        }
+        Self { x, targets: Targets::Classes(of_rows), weights, outputs: loss.outputs(classes) }.checked()
+    }
+
+    /// Rows whose targets are numbers, for a loss of numbers.
+    ///
+    /// # Errors
+    /// As [`Self::of_classes`].
+    pub fn of_values(x: Features<'a>, y: faer::MatRef<'a, f64>, weights: Option<&'a [f64]>) -> Result<Self> {
+        Self { x, targets: Targets::Values(y), weights, outputs: y.ncols() }.checked()
+    }
+
+    fn checked(self) -> Result<Self> {
+        let rows = self.x.rows();
+        let targets = match self.targets {
+            Targets::Values(y) => y.nrows(),
+            Targets::Classes(of_rows) => of_rows.len(),
+        };
+        if targets != rows {
+            return Err(usage(format!("there are {targets} targets for {rows} rows")));
+        }
+        if let Some(weights) = self.weights {
+            if weights.len() != rows {
+                return Err(usage(format!("there are {} weights for {rows} rows", weights.len())));
+            }
+            if let Some(row) = weights.iter().position(|s| !(*s >= 0.0 && s.is_finite())) {
+                return Err(usage(format!("the weight of row {} is {}", row + 1, weights[row])));
+            }
+        }
+        if self.total_weight() > 0.0 {
+            Ok(self)
+        } else {
+            Err(usage("no row has a weight above 0".to_owned()))
+        }
+    }
+
+    /// Sizes.
+    pub fn shape(&self) -> Shape {
+        Shape { rows: self.x.rows(), columns: self.x.columns(), outputs: self.outputs }
+    }
+
+    /// Σ sᵢ.
+    pub fn total_weight(&self) -> f64 {
+        self.weights.map_or(self.x.rows() as f64, |weights| weights.iter().sum())
+    }
+
+    /// sᵢ; 0 for a row that is not there.
+    #[inline]
+    pub fn weight(&self, row: usize) -> f64 {
+        self.weights.map_or(1.0, |weights| weights.get(row).copied().unwrap_or(0.0))
+    }
+}
+
+impl Targets<'_> {
+    /// Those of the `count` rows from row `first` on.
+    #[must_use]
+    pub fn rows(self, first: usize, count: usize) -> Self {
+        match self {
+            Self::Values(y) => Self::Values(y.subrows(first, count)),
+            Self::Classes(of_rows) => Self::Classes(of_rows.get(first..first + count).unwrap_or(&[])),
+        }
+    }
+}
+
+fn usage(what: String) -> Error {
+    Error::Usage { what, hint: "give a target and a weight of 0 or more for every row".to_owned() }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::loss::named;
+    use crate::problem::LossKind;
+    use faer::Mat;
+
+    #[test]
+    fn rows_without_a_target_or_with_a_weight_of_no_use_are_refused_by_their_number() {
+        let x = Mat::<f64>::zeros(3, 2);
+        let loss = named(LossKind::Softmax);
+        let made = |of_rows: &[u32], weights: Option<&[f64]>| {
+            let samples = Samples::of_classes(Features::F64(x.as_ref()), of_rows, weights, 2, &*loss);
+            samples.map(drop).map_err(|error| error.to_string())
+        };
+        assert_eq!(made(&[0, 1, 1], None), Ok(()));
+        assert_eq!(made(&[0, 1], None), Err("there are 2 targets for 3 rows".to_owned()));
+        assert_eq!(made(&[0, 2, 1], None), Err("row 2 is of class 2 of 2".to_owned()));
+        assert_eq!(made(&[0, 1, 1], Some(&[1.0, -2.0, 0.0])), Err("the weight of row 2 is -2".to_owned()));
+        assert_eq!(
+            made(&[0, 1, 1], Some(&[1.0, f64::NAN, 0.0])),
+            Err("the weight of row 2 is NaN".to_owned())
+        );
+        assert_eq!(made(&[0, 1, 1], Some(&[0.0; 3])), Err("no row has a weight above 0".to_owned()));
+        assert_eq!(made(&[0, 1, 1], Some(&[1.0])), Err("there are 1 weights for 3 rows".to_owned()));
+    }
+}
