@@ -10,28 +10,91 @@
 #![allow(clippy::inline_always, reason = "kernels must be compiled inside the dispatch on the processor")]
 
 use pulp::{Arch, Simd, WithSimd};
-use std::array::from_fn;
 
-/// Numbers of a row that [`dots`] takes at a time, so that the handful stays in the first-level cache.
-const CHUNK: usize = 512;
+/// Numbers of each row of a [`Panel`] that lie side by side: those of the widest vector.
+const GROUP: usize = 8;
+/// Groups that [`dots`] takes at a time, so that the rows at hand stay in the first-level cache.
+const CHUNK: usize = 64;
 
-/// `out[i · step.0 + k · step.1] += aᵢ · bₖ`. All rows are as long as the shortest one is taken to be; `out` has room
-/// for every pair.
-pub(crate) fn dots(a: &[&[f64]], b: &[&[f64]], out: &mut [f64], step: (usize, usize)) {
-    let length = a.iter().chain(b).map(|row| row.len()).min().unwrap_or(0);
-    Arch::new().dispatch(Dots { a, b, out, step, length });
+/// A handful of rows, some numbers of each in turn: `width` rows of `length` numbers, filled up with zeros to whole
+/// groups. A tile reads it from one place, however many rows it holds.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Panel {
+    length: usize,
+    width: usize,
+    values: Vec<f64>,
 }
 
-/// `outₖ += Σₜ factors[t · step + k] · aₜ`, one row of `out` for each k. Rows are as long as the shortest one.
-pub(crate) fn combine(a: &[&[f64]], factors: &[f64], step: usize, out: &mut [&mut [f64]]) {
-    let lengths = a.iter().map(|row| row.len()).chain(out.iter().map(|row| row.len()));
-    let length = lengths.min().unwrap_or(0);
-    Arch::new().dispatch(Combine { a, factors, step, out, length });
+impl Panel {
+    /// All 0.
+    pub fn zeros(length: usize, width: usize) -> Self {
+        Self { length, width, values: vec![0.0; length.div_ceil(GROUP) * GROUP * width] }
+    }
+
+    /// Becomes as [`Self::zeros`], in the room that it has.
+    pub fn reset(&mut self, length: usize, width: usize) {
+        (self.length, self.width) = (length, width);
+        self.values.clear();
+        self.values.resize(length.div_ceil(GROUP) * GROUP * width, 0.0);
+    }
+
+    /// Numbers of a row.
+    pub fn length(&self) -> usize {
+        self.length
+    }
+
+    /// Rows.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Where number `at` of row `k` is among [`Self::values`].
+    #[inline(always)]
+    pub fn place(&self, at: usize, k: usize) -> usize {
+        (at / GROUP * self.width + k) * GROUP + at % GROUP
+    }
+
+    /// Takes these numbers as row `k`.
+    pub fn set_row(&mut self, k: usize, numbers: impl Iterator<Item = f64>) {
+        let groups = self.values.chunks_exact_mut(GROUP * self.width.max(1));
+        let row = groups.filter_map(|group| group.chunks_exact_mut(GROUP).nth(k));
+        row.flatten().zip(numbers).for_each(|(to, from)| *to = from);
+    }
+
+    /// The numbers of row `k`.
+    pub fn row(&self, k: usize) -> impl Iterator<Item = f64> + '_ {
+        let groups = self.values.chunks_exact(GROUP * self.width.max(1));
+        let row = groups.filter_map(move |group| group.chunks_exact(GROUP).nth(k));
+        row.flatten().copied().take(self.length)
+    }
+
+    /// Everything in its order, zeros at the end included: two panels of the same sizes agree in it.
+    pub fn values(&self) -> &[f64] {
+        &self.values
+    }
+
+    /// See [`Self::values`].
+    pub fn values_mut(&mut self) -> &mut [f64] {
+        &mut self.values
+    }
 }
 
-/// The widest handful of a tile, where there are 32 vector registers and where there are 16.
-fn widest(lanes: usize) -> usize {
-    if lanes == 8 { 12 } else { 6 }
+/// `out[i · width + k] += aᵢ · bₖ`. Rows of a are as long as those of b; `out` has room for every pair.
+pub(crate) fn dots(a: &[&[f64]], b: &Panel, out: &mut [f64]) {
+    let fits = a.iter().all(|row| row.len() == b.length) && out.len() >= a.len() * b.width;
+    debug_assert!(fits, "rows of the same length and room for their products");
+    if fits {
+        Arch::new().dispatch(Dots { a, b, out });
+    }
+}
+
+/// `outₖ += Σₜ factors[t · width + k] · aₜ` for every row of `out`. Rows of a are as long as those of `out`.
+pub(crate) fn combine(a: &[&[f64]], factors: &[f64], out: &mut Panel) {
+    let fits = a.iter().all(|row| row.len() == out.length) && factors.len() >= a.len() * out.width;
+    debug_assert!(fits, "rows of the same length and a factor for each pair");
+    if fits && out.width > 0 {
+        Arch::new().dispatch(Combine { a, factors, out });
+    }
 }
 
 /// Splits `count` into tiles of about the same width, none wider than `most`.
@@ -42,10 +105,135 @@ fn even(count: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
         .filter(|(from, to)| from < to)
 }
 
+/// [`dots`] for the dispatch on the processor.
+struct Dots<'a> {
+    a: &'a [&'a [f64]],
+    b: &'a Panel,
+    out: &'a mut [f64],
+}
+
+impl WithSimd for Dots<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        let groups = self.b.length.div_ceil(GROUP);
+        for from in (0..groups).step_by(CHUNK) {
+            let chunk = (from, groups.min(from + CHUNK));
+            // Tiles of 24 sums at most where there are 32 vector registers, and of 12 where there are 16.
+            if S::F64_LANES == GROUP {
+                for (first, last) in even(self.b.width, 6) {
+                    match last - first {
+                        1 => self.sweep::<S, 8, 1, 1>(simd, chunk, first),
+                        2 => self.sweep::<S, 8, 2, 1>(simd, chunk, first),
+                        3 => self.sweep::<S, 8, 3, 1>(simd, chunk, first),
+                        4 => self.sweep::<S, 4, 4, 1>(simd, chunk, first),
+                        5 => self.sweep::<S, 4, 5, 1>(simd, chunk, first),
+                        _ => self.sweep::<S, 4, 6, 1>(simd, chunk, first),
+                    }
+                }
+            } else if S::F64_LANES == 4 {
+                self.narrow::<S, 2>(simd, chunk);
+            } else if S::F64_LANES == 2 {
+                self.narrow::<S, 4>(simd, chunk);
+            } else {
+                self.narrow::<S, 8>(simd, chunk);
+            }
+        }
+    }
+}
+
+impl Dots<'_> {
+    /// All tiles of a chunk for `V` vectors to a group.
+    #[inline(always)]
+    fn narrow<S: Simd, const V: usize>(&mut self, simd: S, chunk: (usize, usize)) {
+        for (first, last) in even(self.b.width, 4) {
+            match last - first {
+                1 => self.sweep::<S, 8, 1, V>(simd, chunk, first),
+                2 => self.sweep::<S, 4, 2, V>(simd, chunk, first),
+                3 => self.sweep::<S, 4, 3, V>(simd, chunk, first),
+                _ => self.sweep::<S, 2, 4, V>(simd, chunk, first),
+            }
+        }
+    }
+
+    /// All rows of a with `C` rows of b from `first` on, for the groups of a chunk.
+    #[inline(always)]
+    fn sweep<S: Simd, const R: usize, const C: usize, const V: usize>(
+        &mut self,
+        simd: S,
+        chunk: (usize, usize),
+        first: usize,
+    ) {
+        let whole = self.a.len() / R * R;
+        for i in (0..whole).step_by(R) {
+            self.tile::<S, R, C, V>(simd, chunk, i, first);
+        }
+        for i in whole..self.a.len() {
+            self.tile::<S, 1, C, V>(simd, chunk, i, first);
+        }
+    }
+
+    /// The sums of `R` rows of a with `C` rows of b.
+    #[inline(always)]
+    fn tile<S: Simd, const R: usize, const C: usize, const V: usize>(
+        &mut self,
+        simd: S,
+        (from, to): (usize, usize),
+        i: usize,
+        first: usize,
+    ) {
+        let stride = GROUP * self.b.width;
+        let panel = &self.b.values[from * stride..to * stride];
+        let numbers = (from * GROUP, self.b.length.min(to * GROUP));
+        let whole = (numbers.1 - numbers.0) / GROUP;
+        let (mut heads, mut tails): ([&[[f64; GROUP]]; R], [&[f64]; R]) = ([&[]; R], [&[]; R]);
+        for r in 0..R {
+            let (head, tail) = self.a[i + r][numbers.0..numbers.1].as_chunks::<GROUP>();
+            (heads[r], tails[r]) = (&head[..whole], tail);
+        }
+        let mut sums = [[simd.splat_f64s(0.0); C]; R];
+        for (t, panel) in panel.chunks_exact(stride).take(whole).enumerate() {
+            let panel = &panel[first * GROUP..(first + C) * GROUP];
+            let (w, _) = S::as_simd_f64s(panel);
+            for v in 0..V {
+                let mut x = [simd.splat_f64s(0.0); R];
+                for r in 0..R {
+                    x[r] = S::as_simd_f64s(&heads[r][t]).0[v];
+                }
+                for k in 0..C {
+                    for r in 0..R {
+                        sums[r][k] = simd.mul_add_f64s(x[r], w[k * V + v], sums[r][k]);
+                    }
+                }
+            }
+        }
+        if let Some(panel) = panel.chunks_exact(stride).nth(whole) {
+            for r in 0..R {
+                let mut x = [0.0; GROUP];
+                x[..tails[r].len()].copy_from_slice(tails[r]);
+                let (x, _) = S::as_simd_f64s(&x);
+                for k in 0..C {
+                    let (w, _) = S::as_simd_f64s(&panel[(first + k) * GROUP..(first + k + 1) * GROUP]);
+                    for v in 0..V {
+                        sums[r][k] = simd.mul_add_f64s(x[v], w[v], sums[r][k]);
+                    }
+                }
+            }
+        }
+        for (r, sums) in sums.iter().enumerate() {
+            let at = (i + r) * self.b.width + first;
+            for (out, sum) in self.out[at..at + C].iter_mut().zip(sums) {
+                *out += simd.reduce_sum_f64s(*sum);
+            }
+        }
+    }
+}
+
 /// Calls `$method::<S, HEIGHT, WIDTH>` for the width at hand, as high as the registers allow.
 macro_rules! by_width {
     ($lanes:expr, $width:expr, $self:ident . $method:ident ( $($argument:expr),* )) => {
-        match ($lanes == 8, $width) {
+        match ($lanes == GROUP, $width) {
             (_, 1) => $self.$method::<S, 8, 1>($($argument),*),
             (true, 2) => $self.$method::<S, 8, 2>($($argument),*),
             (true, 3) => $self.$method::<S, 6, 3>($($argument),*),
@@ -67,125 +255,39 @@ macro_rules! by_width {
     };
 }
 
-/// [`dots`] for the dispatch on the processor.
-struct Dots<'a> {
-    a: &'a [&'a [f64]],
-    b: &'a [&'a [f64]],
-    out: &'a mut [f64],
-    step: (usize, usize),
-    length: usize,
-}
-
-impl WithSimd for Dots<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(mut self, simd: S) {
-        for from in (0..self.length).step_by(CHUNK) {
-            let to = self.length.min(from + CHUNK);
-            for (first, last) in even(self.b.len(), widest(S::F64_LANES)) {
-                by_width!(S::F64_LANES, last - first, self.sweep(simd, (from, to), first));
-            }
-        }
-    }
-}
-
-impl Dots<'_> {
-    /// All rows of a with `C` rows of b from `first` on, for the numbers of a chunk.
-    #[inline(always)]
-    fn sweep<S: Simd, const R: usize, const C: usize>(
-        &mut self,
-        simd: S,
-        chunk: (usize, usize),
-        first: usize,
-    ) {
-        let b: [&[f64]; C] = from_fn(|k| &self.b[first + k][chunk.0..chunk.1]);
-        let whole = self.a.len() / R * R;
-        for i in (0..whole).step_by(R) {
-            let a: [&[f64]; R] = from_fn(|r| &self.a[i + r][chunk.0..chunk.1]);
-            self.tile::<S, R, C>(simd, a, b, (i, first));
-        }
-        for i in whole..self.a.len() {
-            self.tile::<S, 1, C>(simd, [&self.a[i][chunk.0..chunk.1]], b, (i, first));
-        }
-    }
-
-    #[inline(always)]
-    fn tile<S: Simd, const R: usize, const C: usize>(
-        &mut self,
-        simd: S,
-        a: [&[f64]; R],
-        b: [&[f64]; C],
-        place: (usize, usize),
-    ) {
-        let vectors = a[0].len() / S::F64_LANES;
-        let (heads, others) = (a.map(|row| &S::as_simd_f64s(row).0[..vectors]), {
-            let heads: [&[S::f64s]; C] = from_fn(|k| &S::as_simd_f64s(b[k]).0[..vectors]);
-            heads
-        });
-        let mut sums = [[simd.splat_f64s(0.0); C]; R];
-        for t in 0..vectors {
-            let x: [S::f64s; R] = from_fn(|r| heads[r][t]);
-            for k in 0..C {
-                let w = others[k][t];
-                for r in 0..R {
-                    sums[r][k] = simd.mul_add_f64s(x[r], w, sums[r][k]);
-                }
-            }
-        }
-        let rest = vectors * S::F64_LANES;
-        if rest < a[0].len() {
-            let x: [S::f64s; R] = from_fn(|r| simd.partial_load_f64s(&a[r][rest..]));
-            for k in 0..C {
-                let w = simd.partial_load_f64s(&b[k][rest..]);
-                for r in 0..R {
-                    sums[r][k] = simd.mul_add_f64s(x[r], w, sums[r][k]);
-                }
-            }
-        }
-        for (r, sums) in sums.iter().enumerate() {
-            for (k, sum) in sums.iter().enumerate() {
-                let at = (place.0 + r) * self.step.0 + (place.1 + k) * self.step.1;
-                self.out[at] += simd.reduce_sum_f64s(*sum);
-            }
-        }
-    }
-}
-
 /// [`combine`] for the dispatch on the processor.
-struct Combine<'a, 'o> {
+struct Combine<'a> {
     a: &'a [&'a [f64]],
     factors: &'a [f64],
-    step: usize,
-    out: &'a mut [&'o mut [f64]],
-    length: usize,
+    out: &'a mut Panel,
 }
 
-impl WithSimd for Combine<'_, '_> {
+impl WithSimd for Combine<'_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
-        for (first, last) in even(self.out.len(), widest(S::F64_LANES)) {
+        let most = if S::F64_LANES == GROUP { 12 } else { 6 };
+        for (first, last) in even(self.out.width, most) {
             by_width!(S::F64_LANES, last - first, self.sweep(simd, first));
         }
     }
 }
 
-impl Combine<'_, '_> {
+impl Combine<'_> {
     /// `C` rows of the result from `first` on.
     #[inline(always)]
     fn sweep<S: Simd, const L: usize, const C: usize>(&mut self, simd: S, first: usize) {
-        let mut at = 0;
-        while at + L * S::F64_LANES <= self.length {
+        let (mut at, length) = (0, self.out.length);
+        while at + L * S::F64_LANES <= length {
             self.tile::<S, L, C>(simd, at, first);
             at += L * S::F64_LANES;
         }
-        while at + S::F64_LANES <= self.length {
+        while at + S::F64_LANES <= length {
             self.tile::<S, 1, C>(simd, at, first);
             at += S::F64_LANES;
         }
-        if at < self.length {
+        if at < length {
             self.rest::<S, C>(simd, at, first);
         }
     }
@@ -193,13 +295,12 @@ impl Combine<'_, '_> {
     /// `L` vectors of `C` rows.
     #[inline(always)]
     fn tile<S: Simd, const L: usize, const C: usize>(&mut self, simd: S, at: usize, first: usize) {
-        let to = at + L * S::F64_LANES;
+        let (to, width) = (at + L * S::F64_LANES, self.out.width);
         let mut sums = [[simd.splat_f64s(0.0); L]; C];
-        for (row, factors) in self.a.iter().zip(self.factors.chunks(self.step)) {
-            let x: [S::f64s; L] = {
-                let (x, _) = S::as_simd_f64s(&row[at..to]);
-                from_fn(|l| x[l])
-            };
+        for (row, factors) in self.a.iter().zip(self.factors.chunks_exact(width)) {
+            let (vectors, _) = S::as_simd_f64s(&row[at..to]);
+            let mut x = [simd.splat_f64s(0.0); L];
+            x.copy_from_slice(&vectors[..L]);
             let factors = &factors[first..first + C];
             for k in 0..C {
                 let factor = simd.splat_f64s(factors[k]);
@@ -209,9 +310,12 @@ impl Combine<'_, '_> {
             }
         }
         for (k, sums) in sums.iter().enumerate() {
-            let (out, _) = S::as_mut_simd_f64s(&mut self.out[first + k][at..to]);
-            for (out, sum) in out.iter_mut().zip(sums) {
-                *out = simd.add_f64s(*out, *sum);
+            for (l, sum) in sums.iter().enumerate() {
+                let place = self.out.place(at + l * S::F64_LANES, first + k);
+                let (out, _) = S::as_mut_simd_f64s(&mut self.out.values[place..place + S::F64_LANES]);
+                for out in out {
+                    *out = simd.add_f64s(*out, *sum);
+                }
             }
         }
     }
@@ -219,9 +323,9 @@ impl Combine<'_, '_> {
     /// What is less than a vector at the end of `C` rows.
     #[inline(always)]
     fn rest<S: Simd, const C: usize>(&mut self, simd: S, at: usize, first: usize) {
-        let to = self.length;
+        let (to, width) = (self.out.length, self.out.width);
         let mut sums = [simd.splat_f64s(0.0); C];
-        for (row, factors) in self.a.iter().zip(self.factors.chunks(self.step)) {
+        for (row, factors) in self.a.iter().zip(self.factors.chunks_exact(width)) {
             let x = simd.partial_load_f64s(&row[at..to]);
             let factors = &factors[first..first + C];
             for k in 0..C {
@@ -229,7 +333,8 @@ impl Combine<'_, '_> {
             }
         }
         for (k, sum) in sums.iter().enumerate() {
-            let out = &mut self.out[first + k][at..to];
+            let place = self.out.place(at, first + k);
+            let out = &mut self.out.values[place..place + to - at];
             let all = simd.add_f64s(simd.partial_load_f64s(out), *sum);
             simd.partial_store_f64s(out, all);
         }
@@ -255,6 +360,12 @@ mod tests {
         rows.iter().map(Vec::as_slice).collect()
     }
 
+    fn panel(rows: &[Vec<f64>], length: usize) -> Panel {
+        let mut panel = Panel::zeros(length, rows.len());
+        rows.iter().enumerate().for_each(|(k, row)| panel.set_row(k, row.iter().copied()));
+        panel
+    }
+
     /// Runs a kernel as this processor does, without vectors, and with those of AVX2.
     fn everywhere(run: &dyn Fn(usize)) {
         (0..3).for_each(run);
@@ -268,11 +379,10 @@ mod tests {
             let (a, b) = (rows(height, length, 1), rows(width, length, 5));
             everywhere(&|how| {
                 let mut out = vec![1.0; height * width];
-                let (a, b) = (views(&a), views(&b));
-                let step = (width, 1);
-                let kernel = |out| Dots { a: &a, b: &b, out, step, length };
+                let (views, panel) = (views(&a), panel(&b, length));
+                let kernel = |out| Dots { a: &views, b: &panel, out };
                 match how {
-                    0 => dots(&a, &b, &mut out, step),
+                    0 => dots(&views, &panel, &mut out),
                     1 => kernel(&mut out).with_simd(Scalar::new()),
                     #[cfg(target_arch = "x86_64")]
                     _ if pulp::x86::V3::try_new().is_some() => {
@@ -298,23 +408,22 @@ mod tests {
             let a = rows(height, length, 1);
             let factors: Vec<f64> = rows(height, width, 3).concat();
             everywhere(&|how| {
-                let mut out = vec![vec![1.0; length]; width];
-                {
-                    let a = views(&a);
-                    let mut out: Vec<&mut [f64]> = out.iter_mut().map(Vec::as_mut_slice).collect();
-                    let step = width.max(1);
-                    let kernel = |out| Combine { a: &a, factors: &factors, step, out, length };
-                    match how {
-                        0 => combine(&a, &factors, step, &mut out),
-                        1 => kernel(&mut out).with_simd(Scalar::new()),
-                        #[cfg(target_arch = "x86_64")]
-                        _ if pulp::x86::V3::try_new().is_some() => {
-                            Simd::vectorize(pulp::x86::V3::try_new().unwrap(), kernel(&mut out));
-                        }
-                        _ => return,
+                let mut out = panel(&vec![vec![1.0; length]; width], length);
+                let a_views = views(&a);
+                let kernel = |out| Combine { a: &a_views, factors: &factors, out };
+                match how {
+                    0 => combine(&a_views, &factors, &mut out),
+                    _ if width == 0 => return,
+                    1 => kernel(&mut out).with_simd(Scalar::new()),
+                    #[cfg(target_arch = "x86_64")]
+                    _ if pulp::x86::V3::try_new().is_some() => {
+                        Simd::vectorize(pulp::x86::V3::try_new().unwrap(), kernel(&mut out));
                     }
+                    _ => return,
                 }
-                for (k, out) in out.iter().enumerate() {
+                for k in 0..width {
+                    let out: Vec<f64> = out.row(k).collect();
+                    assert_eq!(out.len(), length);
                     for (j, out) in out.iter().enumerate() {
                         let want: f64 = (0..height).map(|t| a[t][j] * factors[t * width + k]).sum();
                         assert_eq!(out.to_bits(), (1.0 + want).to_bits(), "{k} {j}");

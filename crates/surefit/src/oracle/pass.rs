@@ -11,7 +11,7 @@ use crate::data::features::{Csr, Features, Index, Number};
 use crate::data::{Samples, Shape};
 use crate::error::Result;
 use crate::loss::{self, Loss};
-use crate::num::skinny::{combine, dots};
+use crate::num::skinny::{Panel, combine, dots};
 use crate::problem::{Coefficients, LossKind};
 use faer::{MatMut, MatRef};
 use rayon::prelude::*;
@@ -40,12 +40,56 @@ pub struct Pass<'a> {
     sums: Sums,
 }
 
-/// Σ over rows, feature by feature for sparse rows and class by class for dense ones.
+/// Σ over rows.
 #[derive(Debug, Default)]
 struct Sums {
     value: f64,
-    weights: Vec<f64>,
+    weights: Weights,
     intercept: Vec<f64>,
+}
+
+/// d × c numbers, in the order that suits the products.
+#[derive(Debug)]
+enum Weights {
+    /// For rows that are contiguous.
+    Panel(Panel),
+    /// The numbers of a feature side by side, for columns that are, and for sparse rows.
+    ByFeature(Vec<f64>),
+}
+
+impl Default for Weights {
+    fn default() -> Self {
+        Self::ByFeature(Vec::new())
+    }
+}
+
+impl Weights {
+    /// Room for d × c numbers, all 0.
+    fn clear(&mut self, by_panel: bool, d: usize, c: usize) {
+        match (&mut *self, by_panel) {
+            (Self::Panel(panel), true) => panel.reset(d, c),
+            (_, true) => *self = Self::Panel(Panel::zeros(d, c)),
+            (Self::ByFeature(numbers), false) => {
+                numbers.clear();
+                numbers.resize(d * c, 0.0);
+            }
+            (_, false) => *self = Self::ByFeature(vec![0.0; d * c]),
+        }
+    }
+
+    fn numbers(&self) -> &[f64] {
+        match self {
+            Self::Panel(panel) => panel.values(),
+            Self::ByFeature(numbers) => numbers,
+        }
+    }
+
+    fn numbers_mut(&mut self) -> &mut [f64] {
+        match self {
+            Self::Panel(panel) => panel.values_mut(),
+            Self::ByFeature(numbers) => numbers,
+        }
+    }
 }
 
 /// Turns the scores of some rows into what is summed over them, and returns a value.
@@ -69,9 +113,24 @@ impl<'a> Pass<'a> {
         })
     }
 
+    /// The mean loss; the point counts as evaluated.
+    pub fn score(&mut self, at: &Coefficients) -> f64 {
+        let Self { samples, loss, scores, total, .. } = self;
+        let act = |rows: Range<usize>, z: MatMut<'_, f64>| {
+            let (targets, weights) = of_rows(samples, &rows);
+            loss.block(z, targets, weights)
+        };
+        sweep(samples, at, &act, scores, None) / *total
+    }
+
     /// The samples.
     pub fn samples(&self) -> Samples<'a> {
         self.samples
+    }
+
+    /// [`Self::scores`], row by row.
+    pub fn kept(&self) -> &[f64] {
+        &self.scores
     }
 
     /// n × c: the scores at the point last evaluated.
@@ -92,7 +151,7 @@ impl<'a> Pass<'a> {
             0.0
         };
         sweep(&samples, direction, &act, &mut [], Some(sums));
-        sums.mean_into(&samples, *total, product);
+        sums.mean_into(*total, product);
         let pairs = (0..samples.outputs)
             .flat_map(|k| direction.weights.col_as_slice(k).iter().zip(product.weights.col_as_slice(k)));
         let pairs = pairs.chain(direction.intercept.iter().zip(&product.intercept));
@@ -149,7 +208,7 @@ impl Oracle for Pass<'_> {
             Ask::Value => answer.value = sweep(samples, at, &act, &mut [], None) / *total,
             Ask::Gradient => {
                 sums.value = sweep(samples, at, &act, scores, Some(sums));
-                sums.mean_into(samples, *total, answer);
+                sums.mean_into(*total, answer);
                 answer.value = sums.value / *total;
             }
         }
@@ -158,32 +217,31 @@ impl Oracle for Pass<'_> {
 }
 
 impl Sums {
-    /// Room for sums of these samples, all 0.
-    fn clear(&mut self, shape: Shape) {
-        self.weights.clear();
-        self.weights.resize(shape.columns * shape.outputs, 0.0);
+    /// Room for sums of these sizes, all 0.
+    fn clear(&mut self, by_panel: bool, columns: usize, outputs: usize) {
+        self.weights.clear(by_panel, columns, outputs);
         self.intercept.clear();
-        self.intercept.resize(shape.outputs, 0.0);
+        self.intercept.resize(outputs, 0.0);
         self.value = 0.0;
     }
 
     fn add(&mut self, other: &Self) {
         self.value += other.value;
-        self.weights.iter_mut().zip(&other.weights).for_each(|(sum, part)| *sum += part);
+        let pairs = self.weights.numbers_mut().iter_mut().zip(other.weights.numbers());
+        pairs.for_each(|(sum, part)| *sum += part);
         self.intercept.iter_mut().zip(&other.intercept).for_each(|(sum, part)| *sum += part);
     }
 
     /// The means, but for the value.
-    fn mean_into(&self, samples: &Samples<'_>, total: f64, answer: &mut Answer) {
-        let (d, c) = (samples.x.columns(), samples.outputs);
-        let by_feature = samples.x.is_sparse();
+    fn mean_into(&self, total: f64, answer: &mut Answer) {
+        let c = self.intercept.len();
         for k in 0..c {
-            let out = answer.weights.col_as_slice_mut(k);
-            if by_feature {
-                out.iter_mut().enumerate().for_each(|(j, out)| *out = self.weights[j * c + k] / total);
-            } else {
-                let sums = &self.weights[k * d..(k + 1) * d];
-                out.iter_mut().zip(sums).for_each(|(out, sum)| *out = sum / total);
+            let out = answer.weights.col_as_slice_mut(k).iter_mut();
+            match &self.weights {
+                Weights::Panel(panel) => out.zip(panel.row(k)).for_each(|(out, sum)| *out = sum / total),
+                Weights::ByFeature(sums) => {
+                    out.zip(sums.iter().skip(k).step_by(c)).for_each(|(out, sum)| *out = sum / total);
+                }
             }
         }
         answer.intercept.iter_mut().zip(&self.intercept).for_each(|(out, sum)| *out = sum / total);
@@ -224,18 +282,20 @@ fn dense<V: Number>(
     sums: Option<&mut Sums>,
 ) -> f64 {
     let (shape, n) = (samples.shape(), samples.x.rows());
+    let by_rows = x.row_stride() != 1;
     let walk = Walk {
         x,
-        at,
+        at: if by_rows { Weights::Panel(panel(at)) } else { Weights::ByFeature(by_feature(at)) },
+        intercept: &at.intercept,
         act,
-        shape,
+        by_rows,
+        sizes: (if sums.is_some() { shape.columns } else { 0 }, shape.outputs),
         block: (BLOCK / shape.columns.max(1)).clamp(BLOCK_ROWS.0, BLOCK_ROWS.1),
-        by_feature: by_feature(at),
         gradient: sums.is_some(),
     };
     let mut unwanted = Sums::default();
     let total = sums.unwrap_or(&mut unwanted);
-    total.clear(if walk.gradient { shape } else { Shape { columns: 0, ..shape } });
+    total.clear(by_rows, walk.sizes.0, walk.sizes.1);
     let serial = n * shape.columns * shape.outputs < SERIAL;
     let in_flight = if serial { 1 } else { 2 * rayon::current_num_threads() };
     let mut parts: Vec<(Sums, Room)> = (0..in_flight).map(|_| Default::default()).collect();
@@ -282,15 +342,24 @@ fn by_feature(at: &Coefficients) -> Vec<f64> {
     out
 }
 
+/// c rows of d numbers.
+fn panel(at: &Coefficients) -> Panel {
+    let mut panel = Panel::zeros(at.weights.nrows(), at.weights.ncols());
+    (0..at.weights.ncols()).for_each(|k| panel.set_row(k, at.weights.col_as_slice(k).iter().copied()));
+    panel
+}
+
 /// What the strips of a dense [`sweep`] have in common.
 struct Walk<'f, V> {
     x: MatRef<'f, V>,
-    at: &'f Coefficients,
+    at: Weights,
+    intercept: &'f [f64],
     act: Act<'f>,
-    shape: Shape,
+    by_rows: bool,
+    /// Of the sums: no features where no gradient is wanted, and outputs.
+    sizes: (usize, usize),
     /// Rows of a block.
     block: usize,
-    by_feature: Vec<f64>,
     gradient: bool,
 }
 
@@ -299,60 +368,41 @@ struct Walk<'f, V> {
 struct Room {
     /// A block in `f64`, where it is not stored so.
     x: Vec<f64>,
-    /// Its scores.
+    /// Its scores, row by row.
     z: Vec<f64>,
+    /// The same as a panel.
+    panel: Panel,
 }
 
 impl<V: Number> Walk<'_, V> {
     fn strip(&self, rows: Range<usize>, keep: &mut [f64], sums: &mut Sums, room: &mut Room) {
-        sums.clear(if self.gradient { self.shape } else { Shape { columns: 0, ..self.shape } });
-        let c = self.shape.outputs;
+        let (d, c) = self.sizes;
+        sums.clear(self.by_rows, d, c);
         for first in rows.clone().step_by(self.block) {
             let block = first..rows.end.min(first + self.block);
             let from = (first - rows.start) * c;
             let keep = keep.get_mut(from..from + block.len() * c).unwrap_or_default();
-            room.z.clear();
-            room.z.resize(block.len() * c, 0.0);
-            let tile = Tile::of(self.x, &block, &mut room.x);
-            self.block(&tile, block, keep, sums, &mut room.z);
-        }
-    }
-
-    fn block(
-        &self,
-        tile: &Tile<'_>,
-        rows: Range<usize>,
-        keep: &mut [f64],
-        sums: &mut Sums,
-        scores: &mut [f64],
-    ) {
-        let (n, Shape { columns: d, outputs: c, .. }) = (rows.len(), self.shape);
-        let mut z = tile.scores(self.at, &self.by_feature, n, scores);
-        for (row, kept) in keep.chunks_exact_mut(c.max(1)).enumerate() {
-            kept.iter_mut().zip(z.as_ref().row(row).iter()).for_each(|(kept, z)| *kept = *z);
-        }
-        sums.value += (self.act)(rows, z.as_mut());
-        if self.gradient {
-            for (k, sum) in sums.intercept.iter_mut().enumerate() {
-                *sum += z.as_ref().col(k).iter().sum::<f64>();
+            let Room { x, z, panel } = room;
+            z.clear();
+            (0..block.len()).for_each(|_| z.extend_from_slice(self.intercept));
+            let tile = self.tile(&block, x);
+            self.scores(&tile, z, panel);
+            keep.iter_mut().zip(z.iter()).for_each(|(kept, z)| *kept = *z);
+            sums.value += (self.act)(block.clone(), MatMut::from_row_major_slice_mut(z, block.len(), c));
+            if self.gradient {
+                for g in z.chunks_exact(c.max(1)) {
+                    sums.intercept.iter_mut().zip(g).for_each(|(sum, g)| *sum += g);
+                }
+                add_gradient(&tile, z, panel, &mut sums.weights);
             }
-            tile.add_gradient(scores, (n, d, c), &mut sums.weights);
         }
     }
-}
 
-/// A dense block in `f64`: its rows, or its columns, whichever are contiguous.
-struct Tile<'t> {
-    by_rows: bool,
-    slices: Vec<&'t [f64]>,
-}
-
-impl<'t> Tile<'t> {
-    /// The block as it lies in memory, or converted into `room`.
-    fn of<V: Number>(x: MatRef<'t, V>, rows: &Range<usize>, room: &'t mut Vec<f64>) -> Self {
-        let x = x.subrows(rows.start, rows.len());
-        let by_rows = x.row_stride() != 1;
-        let slices: Option<Vec<&'t [V]>> = if by_rows {
+    /// The rows of a block, or its columns, whichever are contiguous, in `f64`: as they lie in memory, or converted
+    /// into `room`.
+    fn tile<'t>(&'t self, rows: &Range<usize>, room: &'t mut Vec<f64>) -> Vec<&'t [f64]> {
+        let x = self.x.subrows(rows.start, rows.len());
+        let slices: Option<Vec<&[V]>> = if self.by_rows {
             (0..x.nrows()).map(|i| Some(x.row(i).try_as_row_major()?.as_slice())).collect()
         } else {
             (0..x.ncols()).map(|j| Some(x.col(j).try_as_col_major()?.as_slice())).collect()
@@ -360,47 +410,46 @@ impl<'t> Tile<'t> {
         let Some(slices) = slices else {
             room.clear();
             room.extend((0..x.nrows()).flat_map(|i| x.row(i).iter().map(|x| x.wide())));
-            return Self { by_rows: true, slices: room.chunks(x.ncols().max(1)).collect() };
+            return pieces(room, x.nrows(), x.ncols());
         };
         match slices.iter().map(|slice| V::as_wide(slice)).collect() {
-            Some(slices) => Self { by_rows, slices },
-            None => Self { by_rows, slices: widened(&slices, room) },
+            Some(slices) => slices,
+            None => widened(&slices, room),
         }
     }
 
-    /// XW + b into `room`, n × c, in the order of strides that suits the tile.
-    fn scores<'z>(
-        &self,
-        at: &Coefficients,
-        by_feature: &[f64],
-        n: usize,
-        room: &'z mut [f64],
-    ) -> MatMut<'z, f64> {
-        let c = at.intercept.len();
-        if self.by_rows {
-            room.chunks_exact_mut(c.max(1)).for_each(|z| z.copy_from_slice(&at.intercept));
-            let weights: Vec<&[f64]> = (0..c).map(|k| at.weights.col_as_slice(k)).collect();
-            dots(&self.slices, &weights, room, (c, 1));
-            MatMut::from_row_major_slice_mut(room, n, c)
-        } else {
-            let columns = room.chunks_exact_mut(n.max(1));
-            let mut columns: Vec<&mut [f64]> = columns.collect();
-            columns.iter_mut().zip(&at.intercept).for_each(|(z, b)| z.fill(*b));
-            combine(&self.slices, by_feature, c.max(1), &mut columns);
-            MatMut::from_column_major_slice_mut(room, n, c)
+    /// `z += XW`, row by row.
+    fn scores(&self, tile: &[&[f64]], z: &mut [f64], panel: &mut Panel) {
+        let c = self.sizes.1;
+        match &self.at {
+            Weights::Panel(weights) => dots(tile, weights, z),
+            Weights::ByFeature(weights) => {
+                panel.reset(z.len() / c.max(1), c);
+                combine(tile, weights, panel);
+                for k in 0..c {
+                    z.iter_mut().skip(k).step_by(c).zip(panel.row(k)).for_each(|(z, score)| *z += score);
+                }
+            }
         }
     }
+}
 
-    /// `sums += XᵀG`, c × d, for G in the order in which [`Self::scores`] left it.
-    fn add_gradient(&self, g: &[f64], (n, d, c): (usize, usize, usize), sums: &mut [f64]) {
-        if self.by_rows {
-            let mut out: Vec<&mut [f64]> = sums.chunks_exact_mut(d.max(1)).collect();
-            combine(&self.slices, g, c.max(1), &mut out);
-        } else {
-            let g: Vec<&[f64]> = g.chunks_exact(n.max(1)).collect();
-            dots(&self.slices, &g, sums, (1, d));
+/// `sums += XᵀG` for G row by row.
+fn add_gradient(tile: &[&[f64]], g: &[f64], panel: &mut Panel, sums: &mut Weights) {
+    match sums {
+        Weights::Panel(sums) => combine(tile, g, sums),
+        Weights::ByFeature(sums) => {
+            let c = sums.len() / tile.len().max(1);
+            panel.reset(g.len() / c.max(1), c);
+            (0..c).for_each(|k| panel.set_row(k, g.iter().copied().skip(k).step_by(c)));
+            dots(tile, panel, sums);
         }
     }
+}
+
+/// `count` slices of the same length.
+fn pieces(numbers: &[f64], count: usize, length: usize) -> Vec<&[f64]> {
+    (0..count).map(|i| &numbers[i * length..(i + 1) * length]).collect()
 }
 
 /// The same slices in `f64`, one after the other in `room`.
@@ -410,7 +459,7 @@ fn widened<'t, V: Number>(slices: &[&[V]], room: &'t mut Vec<f64>) -> Vec<&'t [f
     for (out, slice) in room.chunks_exact_mut(length.max(1)).zip(slices) {
         widen(slice, out);
     }
-    room.chunks_exact(length.max(1)).collect()
+    pieces(room, slices.len(), length)
 }
 
 fn widen<V: Number>(from: &[V], to: &mut [f64]) {
@@ -442,11 +491,11 @@ fn sparse<V: Number, I: Index>(
     let strips: Vec<Strip<'_>> = strips(n, keep, c).collect();
     let values: Vec<f64> = g.par_chunks_mut(strip).zip(strips).map(part).collect();
     if let Some(sums) = sums {
-        sums.clear(samples.shape());
+        sums.clear(false, x.columns(), c);
         for g in g.chunks_exact(c.max(1)) {
             sums.intercept.iter_mut().zip(g).for_each(|(sum, g)| *sum += g);
         }
-        sparse_gradient(x, &g, c, &mut sums.weights);
+        sparse_gradient(x, &g, c, sums.weights.numbers_mut());
     }
     values.iter().sum()
 }

@@ -3,6 +3,7 @@
 
 use crate::problem::Coefficients;
 
+pub mod dual_ascent;
 pub mod exact;
 pub mod gradient_descent;
 pub mod ridge_path;

@@ -1,0 +1,271 @@
+//! Rows as dual ascent wants them: the scores of a handful, inner products within it, and weights that follow.
+//!
+//! Weights are kept class by class for dense rows and feature by feature for sparse ones, whichever is contiguous
+//! for the products that they take part in.
+
+use super::place;
+use crate::data::features::{Csr, Features, Index, Number};
+use crate::num::simd::vectorised;
+use crate::num::skinny::{Panel, combine, dots};
+use faer::{Mat, MatRef};
+
+/// Rows in a handful of dense ones: so many share each reading of the weights.
+const DENSE: usize = 8;
+
+/// Rows in random access, and weights W of columns that are divided by the roots of their penalty factors.
+pub(super) trait Store: Sync {
+    /// Rows of a handful, at most.
+    fn handful(&self) -> usize;
+
+    /// n: `‖xᵢ‖²`.
+    fn squares(&self) -> Vec<f64>;
+
+    /// `z += XW` for some rows; z is rows × c.
+    fn add_scores(&mut self, rows: &[u32], z: &mut [f64]);
+
+    /// `xᵢ·xⱼ` for the row at place `i` of the handful whose scores were last asked for, and all later ones.
+    fn inner(&self, rows: &[u32], i: usize, products: &mut [f64]);
+
+    /// `W += Σ xᵢᵀ changeᵢ` over the handful whose scores were last asked for; changes are rows × c.
+    fn follow(&mut self, rows: &[u32], changes: &[f64]);
+
+    /// W as it is kept, in an order of its own.
+    fn kept(&self) -> &[f64];
+
+    /// Numbers in that order as weights of the user's columns, times `scale`: d × c.
+    fn weights_of(&self, kept: &[f64], scale: f64) -> Mat<f64>;
+}
+
+/// The store for features of any kind.
+pub(super) fn store<'a>(x: &Features<'a>, outputs: usize, factors: Option<&[f64]>) -> Box<dyn Store + 'a> {
+    let roots: Option<Vec<f64>> = factors.map(|factors| factors.iter().map(|f| 1.0 / f.sqrt()).collect());
+    match *x {
+        Features::F64(x) => dense(x, outputs, roots),
+        Features::F32(x) => dense(x, outputs, roots),
+        Features::Csr64(x) => sparse(x, outputs, roots),
+        Features::Csr32(x) => sparse(x, outputs, roots),
+        Features::LongCsr64(x) => sparse(x, outputs, roots),
+        Features::LongCsr32(x) => sparse(x, outputs, roots),
+    }
+}
+
+fn dense<V: Number>(x: MatRef<'_, V>, outputs: usize, roots: Option<Vec<f64>>) -> Box<dyn Store + '_> {
+    let weights = Panel::zeros(x.ncols(), outputs);
+    let contiguous = x.nrows() == 0 || x.row(0).try_as_row_major().is_some();
+    match roots {
+        None if contiguous => Box::new(Dense { rows: Borrowed(x), roots, weights, room: Vec::new() }),
+        // Laid out once.
+        None => {
+            let numbers = (0..x.nrows()).flat_map(|i| x.row(i).iter().copied()).collect();
+            Box::new(Dense {
+                rows: LaidOut::<V> { numbers, length: x.ncols() },
+                roots,
+                weights,
+                room: Vec::new(),
+            })
+        }
+        Some(scales) => {
+            let scaled = |i| x.row(i).iter().zip(&scales).map(|(x, scale)| x.wide() * scale);
+            let numbers = (0..x.nrows()).flat_map(scaled).collect();
+            let rows = LaidOut::<f64> { numbers, length: x.ncols() };
+            Box::new(Dense { rows, roots: Some(scales), weights, room: Vec::new() })
+        }
+    }
+}
+
+/// Contiguous dense rows.
+trait RowsOf: Sync {
+    type Number: Number;
+    fn count(&self) -> usize;
+    fn row(&self, i: usize) -> &[Self::Number];
+}
+
+/// Rows of the owner's matrix.
+struct Borrowed<'a, V>(MatRef<'a, V>);
+
+impl<V: Number> RowsOf for Borrowed<'_, V> {
+    type Number = V;
+
+    fn count(&self) -> usize {
+        self.0.nrows()
+    }
+
+    fn row(&self, i: usize) -> &[V] {
+        self.0.row(i).try_as_row_major().map_or(&[], |row| row.as_slice())
+    }
+}
+
+/// Rows of our own.
+struct LaidOut<V> {
+    numbers: Vec<V>,
+    length: usize,
+}
+
+impl<V: Number> RowsOf for LaidOut<V> {
+    type Number = V;
+
+    fn count(&self) -> usize {
+        self.numbers.len() / self.length.max(1)
+    }
+
+    fn row(&self, i: usize) -> &[V] {
+        &self.numbers[i * self.length..(i + 1) * self.length]
+    }
+}
+
+struct Dense<R> {
+    rows: R,
+    /// What columns were multiplied by.
+    roots: Option<Vec<f64>>,
+    weights: Panel,
+    /// The handful in `f64`, where it is not stored so.
+    room: Vec<f64>,
+}
+
+impl<R: RowsOf> Dense<R> {
+    fn slices(&self, rows: &[u32]) -> Vec<&[f64]> {
+        let d = self.weights.length();
+        let slice = |(at, i): (usize, &u32)| {
+            let own = R::Number::as_wide(self.rows.row(place(*i)));
+            own.unwrap_or_else(|| &self.room[at * d..(at + 1) * d])
+        };
+        rows.iter().enumerate().map(slice).collect()
+    }
+}
+
+impl<R: RowsOf> Store for Dense<R> {
+    fn handful(&self) -> usize {
+        DENSE
+    }
+
+    fn squares(&self) -> Vec<f64> {
+        let square = |i| self.rows.row(i).iter().map(|x| x.wide() * x.wide()).sum();
+        (0..self.rows.count()).map(square).collect()
+    }
+
+    fn add_scores(&mut self, rows: &[u32], z: &mut [f64]) {
+        self.room.clear();
+        for &i in rows {
+            let row = self.rows.row(place(i));
+            if R::Number::as_wide(row).is_none() {
+                self.room.extend(row.iter().map(|x| x.wide()));
+            }
+        }
+        dots(&self.slices(rows), &self.weights, z);
+    }
+
+    fn inner(&self, rows: &[u32], i: usize, products: &mut [f64]) {
+        let slices = self.slices(rows);
+        let (own, later) = (slices[i], &slices[i + 1..]);
+        products.iter_mut().zip(later).for_each(|(product, other)| *product = inner(own, other));
+    }
+
+    fn follow(&mut self, rows: &[u32], changes: &[f64]) {
+        let mut weights = std::mem::take(&mut self.weights);
+        let length = weights.length();
+        let slices: Vec<&[f64]> = rows
+            .iter()
+            .enumerate()
+            .map(|(at, i)| {
+                let own = R::Number::as_wide(self.rows.row(place(*i)));
+                own.unwrap_or_else(|| &self.room[at * length..(at + 1) * length])
+            })
+            .collect();
+        combine(&slices, changes, &mut weights);
+        self.weights = weights;
+    }
+
+    fn kept(&self) -> &[f64] {
+        self.weights.values()
+    }
+
+    fn weights_of(&self, kept: &[f64], scale: f64) -> Mat<f64> {
+        let root = |j: usize| self.roots.as_ref().map_or(1.0, |roots| roots[j]);
+        let (d, c) = (self.weights.length(), self.weights.width());
+        Mat::from_fn(d, c, |j, k| kept[self.weights.place(j, k)] * scale * root(j))
+    }
+}
+
+vectorised! {
+/// The inner product of two rows.
+fn inner<'a>(a: &'a [f64], b: &'a [f64]) -> f64 {
+    let mut lanes = [0.0; 32];
+    let (a, b) = (a.as_chunks::<32>(), b.as_chunks::<32>());
+    for (a, b) in a.0.iter().zip(b.0) {
+        for ((lane, a), b) in lanes.iter_mut().zip(a).zip(b) {
+            *lane = f64::mul_add(*a, *b, *lane);
+        }
+    }
+    lanes.iter().sum::<f64>() + a.1.iter().zip(b.1).map(|(a, b)| a * b).sum::<f64>()
+}
+}
+
+fn sparse<'a, V: Number, I: Index>(
+    x: Csr<'a, V, I>,
+    c: usize,
+    roots: Option<Vec<f64>>,
+) -> Box<dyn Store + 'a> {
+    Box::new(Sparse { x, c, roots, weights: vec![0.0; x.columns() * c] })
+}
+
+struct Sparse<'a, V, I> {
+    x: Csr<'a, V, I>,
+    c: usize,
+    /// What columns are multiplied by.
+    roots: Option<Vec<f64>>,
+    /// d × c.
+    weights: Vec<f64>,
+}
+
+impl<V: Number, I: Index> Sparse<'_, V, I> {
+    /// Columns and numbers of a row.
+    fn entries(&self, i: usize) -> impl Iterator<Item = (usize, f64)> + '_ {
+        let (indices, values) = self.x.row(i);
+        let roots = self.roots.as_deref();
+        indices.iter().zip(values).filter_map(move |(j, x)| {
+            let j = j.place()?;
+            Some((j, x.wide() * roots.map_or(1.0, |roots| roots[j])))
+        })
+    }
+}
+
+impl<V: Number, I: Index> Store for Sparse<'_, V, I> {
+    fn handful(&self) -> usize {
+        1
+    }
+
+    fn squares(&self) -> Vec<f64> {
+        (0..self.x.rows()).map(|i| self.entries(i).map(|(_, x)| x * x).sum()).collect()
+    }
+
+    fn add_scores(&mut self, rows: &[u32], z: &mut [f64]) {
+        for (&i, z) in rows.iter().zip(z.chunks_exact_mut(self.c.max(1))) {
+            for (j, x) in self.entries(place(i)) {
+                let weights = &self.weights[j * self.c..(j + 1) * self.c];
+                z.iter_mut().zip(weights).for_each(|(z, w)| *z += x * w);
+            }
+        }
+    }
+
+    fn inner(&self, _rows: &[u32], _i: usize, _products: &mut [f64]) {}
+
+    fn follow(&mut self, rows: &[u32], changes: &[f64]) {
+        let mut weights = std::mem::take(&mut self.weights);
+        for (&i, change) in rows.iter().zip(changes.chunks_exact(self.c.max(1))) {
+            for (j, x) in self.entries(place(i)) {
+                let weights = &mut weights[j * self.c..(j + 1) * self.c];
+                weights.iter_mut().zip(change).for_each(|(w, change)| *w += x * change);
+            }
+        }
+        self.weights = weights;
+    }
+
+    fn kept(&self) -> &[f64] {
+        &self.weights
+    }
+
+    fn weights_of(&self, kept: &[f64], scale: f64) -> Mat<f64> {
+        let root = |j: usize| self.roots.as_ref().map_or(1.0, |roots| roots[j]);
+        Mat::from_fn(self.x.columns(), self.c, |j, k| kept[j * self.c + k] * scale * root(j))
+    }
+}
