@@ -84,6 +84,12 @@ pub enum ModelError {
         /// What is wrong with it.
         why: String,
     },
+    /// A file whose fields make sense, but are not those that were written.
+    #[error("{name} was altered or damaged after it was written: its digest is not that of its contents")]
+    Altered {
+        /// The file, as the user gave it.
+        name: String,
+    },
     /// A model with a part that no file can hold.
     #[error("this model cannot be saved: {field} {why}")]
     Unsaveable {
@@ -164,7 +170,7 @@ impl ModelError {
             Self::NotAFile { action: "write", .. } => "give the name of a file, such as model.safetensors",
             Self::NotAFile { .. } => "give the model file itself",
             Self::Foreign { .. } => "give a file that `surefit fit … -o MODEL` wrote",
-            Self::Length { .. } | Self::Field { .. } => {
+            Self::Length { .. } | Self::Field { .. } | Self::Altered { .. } => {
                 "fit the model again, or copy the file again from where it was written"
             }
             Self::TooLarge { .. } => "check that this is the file you meant",
