@@ -70,14 +70,30 @@ fn run(command: &Command) -> Exit {
 
 /// What the caller can change, so that only such ways out are named.
 fn asker(command: &Command) -> Asker {
-    let fits = |weights: &Option<String>| Asker { weights: weights.clone(), ..Asker::default() };
+    let base = Asker::default();
     match command {
-        Command::Fit(args) => fits(&args.rows.weights),
-        Command::Lint(args) => fits(&args.rows.weights),
-        Command::Certify(args) => Asker { formula: args.formula.is_some(), ..fits(&args.rows.weights) },
-        Command::Predict(_) => Asker { formula: false, predicts: true, weights: None },
-        Command::Diagnose(_) | Command::Explain(_) => Asker { formula: false, ..Asker::default() },
+        Command::Fit(args) => {
+            Asker { weights: args.rows.weights.clone(), piped: is_piped(&args.data), ..base }
+        }
+        Command::Lint(args) => {
+            Asker { weights: args.rows.weights.clone(), piped: is_piped(&args.data), ..base }
+        }
+        Command::Certify(args) => Asker {
+            formula: args.formula.is_some(),
+            weights: args.rows.weights.clone(),
+            piped: is_piped(&args.data),
+            ..base
+        },
+        Command::Predict(args) => {
+            Asker { formula: false, predicts: true, piped: is_piped(&args.data), ..base }
+        }
+        Command::Diagnose(args) => Asker { formula: false, piped: is_piped(&args.trace), ..base },
+        Command::Explain(_) => Asker { formula: false, ..base },
     }
+}
+
+fn is_piped(data: &str) -> bool {
+    data == args::STANDARD_INPUT
 }
 
 /// A panic is a defect of surefit: one sentence about it, whatever thread it was in, and no half-written

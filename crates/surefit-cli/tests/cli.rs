@@ -905,6 +905,37 @@ fn what_rounding_alone_certifies_is_told_as_such() {
 }
 
 #[test]
+fn standard_input_is_asked_for_once_and_its_ways_out_name_no_file() {
+    let folder = Folder::new();
+    let piped = |arguments: &[&str], bytes: &[u8]| {
+        let mut command = surefit(arguments);
+        let (input, output, error) = (Stdio::piped(), Stdio::piped(), Stdio::piped());
+        let mut child = command.stdin(input).stdout(output).stderr(error).spawn().unwrap();
+        // It may be refused unread.
+        let _ = child.stdin.take().unwrap().write_all(bytes);
+        tell(&child.wait_with_output().unwrap())
+    };
+    let sales = std::fs::read(root().join("data/sales.csv")).unwrap();
+    let wide: Vec<u8> = sales.iter().flat_map(|&byte| [byte, 0]).collect();
+    let marked = [&[0xff, 0xfe][..], &wide].concat();
+    let twice = [
+        piped(&["fit", "-", "sales ~ temp", "--test", "-"], &sales),
+        piped(&["predict", "-", "-"], &sales),
+        piped(&["certify", "-", "data/sales.csv", "sales ~ temp"], &sales),
+    ];
+    assert!(twice.iter().all(|told| told.starts_with("exit 2")), "{twice:?}");
+    let odd = [
+        piped(&["fit", "-", "sales ~ temp"], &marked),
+        piped(&["fit", "-", "y ~ ."], b"y,g\n1,a\n2,b\xe9\n3,a\n"),
+        piped(&["fit", "-", "y ~ ."], b"y,gr\xf6\n1,2\n2,4\n"),
+        piped(&["fit", "-", "y ~ x"], b"y  x\n1  2\n2  3\n3  1\n"),
+        piped(&["fit", "-", "y ~ x"], &bomb("y,x\n1,2\n", b'\n', 1)[..40]),
+    ];
+    assert!(odd.iter().all(|told| told.starts_with("exit 3")), "{odd:?}");
+    folder.snapshot("standard_input", &[twice.concat(), odd.concat()].concat());
+}
+
+#[test]
 fn every_object_has_every_key() {
     let folder = Folder::new();
     let model = folder.path("m");
@@ -1009,11 +1040,21 @@ fn messages_name_the_flag_the_file_and_what_was_typed() {
 #[test]
 fn a_full_disk_has_a_way_out_for_every_file() {
     let steps = descent("--learning-rate .001 --max-iter 20 --quiet");
-    for arguments in [line(&["--quiet", "-o", "/dev/full"]), [&steps[..], &["--trace", "/dev/full"]].concat()]
-    {
+    let long = descent("--learning-rate .001 --quiet");
+    let folder = Folder::new();
+    let model = folder.path("line.model");
+    let cases = [
+        line(&["--quiet", "-o", "/dev/full"]),
+        [&steps[..], &["--trace", "/dev/full"]].concat(),
+        [&long[..], &["--trace", "/dev/full", "-o", &model]].concat(),
+    ];
+    for arguments in cases {
         let told = told(&arguments);
         assert!(told.contains("no space is left on the disk") && told.contains("free some space"), "{told}");
+        assert!(told.starts_with("exit 3"), "{told}");
     }
+    // Both files or none.
+    assert_eq!(std::fs::read_dir(folder.0.path()).unwrap().count(), 0);
 }
 
 #[test]

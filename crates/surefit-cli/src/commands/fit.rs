@@ -78,6 +78,8 @@ pub fn run(args: &FitArgs, screen: &Screen) -> Result<Exit, Halt> {
     }
     super::one_row(&mut report.findings, numbers.rows().shape());
     report.notes = notes;
+    // In their places only when all of them are whole.
+    let mut written = Vec::new();
     if fit.verdict != Verdict::Failed {
         let model = saved_model(&fit, args, &recipe, table.fingerprint(), numbers.rows().shape().rows);
         if let Some(file) = &args.test {
@@ -85,12 +87,13 @@ pub fn run(args: &FitArgs, screen: &Screen) -> Result<Exit, Halt> {
         }
         if let Some(path) = &args.output {
             let bytes = model.to_bytes()?;
-            files::write(path, |out| out.write_all(&bytes))?;
+            written.push(files::stage(path, |out| out.write_all(&bytes))?);
         }
     }
     if let (Some(path), Some((descent, _))) = (&args.trace, &fit.descent) {
-        files::write(path, |out| descent.trace.write_csv(out))?;
+        written.push(files::stage(path, |out| descent.trace.write_csv(out))?);
     }
+    written.into_iter().try_for_each(files::Staged::keep)?;
     report.seconds = begun.elapsed().as_secs_f64();
     screen.result(|width| render::fit(&report, width), || json::fit(&report))?;
     Ok(exit_of(report.verdict))

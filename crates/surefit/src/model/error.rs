@@ -166,6 +166,9 @@ impl ModelError {
             Self::Io { action: "write", source, name } if source.kind() == ErrorKind::IsADirectory => {
                 return vec![format!("name a file in it: {}/NAME", name.trim_end_matches('/'))];
             }
+            Self::Io { source, name, .. } if is_full(source) && name == "standard output" => {
+                "free some space, or send the output elsewhere"
+            }
             Self::Io { action, source, .. } => return io_hint(action, source.kind()).into_iter().collect(),
             Self::NotAFile { action: "write", .. } => "give the name of a file, such as model.safetensors",
             Self::NotAFile { .. } => "give the model file itself",
@@ -208,6 +211,10 @@ pub(crate) fn refusal(source: &std::io::Error) -> String {
         _ => return source.to_string(),
     };
     words.to_owned()
+}
+
+fn is_full(source: &std::io::Error) -> bool {
+    matches!(source.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
 }
 
 fn io_hint(action: &str, kind: ErrorKind) -> Option<String> {
