@@ -184,6 +184,7 @@ fn certificate(proof: &Proof, report: &FitReport) -> Value {
         "gap": number(proof.gap),
         "relative_gap": number(proof.relative_gap),
         "rounding": number(proof.rounding),
+        "dependent": proof.dependent,
         "coefficients_within": proof.coefficients_within.as_ref().and_then(within),
         "predictions_within": proof.predictions_within.map(number),
         "scaled": report.scaled_unit.map(|unit| json!({

@@ -905,6 +905,26 @@ fn what_rounding_alone_certifies_is_told_as_such() {
 }
 
 #[test]
+fn directions_within_the_rounding_of_the_columns_are_told_beside_the_gap() {
+    let folder = Folder::new();
+    // The second column is the next number after the first in every other row, and the target tells them apart.
+    let rows: String = (1..=12)
+        .map(|row| {
+            let x = 0.7 * f64::from(row) + 0.3;
+            let (next, jump) = if row % 2 == 0 { (x.next_up(), 5.0) } else { (x, 0.0) };
+            format!("{:?},{x:?},{next:?}\n", x + jump)
+        })
+        .collect();
+    let data = folder.file("data.csv", &format!("y,x1,x2\n{rows}"));
+    let fit = ["fit", &data, "y ~ x1 + x2", "--quiet"];
+    assert_eq!(object(&fit)["certificate"]["dependent"], 1);
+    folder.snapshot("last_bits", &told(&fit));
+    // More columns than rows leave nothing out: there are directions along which no prediction changes at all.
+    let wide = folder.file("wide.csv", "y,a,b,c,d\n1,2,3,4,5\n2,3,5,7,1\n3,1,1,2,8\n");
+    assert_eq!(object(&["fit", &wide, "y ~ ."])["certificate"]["dependent"], 0);
+}
+
+#[test]
 fn standard_input_is_asked_for_once_and_its_ways_out_name_no_file() {
     let folder = Folder::new();
     let piped = |arguments: &[&str], bytes: &[u8]| {

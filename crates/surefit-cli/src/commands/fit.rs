@@ -312,6 +312,8 @@ pub fn proof(certificate: &Certificate) -> Proof {
         gap: certificate.gap(),
         relative_gap: certificate.relative_gap(),
         rounding: certificate.rounding(),
+        dependent: certificate.dependent(),
+        exact_fit: certificate.is_exact_fit(),
         coefficients_within: certificate.coefficient_errors().map(matrix),
         predictions_within: Some(certificate.prediction_rms()).filter(|size| size.is_finite()),
     }
