@@ -627,6 +627,9 @@ fn an_interrupt_ends_with_the_best_answer_so_far() {
     assert_eq!(output.status.code(), Some(4));
     let fit: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(fit["stop"], "interrupted");
+    // At such a rate nothing else is to blame than the rate.
+    assert_eq!(fit["code"], "SF102");
+    assert!(fit["diagnosis"]["also"].as_array().unwrap().contains(&"SF108".into()), "{fit}");
 }
 
 #[test]
@@ -922,6 +925,68 @@ fn directions_within_the_rounding_of_the_columns_are_told_beside_the_gap() {
     // More columns than rows leave nothing out: there are directions along which no prediction changes at all.
     let wide = folder.file("wide.csv", "y,a,b,c,d\n1,2,3,4,5\n2,3,5,7,1\n3,1,1,2,8\n");
     assert_eq!(object(&["fit", &wide, "y ~ ."])["certificate"]["dependent"], 0);
+}
+
+#[test]
+fn every_descent_that_is_not_certified_has_a_cause_and_a_way_out() {
+    let folder = Folder::new();
+    let constant = folder.file("constant.csv", "y,x\n5,1\n5,2\n5,4\n5,3\n");
+    // Squares of the column are beyond all numbers, and so is any forecast.
+    let huge = folder.file("huge.csv", "y,x\n1,1e156\n2,3e156\n4,4e156\n3,2e156\n");
+    let mut all = String::new();
+    for (data, flags, cause) in [
+        (&constant, "--learning-rate .1", "SF104"),
+        (&constant, "--learning-rate .01", "SF102"),
+        (&constant, "--learning-rate .1 --max-iter 20", "SF108"),
+        (&huge, "--learning-rate 1e-314", "SF104"),
+        (&huge, "--learning-rate 1e-316 --tolerance 0 --max-iter 3", "SF108"),
+    ] {
+        let flags: Vec<&str> = flags.split(' ').collect();
+        let arguments = [&["fit", data, "y ~ x", "--quiet", "--solver", "gd"], &flags[..]].concat();
+        let fit = object(&arguments);
+        assert_eq!((&fit["verdict"], &fit["code"]), (&"uncertified".into(), &cause.into()), "{flags:?}");
+        assert!(!fit["diagnosis"]["remedies"].as_array().unwrap().is_empty(), "{flags:?}");
+        all += &told(&arguments);
+    }
+    folder.snapshot("descent_causes", &all);
+}
+
+/// The arguments with the flags of a remedy put in place of their own.
+fn with_flags(arguments: &[&str], command: &str) -> Vec<String> {
+    let mut out: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
+    let words: Vec<&str> = command.split(' ').collect();
+    for pair in words.chunks(2) {
+        if let Some(place) = out.iter().position(|argument| argument == pair[0]) {
+            out.drain(place..place + 2);
+        }
+        out.extend(pair.iter().map(|&word| word.to_owned()));
+        if pair == ["--solver", "exact"] {
+            out.retain(|argument| argument == "exact" || !argument.starts_with("--"));
+            out.truncate(3);
+        }
+    }
+    out
+}
+
+#[test]
+fn commands_that_are_offered_end_certified() {
+    let mut run = 0;
+    for flags in [
+        "--learning-rate .01 --tolerance 1e-9",
+        "--learning-rate .005",
+        "--learning-rate .01 --scale minmax --scale-target",
+        "--learning-rate .00001 --max-iter 50",
+        "--learning-rate .1 --scale center --gap 1e-9 --tolerance 1e-3",
+    ] {
+        let arguments = descent(flags);
+        for remedy in object(&arguments)["diagnosis"]["remedies"].as_array().unwrap() {
+            let changed = with_flags(&arguments, remedy["command"].as_str().unwrap());
+            let changed: Vec<&str> = changed.iter().map(String::as_str).collect();
+            assert_eq!(code(&changed), 0, "{remedy} of {flags}: {}", told(&changed));
+            run += 1;
+        }
+    }
+    assert!(run >= 10, "{run}");
 }
 
 #[test]
