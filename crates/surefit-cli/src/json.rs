@@ -102,8 +102,8 @@ pub fn fit(report: &FitReport) -> Value {
 }
 
 /// An error of any verb: the same keys with nothing in them but the sentence, and the ways out.
-pub fn error(command: Option<&str>, error: &Error, hints: Vec<String>) -> Value {
-    let mut object = head(command, "failed", error.code(), &error.to_string());
+pub fn error(command: Option<&str>, error: &Error, sentence: &str, hints: Vec<String>) -> Value {
+    let mut object = head(command, "failed", error.code(), sentence);
     object.insert("hints".to_owned(), hints.into());
     Value::Object(object)
 }

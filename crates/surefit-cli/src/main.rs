@@ -65,6 +65,7 @@ fn run(command: &Command) -> Exit {
         Err(Halt::ClosedPipe) => Exit::Done,
         Err(Halt::TimeUp) => screen.time_up(),
         Err(Halt::Error(error)) => screen.error(&error),
+        Err(Halt::In(of)) => screen.error_in(Some(&of.0), &of.1),
     }
 }
 
@@ -123,6 +124,7 @@ fn refuse(error: &clap::Error) -> Exit {
             Err(source) => match screen::halt("standard output", source) {
                 Halt::ClosedPipe | Halt::TimeUp => Exit::Done,
                 Halt::Error(error) => unknown(None, false).error(&error),
+                Halt::In(of) => unknown(None, false).error(&of.1),
             },
         };
     }

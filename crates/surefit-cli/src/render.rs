@@ -643,8 +643,8 @@ pub fn line(good: bool, word: &str, text: &str, width: usize) -> String {
     page.finish()
 }
 
-/// An error, its place and the ways out.
-pub fn error(error: &Error, hints: &[String], width: usize) -> String {
+/// An error in its sentence, its place and the ways out.
+pub fn error(error: &Error, sentence: &str, hints: &[String], width: usize) -> String {
     let word = match error.kind() {
         Kind::Usage => "✗ USAGE",
         Kind::Data => "✗ DATA",
@@ -653,7 +653,7 @@ pub fn error(error: &Error, hints: &[String], width: usize) -> String {
     };
     let mut page = Page::new(width);
     let code = error.code().map(crate::json::code_name).unwrap_or_default();
-    page.headline(BAD, word, &[&code, &error.to_string()]);
+    page.headline(BAD, word, &[&code, sentence]);
     if let Error::Formula(formula) = error {
         // The caret stands under its place, so these lines are not broken.
         let excerpt = formula.excerpt().unwrap_or_default();

@@ -569,6 +569,18 @@ fn coefficients_of_others_are_certified_or_not() {
 }
 
 #[test]
+fn a_fault_in_a_test_file_is_told_with_its_name() {
+    let folder = Folder::new();
+    let ragged = folder.file("ragged.csv", "sales,temp\n1,2\n3\n");
+    let other = folder.file("other.csv", "sales,heat\n1,2\n3,4\n");
+    let all = [&ragged, &other].map(|path| told(&line(&["--quiet", "--test", path]))).concat();
+    assert_eq!(all.matches("exit 3").count(), 2, "{all}");
+    let object = object(&line(&["--test", &ragged]));
+    assert!(object["message"].as_str().unwrap().starts_with(&ragged), "{object}");
+    folder.snapshot("test_file", &all);
+}
+
+#[test]
 fn a_model_is_scored_on_a_test_file() {
     let fit = object(&line(&["--test", "data/sales.csv"]));
     // On its own rows the RMSE is √(2 · loss) and the R² that of the fit.
@@ -1018,6 +1030,25 @@ fn standard_input_is_asked_for_once_and_its_ways_out_name_no_file() {
     ];
     assert!(odd.iter().all(|told| told.starts_with("exit 3")), "{odd:?}");
     folder.snapshot("standard_input", &[twice.concat(), odd.concat()].concat());
+}
+
+#[test]
+fn ways_out_of_missing_values_and_odd_weights_are_ways_out() {
+    let folder = Folder::new();
+    let cases = [
+        ("target", "y,x,w\nNA,1,1\n2,3,1\n4,5,1\n"),
+        ("weight", "y,x,w\n1,1,1\n2,3,NA\n4,5,1\n"),
+        ("heavy", "y,x,w\n1,1,1e308\n2,3,1e308\n4,6,1e308\n"),
+        ("light", "y,x,w\n1,1,1e-300\n2,3,1e-300\n4,6,1e-300\n"),
+    ];
+    let mut all = String::new();
+    for (name, content) in cases {
+        let path = folder.file(&format!("{name}.csv"), content);
+        let told = told(&["fit", &path, "y ~ x", "--weights", "w", "--quiet"]);
+        assert!(told.starts_with("exit 3") && !told.contains("mean"), "{name}: {told}");
+        writeln!(all, "# {name}\n{told}").unwrap();
+    }
+    folder.snapshot("ways_out", &all);
 }
 
 #[test]

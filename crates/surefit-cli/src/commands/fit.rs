@@ -83,7 +83,11 @@ pub fn run(args: &FitArgs, screen: &Screen) -> Result<Exit, Halt> {
     if fit.verdict != Verdict::Failed {
         let model = saved_model(&fit, args, &recipe, table.fingerprint(), numbers.rows().shape().rows);
         if let Some(file) = &args.test {
-            report.test = Some(score(&model, &recipe, file, &args.reading, screen)?);
+            let test = score(&model, &recipe, file, &args.reading, screen);
+            report.test = Some(test.map_err(|error| match error {
+                Error::Read(_) | Error::Data(_) => Halt::In(Box::new((file.clone(), error))),
+                error => error.into(),
+            })?);
         }
         if let Some(path) = &args.output {
             let bytes = model.to_bytes()?;
