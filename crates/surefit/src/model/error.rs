@@ -217,7 +217,7 @@ fn is_full(source: &std::io::Error) -> bool {
     matches!(source.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
 }
 
-fn io_hint(action: &str, kind: ErrorKind) -> Option<String> {
+pub(crate) fn io_hint(action: &str, kind: ErrorKind) -> Option<String> {
     let hint = match kind {
         ErrorKind::NotFound if action == "write" => "create the directory first",
         ErrorKind::NotFound => "check the path",

@@ -6,7 +6,7 @@ mod file;
 
 pub use coefficients::coefficients_from_csv;
 pub use error::ModelError;
-pub(crate) use error::refusal;
+pub(crate) use error::{io_hint, refusal};
 
 use crate::certificate::Record;
 use crate::data::encode::Recipe;

@@ -251,7 +251,8 @@ impl ReadError {
             return vec![hint];
         }
         match self {
-            Self::NotFound { near, .. } => near.iter().map(|near| format!("did you mean {near}?")).collect(),
+            Self::NotFound { near: Some(near), .. } => vec![format!("did you mean {near}?")],
+            Self::NotFound { near: None, .. } => one("check the path"),
             Self::Directory { name } => {
                 vec![format!("name one file in it: {}/FILE.csv", name.trim_end_matches('/'))]
             }
@@ -333,7 +334,7 @@ impl ReadError {
             Self::Damaged { .. } => one("copy or download the file again, or write it anew"),
             Self::SpoolFull { .. } => one("set TMPDIR to a folder with more room, or free some"),
             Self::Spool { .. } => one("set TMPDIR to a folder that can be written"),
-            Self::Io { .. } => Vec::new(),
+            Self::Io { source, .. } => crate::model::io_hint("read", source.kind()).into_iter().collect(),
         }
     }
 }
