@@ -2,7 +2,7 @@
 //! settings that make sense together, or into one sentence that says what does not.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use surefit::data::scale::Scale;
 use surefit::{Error, LossKind};
@@ -72,7 +72,7 @@ pub struct Reading {
     /// The first row is data; columns are x1, x2, …
     #[arg(long)]
     pub no_header: bool,
-    /// Keep this much of the table in memory, the rest in a temporary file: 500M, 2G [default: 128M]
+    /// Keep this much of the table in memory (0: nothing), the rest in a temporary file: 500M, 2G [default: 128M]
     #[arg(long, value_name = "SIZE", value_parser = size, allow_hyphen_values = true)]
     pub memory_limit: Option<usize>,
 }
@@ -350,6 +350,12 @@ impl FitArgs {
     /// # Errors
     /// [`Error::Usage`] naming the two flags and the way out.
     pub fn check(&self) -> Result<Option<Descent>, Error> {
+        if self.data == STANDARD_INPUT && self.test.as_deref() == Some(STANDARD_INPUT) {
+            return Err(usage(
+                "`-` is given for DATA and for `--test`, but standard input can be read only once".to_owned(),
+                "name a file for one of them".to_owned(),
+            ));
+        }
         self.check_penalty()?;
         self.descent.check(self.solver, &[("--trace", self.trace.is_some())])
     }
@@ -538,6 +544,23 @@ pub struct ExplainArgs {
     /// How results are shown.
     #[command(flatten)]
     pub show: Output,
+}
+
+/// What stands for standard input.
+pub const STANDARD_INPUT: &str = "-";
+
+/// Refuses a MODEL from standard input, which is for DATA.
+///
+/// # Errors
+/// [`Error::Usage`] when it is `-`.
+pub fn one_standard_input(model: &Path) -> Result<(), Error> {
+    if model != Path::new(STANDARD_INPUT) {
+        return Ok(());
+    }
+    Err(usage(
+        "MODEL is `-`, but a model is read from a file: standard input is for DATA".to_owned(),
+        "name the file of the model".to_owned(),
+    ))
 }
 
 /// A request that makes no sense, and the way out.

@@ -26,7 +26,35 @@ pub fn probe(path: &Path) -> Result<(), Error> {
 /// # Errors
 /// When it cannot be written; a full disk shows here.
 pub fn write(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
-    write_at(path, fill).map_err(|source| refused(path, &source))
+    stage(path, fill)?.keep()
+}
+
+/// A file that is written, but not yet in its place; dropped, it is gone.
+pub struct Staged<'a> {
+    path: &'a Path,
+    /// The file, and where it belongs; a device has what was written already.
+    file: Option<(NamedTempFile, PathBuf)>,
+}
+
+impl Staged<'_> {
+    /// Puts it in its place.
+    ///
+    /// # Errors
+    /// When the place can no longer be written.
+    pub fn keep(self) -> Result<(), Error> {
+        let Some((file, target)) = self.file else { return Ok(()) };
+        file.persist(target).map(drop).map_err(|error| refused(self.path, &error.error))
+    }
+}
+
+/// Writes all that `fill` writes beside `path`, so that several files come to their places together or not at
+/// all.
+///
+/// # Errors
+/// When it cannot be written; a full disk shows here.
+pub fn stage(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<Staged<'_>, Error> {
+    let file = write_beside(path, fill).map_err(|source| refused(path, &source))?;
+    Ok(Staged { path, file })
 }
 
 /// The system's reason alone: libraries add names of temporary files, which would only puzzle, or hide
@@ -47,20 +75,23 @@ fn bare(error: &io::Error) -> io::Error {
     error.kind().into()
 }
 
-fn write_at(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+fn write_beside(
+    path: &Path,
+    fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<Option<(NamedTempFile, PathBuf)>> {
     match place(path)? {
         Place::Device(target) => {
             let mut out = BufWriter::new(fs::OpenOptions::new().write(true).open(target)?);
             fill(&mut out)?;
-            out.flush()
+            out.flush()?;
+            Ok(None)
         }
         Place::File(target) => {
             let mut out = BufWriter::new(temporary(&target)?);
             fill(&mut out)?;
             let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
             file.as_file().sync_all()?;
-            file.persist(&target).map_err(|refused| refused.error)?;
-            Ok(())
+            Ok(Some((file, target)))
         }
     }
 }
@@ -123,6 +154,16 @@ mod tests {
         assert!(failed.is_err());
         assert_eq!(fs::read(&path).unwrap(), b"old");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_that_is_staged_and_not_kept_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model");
+        drop(stage(&path, |out| out.write_all(b"new")).unwrap());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        stage(&path, |out| out.write_all(b"new")).unwrap().keep().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
     }
 
     #[test]

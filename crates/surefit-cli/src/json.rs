@@ -102,8 +102,8 @@ pub fn fit(report: &FitReport) -> Value {
 }
 
 /// An error of any verb: the same keys with nothing in them but the sentence, and the ways out.
-pub fn error(command: Option<&str>, error: &Error, hints: Vec<String>) -> Value {
-    let mut object = head(command, "failed", error.code(), &error.to_string());
+pub fn error(command: Option<&str>, error: &Error, sentence: &str, hints: Vec<String>) -> Value {
+    let mut object = head(command, "failed", error.code(), sentence);
     object.insert("hints".to_owned(), hints.into());
     Value::Object(object)
 }
@@ -184,6 +184,7 @@ fn certificate(proof: &Proof, report: &FitReport) -> Value {
         "gap": number(proof.gap),
         "relative_gap": number(proof.relative_gap),
         "rounding": number(proof.rounding),
+        "dependent": proof.dependent,
         "coefficients_within": proof.coefficients_within.as_ref().and_then(within),
         "predictions_within": proof.predictions_within.map(number),
         "scaled": report.scaled_unit.map(|unit| json!({

@@ -65,19 +65,36 @@ fn run(command: &Command) -> Exit {
         Err(Halt::ClosedPipe) => Exit::Done,
         Err(Halt::TimeUp) => screen.time_up(),
         Err(Halt::Error(error)) => screen.error(&error),
+        Err(Halt::In(of)) => screen.error_in(Some(&of.0), &of.1),
     }
 }
 
 /// What the caller can change, so that only such ways out are named.
 fn asker(command: &Command) -> Asker {
-    let fits = |weights: &Option<String>| Asker { weights: weights.clone(), ..Asker::default() };
+    let base = Asker::default();
     match command {
-        Command::Fit(args) => fits(&args.rows.weights),
-        Command::Lint(args) => fits(&args.rows.weights),
-        Command::Certify(args) => Asker { formula: args.formula.is_some(), ..fits(&args.rows.weights) },
-        Command::Predict(_) => Asker { formula: false, predicts: true, weights: None },
-        Command::Diagnose(_) | Command::Explain(_) => Asker { formula: false, ..Asker::default() },
+        Command::Fit(args) => {
+            Asker { weights: args.rows.weights.clone(), piped: is_piped(&args.data), ..base }
+        }
+        Command::Lint(args) => {
+            Asker { weights: args.rows.weights.clone(), piped: is_piped(&args.data), ..base }
+        }
+        Command::Certify(args) => Asker {
+            formula: args.formula.is_some(),
+            weights: args.rows.weights.clone(),
+            piped: is_piped(&args.data),
+            ..base
+        },
+        Command::Predict(args) => {
+            Asker { formula: false, predicts: true, piped: is_piped(&args.data), ..base }
+        }
+        Command::Diagnose(args) => Asker { formula: false, piped: is_piped(&args.trace), ..base },
+        Command::Explain(_) => Asker { formula: false, ..base },
     }
+}
+
+fn is_piped(data: &str) -> bool {
+    data == args::STANDARD_INPUT
 }
 
 /// A panic is a defect of surefit: one sentence about it, whatever thread it was in, and no half-written
@@ -107,6 +124,7 @@ fn refuse(error: &clap::Error) -> Exit {
             Err(source) => match screen::halt("standard output", source) {
                 Halt::ClosedPipe | Halt::TimeUp => Exit::Done,
                 Halt::Error(error) => unknown(None, false).error(&error),
+                Halt::In(of) => unknown(None, false).error(&of.1),
             },
         };
     }

@@ -121,8 +121,11 @@ fn gap_in_words(report: &FitReport, proof: &Proof) -> String {
         }
         Verdict::Certified if proof.gap == 0.0 && proof.objective == 0.0 => "gap 0, an exact fit".to_owned(),
         // What the allowance for rounding alone certifies: near an objective of 0 no relative gap is small.
-        Verdict::Certified if proof.relative_gap > report.wanted_gap => {
+        Verdict::Certified if proof.relative_gap > report.wanted_gap && proof.exact_fit => {
             format!("gap ≤ {}, within rounding of an exact fit", rough(proof.gap))
+        }
+        Verdict::Certified if proof.relative_gap > report.wanted_gap => {
+            format!("gap ≤ {}, what rounding its numbers to 64 bits can cost", rough(proof.gap))
         }
         Verdict::Certified => format!("relative gap ≤ {gap}, wanted {wanted}"),
         _ => format!("relative gap up to {gap}, wanted {wanted}"),
@@ -342,9 +345,10 @@ fn quality(page: &mut Page, report: &FitReport) {
         format!("loss {} plus {}/2 ‖w‖²", loss_in_words(report.loss), plain(report.penalty))
     };
     page.paragraph(&format!(
-        "{problem} = {}, at most {} above the best possible",
+        "{problem} = {}, at most {} above the best possible{}",
         plain(proof.objective),
-        rough(proof.gap)
+        rough(proof.gap),
+        left_out_directions(proof)
     ));
     if let Some(unit) = report.scaled_unit {
         page.paragraph(&format!(
@@ -368,6 +372,16 @@ fn quality(page: &mut Page, report: &FitReport) {
     .collect();
     if !within.is_empty() {
         page.paragraph(&within.join(", "));
+    }
+}
+
+/// What the best possible answer has to do without, for the gap to be one to it.
+fn left_out_directions(proof: &Proof) -> String {
+    match proof.dependent {
+        0 => String::new(),
+        count => {
+            format!(", leaving out {} within the rounding of the columns", counted(count as u64, "direction"))
+        }
     }
 }
 
@@ -629,8 +643,8 @@ pub fn line(good: bool, word: &str, text: &str, width: usize) -> String {
     page.finish()
 }
 
-/// An error, its place and the ways out.
-pub fn error(error: &Error, hints: &[String], width: usize) -> String {
+/// An error in its sentence, its place and the ways out.
+pub fn error(error: &Error, sentence: &str, hints: &[String], width: usize) -> String {
     let word = match error.kind() {
         Kind::Usage => "✗ USAGE",
         Kind::Data => "✗ DATA",
@@ -639,7 +653,7 @@ pub fn error(error: &Error, hints: &[String], width: usize) -> String {
     };
     let mut page = Page::new(width);
     let code = error.code().map(crate::json::code_name).unwrap_or_default();
-    page.headline(BAD, word, &[&code, &error.to_string()]);
+    page.headline(BAD, word, &[&code, sentence]);
     if let Error::Formula(formula) = error {
         // The caret stands under its place, so these lines are not broken.
         let excerpt = formula.excerpt().unwrap_or_default();

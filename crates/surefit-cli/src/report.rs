@@ -46,6 +46,11 @@ pub struct Proof {
     pub relative_gap: f64,
     /// What rounding may amount to.
     pub rounding: f64,
+    /// Directions of the columns that are no longer than the rounding of their values: the gap is to the best answer
+    /// that leaves them out.
+    pub dependent: usize,
+    /// The residuals are rounding.
+    pub exact_fit: bool,
     /// How far each coefficient is, at most, from the best one's: d × c as [`Model::weights`], where known.
     pub coefficients_within: Option<Vec<Vec<f64>>>,
     /// The root mean square distance from the best predictions is at most this.

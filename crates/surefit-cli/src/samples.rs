@@ -49,6 +49,8 @@ fn certified() -> FitReport {
             gap: 2.5e-13,
             relative_gap: 4.1e-16,
             rounding: 2.5e-13,
+            dependent: 0,
+            exact_fit: false,
             coefficients_within: Some(vec![vec![1.9e-7]]),
             predictions_within: Some(7.1e-7),
         }),
@@ -159,6 +161,8 @@ fn slow() -> FitReport {
             gap: 9.142_558_17,
             relative_gap: 0.014_870_3,
             rounding: 2.5e-13,
+            dependent: 0,
+            exact_fit: false,
             coefficients_within: None,
             predictions_within: Some(4.276),
         }),
@@ -275,10 +279,13 @@ fn an_exact_fit_and_numbers_out_of_range_read() {
     let proof = |objective, gap| {
         certified().certificate.map(|proof| Proof { objective, gap, relative_gap: f64::INFINITY, ..proof })
     };
-    let exact = FitReport { certificate: proof(0.0, 9.9e-32), inference: None, ..certified() };
+    let exact = proof(0.0, 9.9e-32).map(|proof| Proof { exact_fit: true, ..proof });
+    let exact = FitReport { certificate: exact, inference: None, ..certified() };
+    // Coefficients so large that their last digits cost a third of the loss.
+    let costly = FitReport { certificate: proof(0.3, 0.1), inference: None, ..certified() };
     let verdict = Verdict::Uncertified;
     let beyond = FitReport { verdict, certificate: proof(f64::INFINITY, f64::INFINITY), ..certified() };
-    assert_snapshot!([render::fit(&exact, 100), render::fit(&beyond, 100)].concat());
+    assert_snapshot!([&exact, &costly, &beyond].map(|report| render::fit(report, 100)).concat());
 }
 
 #[test]

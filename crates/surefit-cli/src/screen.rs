@@ -17,6 +17,8 @@ use terminal_size::{Width, terminal_size_of};
 pub enum Halt {
     /// An error to be told.
     Error(Error),
+    /// An error in a file beside DATA, which is named.
+    In(Box<(String, Error)>),
     /// The time limit passed before there was any answer.
     TimeUp,
     /// Nobody reads standard output any more, which is their right.
@@ -98,14 +100,24 @@ impl Screen {
 
     /// Tells an error, in the object on standard output with `--json`, and gives the exit code.
     pub fn error(&self, error: &Error) -> Exit {
+        self.error_in(None, error)
+    }
+
+    /// The same of an error in a file that has to be named, as the data are in another one.
+    pub fn error_in(&self, file: Option<&str>, error: &Error) -> Exit {
         let hints = error.hints_for(&self.asker);
+        let sentence = error.to_string();
+        let sentence = match file.filter(|file| !sentence.contains(file)) {
+            Some(file) => format!("{file}: {sentence}"),
+            None => sentence,
+        };
         if self.json {
-            let told = self.result(|_| String::new(), || json::error(self.command, error, hints));
+            let told = self.result(|_| String::new(), || json::error(self.command, error, &sentence, hints));
             if matches!(told, Err(Halt::ClosedPipe)) {
                 return Exit::Done;
             }
         } else {
-            tell(&render::error(error, &hints, screen_width(terminal_size_of(io::stderr()))));
+            tell(&render::error(error, &sentence, &hints, screen_width(terminal_size_of(io::stderr()))));
         }
         error.into()
     }

@@ -569,6 +569,18 @@ fn coefficients_of_others_are_certified_or_not() {
 }
 
 #[test]
+fn a_fault_in_a_test_file_is_told_with_its_name() {
+    let folder = Folder::new();
+    let ragged = folder.file("ragged.csv", "sales,temp\n1,2\n3\n");
+    let other = folder.file("other.csv", "sales,heat\n1,2\n3,4\n");
+    let all = [&ragged, &other].map(|path| told(&line(&["--quiet", "--test", path]))).concat();
+    assert_eq!(all.matches("exit 3").count(), 2, "{all}");
+    let object = object(&line(&["--test", &ragged]));
+    assert!(object["message"].as_str().unwrap().starts_with(&ragged), "{object}");
+    folder.snapshot("test_file", &all);
+}
+
+#[test]
 fn a_model_is_scored_on_a_test_file() {
     let fit = object(&line(&["--test", "data/sales.csv"]));
     // On its own rows the RMSE is √(2 · loss) and the R² that of the fit.
@@ -627,6 +639,9 @@ fn an_interrupt_ends_with_the_best_answer_so_far() {
     assert_eq!(output.status.code(), Some(4));
     let fit: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(fit["stop"], "interrupted");
+    // At such a rate nothing else is to blame than the rate.
+    assert_eq!(fit["code"], "SF102");
+    assert!(fit["diagnosis"]["also"].as_array().unwrap().contains(&"SF108".into()), "{fit}");
 }
 
 #[test]
@@ -905,6 +920,138 @@ fn what_rounding_alone_certifies_is_told_as_such() {
 }
 
 #[test]
+fn directions_within_the_rounding_of_the_columns_are_told_beside_the_gap() {
+    let folder = Folder::new();
+    // The second column is the next number after the first in every other row, and the target tells them apart.
+    let rows: String = (1..=12)
+        .map(|row| {
+            let x = 0.7 * f64::from(row) + 0.3;
+            let (next, jump) = if row % 2 == 0 { (x.next_up(), 5.0) } else { (x, 0.0) };
+            format!("{:?},{x:?},{next:?}\n", x + jump)
+        })
+        .collect();
+    let data = folder.file("data.csv", &format!("y,x1,x2\n{rows}"));
+    let fit = ["fit", &data, "y ~ x1 + x2", "--quiet"];
+    assert_eq!(object(&fit)["certificate"]["dependent"], 1);
+    folder.snapshot("last_bits", &told(&fit));
+    // More columns than rows leave nothing out: there are directions along which no prediction changes at all.
+    let wide = folder.file("wide.csv", "y,a,b,c,d\n1,2,3,4,5\n2,3,5,7,1\n3,1,1,2,8\n");
+    assert_eq!(object(&["fit", &wide, "y ~ ."])["certificate"]["dependent"], 0);
+}
+
+#[test]
+fn every_descent_that_is_not_certified_has_a_cause_and_a_way_out() {
+    let folder = Folder::new();
+    let constant = folder.file("constant.csv", "y,x\n5,1\n5,2\n5,4\n5,3\n");
+    // Squares of the column are beyond all numbers, and so is any forecast.
+    let huge = folder.file("huge.csv", "y,x\n1,1e156\n2,3e156\n4,4e156\n3,2e156\n");
+    let mut all = String::new();
+    for (data, flags, cause) in [
+        (&constant, "--learning-rate .1", "SF104"),
+        (&constant, "--learning-rate .01", "SF102"),
+        (&constant, "--learning-rate .1 --max-iter 20", "SF108"),
+        (&huge, "--learning-rate 1e-314", "SF104"),
+        (&huge, "--learning-rate 1e-316 --tolerance 0 --max-iter 3", "SF108"),
+    ] {
+        let flags: Vec<&str> = flags.split(' ').collect();
+        let arguments = [&["fit", data, "y ~ x", "--quiet", "--solver", "gd"], &flags[..]].concat();
+        let fit = object(&arguments);
+        assert_eq!((&fit["verdict"], &fit["code"]), (&"uncertified".into(), &cause.into()), "{flags:?}");
+        assert!(!fit["diagnosis"]["remedies"].as_array().unwrap().is_empty(), "{flags:?}");
+        all += &told(&arguments);
+    }
+    folder.snapshot("descent_causes", &all);
+}
+
+/// The arguments with the flags of a remedy put in place of their own.
+fn with_flags(arguments: &[&str], command: &str) -> Vec<String> {
+    let mut out: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
+    let words: Vec<&str> = command.split(' ').collect();
+    for pair in words.chunks(2) {
+        if let Some(place) = out.iter().position(|argument| argument == pair[0]) {
+            out.drain(place..place + 2);
+        }
+        out.extend(pair.iter().map(|&word| word.to_owned()));
+        if pair == ["--solver", "exact"] {
+            out.retain(|argument| argument == "exact" || !argument.starts_with("--"));
+            out.truncate(3);
+        }
+    }
+    out
+}
+
+#[test]
+fn commands_that_are_offered_end_certified() {
+    let mut run = 0;
+    for flags in [
+        "--learning-rate .01 --tolerance 1e-9",
+        "--learning-rate .005",
+        "--learning-rate .01 --scale minmax --scale-target",
+        "--learning-rate .00001 --max-iter 50",
+        "--learning-rate .1 --scale center --gap 1e-9 --tolerance 1e-3",
+    ] {
+        let arguments = descent(flags);
+        for remedy in object(&arguments)["diagnosis"]["remedies"].as_array().unwrap() {
+            let changed = with_flags(&arguments, remedy["command"].as_str().unwrap());
+            let changed: Vec<&str> = changed.iter().map(String::as_str).collect();
+            assert_eq!(code(&changed), 0, "{remedy} of {flags}: {}", told(&changed));
+            run += 1;
+        }
+    }
+    assert!(run >= 10, "{run}");
+}
+
+#[test]
+fn standard_input_is_asked_for_once_and_its_ways_out_name_no_file() {
+    let folder = Folder::new();
+    let piped = |arguments: &[&str], bytes: &[u8]| {
+        let mut command = surefit(arguments);
+        let (input, output, error) = (Stdio::piped(), Stdio::piped(), Stdio::piped());
+        let mut child = command.stdin(input).stdout(output).stderr(error).spawn().unwrap();
+        // It may be refused unread.
+        let _ = child.stdin.take().unwrap().write_all(bytes);
+        tell(&child.wait_with_output().unwrap())
+    };
+    let sales = std::fs::read(root().join("data/sales.csv")).unwrap();
+    let wide: Vec<u8> = sales.iter().flat_map(|&byte| [byte, 0]).collect();
+    let marked = [&[0xff, 0xfe][..], &wide].concat();
+    let twice = [
+        piped(&["fit", "-", "sales ~ temp", "--test", "-"], &sales),
+        piped(&["predict", "-", "-"], &sales),
+        piped(&["certify", "-", "data/sales.csv", "sales ~ temp"], &sales),
+    ];
+    assert!(twice.iter().all(|told| told.starts_with("exit 2")), "{twice:?}");
+    let odd = [
+        piped(&["fit", "-", "sales ~ temp"], &marked),
+        piped(&["fit", "-", "y ~ ."], b"y,g\n1,a\n2,b\xe9\n3,a\n"),
+        piped(&["fit", "-", "y ~ ."], b"y,gr\xf6\n1,2\n2,4\n"),
+        piped(&["fit", "-", "y ~ x"], b"y  x\n1  2\n2  3\n3  1\n"),
+        piped(&["fit", "-", "y ~ x"], &bomb("y,x\n1,2\n", b'\n', 1)[..40]),
+    ];
+    assert!(odd.iter().all(|told| told.starts_with("exit 3")), "{odd:?}");
+    folder.snapshot("standard_input", &[twice.concat(), odd.concat()].concat());
+}
+
+#[test]
+fn ways_out_of_missing_values_and_odd_weights_are_ways_out() {
+    let folder = Folder::new();
+    let cases = [
+        ("target", "y,x,w\nNA,1,1\n2,3,1\n4,5,1\n"),
+        ("weight", "y,x,w\n1,1,1\n2,3,NA\n4,5,1\n"),
+        ("heavy", "y,x,w\n1,1,1e308\n2,3,1e308\n4,6,1e308\n"),
+        ("light", "y,x,w\n1,1,1e-300\n2,3,1e-300\n4,6,1e-300\n"),
+    ];
+    let mut all = String::new();
+    for (name, content) in cases {
+        let path = folder.file(&format!("{name}.csv"), content);
+        let told = told(&["fit", &path, "y ~ x", "--weights", "w", "--quiet"]);
+        assert!(told.starts_with("exit 3") && !told.contains("mean"), "{name}: {told}");
+        writeln!(all, "# {name}\n{told}").unwrap();
+    }
+    folder.snapshot("ways_out", &all);
+}
+
+#[test]
 fn every_object_has_every_key() {
     let folder = Folder::new();
     let model = folder.path("m");
@@ -1009,11 +1156,21 @@ fn messages_name_the_flag_the_file_and_what_was_typed() {
 #[test]
 fn a_full_disk_has_a_way_out_for_every_file() {
     let steps = descent("--learning-rate .001 --max-iter 20 --quiet");
-    for arguments in [line(&["--quiet", "-o", "/dev/full"]), [&steps[..], &["--trace", "/dev/full"]].concat()]
-    {
+    let long = descent("--learning-rate .001 --quiet");
+    let folder = Folder::new();
+    let model = folder.path("line.model");
+    let cases = [
+        line(&["--quiet", "-o", "/dev/full"]),
+        [&steps[..], &["--trace", "/dev/full"]].concat(),
+        [&long[..], &["--trace", "/dev/full", "-o", &model]].concat(),
+    ];
+    for arguments in cases {
         let told = told(&arguments);
         assert!(told.contains("no space is left on the disk") && told.contains("free some space"), "{told}");
+        assert!(told.starts_with("exit 3"), "{told}");
     }
+    // Both files or none.
+    assert_eq!(std::fs::read_dir(folder.0.path()).unwrap().count(), 0);
 }
 
 #[test]

@@ -61,12 +61,14 @@ pub struct Asker {
     pub predicts: bool,
     /// The column of row weights.
     pub weights: Option<String>,
+    /// The rows come from standard input, so there is no file to convert.
+    pub piped: bool,
 }
 
 impl Default for Asker {
     /// Someone who fits.
     fn default() -> Self {
-        Self { formula: true, predicts: false, weights: None }
+        Self { formula: true, predicts: false, weights: None, piped: false }
     }
 }
 

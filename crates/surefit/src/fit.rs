@@ -364,7 +364,7 @@ fn name_the_cause(
         descent: Some(descent),
         quality: Some(Quality::from(&fit.certificate)),
         exact: Some(exact),
-        optimum: Some(best.objective()),
+        best: Some(Quality::from(&best)),
     });
     // What keeps the exact answer from being certified keeps descent from it too.
     Ok(cause.or_else(|| diagnosis::unproven(facts, &fit.exact, &best, settings.gap)))

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use faer::Mat;
+use proptest::prelude::*;
 use std::cell::Cell;
 use surefit::data::Design;
 use surefit::data::scale::Scale;
@@ -70,4 +71,88 @@ fn sales_between_0_and_1_stop_at_7743_as_forecast_and_are_sf104() {
 fn centred_sales_at_the_same_rate_are_certified() {
     let (fit, _) = descend(Scale::Center, 0.01, 1e-9, 10_000);
     assert_eq!((fit.verdict, fit.diagnosis), (Verdict::Certified, None));
+}
+
+/// Settings with a remedy applied; the exact solver is another solver's business.
+fn with(settings: &Settings, fix: &Fix) -> Option<Settings> {
+    let mut changed = settings.clone();
+    let Solver::GradientDescent(choices) = &mut changed.solver else { return None };
+    match fix {
+        Fix::Scale(scale) => changed.scale = *scale,
+        Fix::LearningRate(rate) => choices.learning_rate = *rate,
+        Fix::Tolerance(tolerance) => choices.tolerance = *tolerance,
+        Fix::MaxIter(limit) => choices.max_iter = *limit,
+        Fix::StartAtZeros => choices.start = None,
+        Fix::Several(fixes) => return fixes.iter().try_fold(changed, |settings, fix| with(&settings, fix)),
+        _ => return None,
+    }
+    Some(changed)
+}
+
+/// Small data with offsets, unequal scales, close and exact fits and constant targets; rates about 1/L and those
+/// that people type; tolerances of every size.
+fn runs() -> impl Strategy<Value = (Design, Settings, f64)> {
+    let size = (3usize..20, 1usize..4);
+    let numbers = prop::collection::vec(-1.7f64..1.7, 20 * 4);
+    let shape = prop::collection::vec(
+        (prop::sample::select(vec![0.0, 1.0, 10.0, 100.0]), -2.0f64..2.0, -2.0f64..2.0),
+        3,
+    );
+    let target = (prop::sample::select(vec![0.0, 1e-6, 1e-3, 0.1, 1.0, 10.0]), -50.0f64..50.0, 0u32..30);
+    let rates = prop::sample::select(vec![0.01, 0.1, 0.001, -0.3, -0.6, -0.9, -1.2, -1.9, -2.2]);
+    let choices = (rates, -14i32..-1, 1u32..6, prop::sample::select(vec![-3, -4, -6, -6, -8, -9]));
+    let problem = (0u32..5, 0u32..5, -5i32..1);
+    (size, numbers, shape, target, choices, problem).prop_map(
+        |(
+            (n, d),
+            numbers,
+            shape,
+            (noise, level, constant),
+            (rate, tolerance, limit, gap),
+            (scale, ridge, lambda),
+        )| {
+            let at = |i: usize, j: usize| numbers[i * 4 + j];
+            let x = Mat::from_fn(n, d, |i, j| shape[j].0 + 10f64.powf(shape[j].1) * at(i, j));
+            let signal = |i: usize| (0..d).map(|j| shape[j].2 * x[(i, j)]).sum::<f64>();
+            let y = |i: usize| if constant == 0 { level } else { level + signal(i) + noise * at(i, 3) };
+            let y = Mat::from_fn(n, 1, |i, _| y(i));
+            // A bound on L; negative rates are so many of its reciprocals.
+            let largest =
+                1.0 + (0..d).map(|j| (0..n).map(|i| x[(i, j)].powi(2)).sum::<f64>() / n as f64).sum::<f64>();
+            let choices = gradient_descent::Settings {
+                learning_rate: if rate < 0.0 { -rate / largest } else { rate },
+                tolerance: 10f64.powi(tolerance),
+                max_iter: 10u64.pow(limit),
+                start: None,
+                time_limit: None,
+            };
+            let settings = Settings {
+                solver: Solver::GradientDescent(choices),
+                gap: 10f64.powi(gap),
+                scale: [Scale::Center, Scale::Standardize, Scale::None, Scale::None, Scale::None]
+                    [scale as usize],
+                ..Settings::default()
+            };
+            let lambda = if ridge == 0 { 10f64.powi(lambda) } else { 0.0 };
+            (Design { x, x_low: None, y, weights: None }, settings, lambda)
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// Near an exact fit, after millions of steps and at the finest gaps too: there rounding has a say.
+    #[test]
+    fn an_offered_remedy_does_what_it_says_and_no_cause_goes_without_a_name((design, settings, lambda) in runs()) {
+        let penalty = Ridge { lambda, factors: None };
+        let problem = Problem { loss: LossKind::Squared, penalty, intercept: Intercept::Free };
+        let before = fit(&design, &problem, &settings, &Watch::SILENT).unwrap();
+        prop_assert_eq!(before.diagnosis.is_none(), before.verdict == Verdict::Certified);
+        for remedy in before.diagnosis.iter().flat_map(|found| &found.remedies) {
+            let Some(changed) = with(&settings, &remedy.fix) else { continue };
+            let after = fit(&design, &problem, &changed, &Watch::SILENT).unwrap();
+            prop_assert_eq!(after.verdict, Verdict::Certified, "{:?}, gap {}", remedy, after.certificate.relative_gap());
+        }
+    }
 }

@@ -214,13 +214,45 @@ fn every_wrong_field_is_named() {
     });
     let want = "m is damaged: `recipe` makes other columns or targets than the model has";
     assert_eq!(message(&Model::from_bytes(&bytes, "m").unwrap_err()), want);
-    for field in ["schema", "columns", "recipe", "certificate", "scale", "version"] {
+    for field in ["schema", "columns", "recipe", "certificate", "scale", "version", "digest"] {
         let bytes = edited(|fields| {
             fields.shift_remove(field);
         });
         let want = format!("m is damaged: `{field}` is missing");
         assert_eq!(message(&Model::from_bytes(&bytes, "m").unwrap_err()), want);
     }
+}
+
+#[test]
+fn a_change_of_any_bit_is_refused_or_changes_nothing() {
+    let bytes = model().to_bytes().unwrap();
+    for place in 0..bytes.len() {
+        for bit in 0..8 {
+            let mut changed = bytes.clone();
+            changed[place] ^= 1 << bit;
+            // 1e-300 may become 1E-300.
+            let same = Model::from_bytes(&changed, "m").is_ok_and(|read| read == model());
+            assert!(same || Model::from_bytes(&changed, "m").is_err(), "bit {bit} of byte {place}");
+        }
+    }
+}
+
+#[test]
+fn coefficients_and_names_that_were_altered_are_told_by_the_digest() {
+    let bytes = model().to_bytes().unwrap();
+    let want = "m was altered or damaged after it was written: its digest is not that of its contents";
+    let mut changed = bytes.clone();
+    // The lowest bit of the last coefficient.
+    changed[bytes.len() - 8] ^= 1;
+    let error = Model::from_bytes(&changed, "m").unwrap_err();
+    assert_eq!(message(&error), want);
+    assert_eq!(error.hints(), ["fit the model again, or copy the file again from where it was written"]);
+    let renamed = edited(|fields| {
+        fields.insert("version".to_owned(), "0.1.1".into());
+    });
+    assert_eq!(message(&Model::from_bytes(&renamed, "m").unwrap_err()), want);
+    // Contents count, and not how they are spelled.
+    assert_eq!(Model::from_bytes(&edited(|_| {}), "m").unwrap(), model());
 }
 
 proptest! {

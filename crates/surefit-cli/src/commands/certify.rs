@@ -20,6 +20,7 @@ use surefit::{Coefficients, Intercept, LossKind, Problem, Result, Ridge};
 /// Runs the verb.
 pub fn run(args: &CertifyArgs, screen: &Screen) -> Result<Exit, Halt> {
     let begun = Instant::now();
+    args::one_standard_input(&args.model)?;
     let claim = if is_csv(args) { of_coefficients(args, screen)? } else { of_model(args, screen)? };
     let Claim { table, recipe, problem, answer, formula, mut notes } = claim;
     let encoded = Encoded::with(&table, &recipe, Purpose::Evaluate)?;

@@ -78,19 +78,26 @@ pub fn run(args: &FitArgs, screen: &Screen) -> Result<Exit, Halt> {
     }
     super::one_row(&mut report.findings, numbers.rows().shape());
     report.notes = notes;
+    // In their places only when all of them are whole.
+    let mut written = Vec::new();
     if fit.verdict != Verdict::Failed {
         let model = saved_model(&fit, args, &recipe, table.fingerprint(), numbers.rows().shape().rows);
         if let Some(file) = &args.test {
-            report.test = Some(score(&model, &recipe, file, &args.reading, screen)?);
+            let test = score(&model, &recipe, file, &args.reading, screen);
+            report.test = Some(test.map_err(|error| match error {
+                Error::Read(_) | Error::Data(_) => Halt::In(Box::new((file.clone(), error))),
+                error => error.into(),
+            })?);
         }
         if let Some(path) = &args.output {
             let bytes = model.to_bytes()?;
-            files::write(path, |out| out.write_all(&bytes))?;
+            written.push(files::stage(path, |out| out.write_all(&bytes))?);
         }
     }
     if let (Some(path), Some((descent, _))) = (&args.trace, &fit.descent) {
-        files::write(path, |out| descent.trace.write_csv(out))?;
+        written.push(files::stage(path, |out| descent.trace.write_csv(out))?);
     }
+    written.into_iter().try_for_each(files::Staged::keep)?;
     report.seconds = begun.elapsed().as_secs_f64();
     screen.result(|width| render::fit(&report, width), || json::fit(&report))?;
     Ok(exit_of(report.verdict))
@@ -309,6 +316,8 @@ pub fn proof(certificate: &Certificate) -> Proof {
         gap: certificate.gap(),
         relative_gap: certificate.relative_gap(),
         rounding: certificate.rounding(),
+        dependent: certificate.dependent(),
+        exact_fit: certificate.is_exact_fit(),
         coefficients_within: certificate.coefficient_errors().map(matrix),
         predictions_within: Some(certificate.prediction_rms()).filter(|size| size.is_finite()),
     }

@@ -1,7 +1,7 @@
 //! `surefit predict`: raw units in, raw units out, one line a row.
 
 use super::load;
-use crate::args::PredictArgs;
+use crate::args::{self, PredictArgs};
 use crate::exit::Exit;
 use crate::screen::{Halt, Screen, halt};
 use crate::{files, json};
@@ -14,6 +14,7 @@ use surefit::{Error, Result};
 
 /// Runs the verb.
 pub fn run(args: &PredictArgs, screen: &Screen) -> Result<Exit, Halt> {
+    args::one_standard_input(&args.model)?;
     if let Some(path) = &args.output {
         files::probe(path)?;
     }
@@ -60,7 +61,7 @@ fn heads(model: &Model) -> Vec<String> {
 /// The outer error is about the rows, the inner about writing.
 fn write_csv(model: &Model, rows: &dyn Rows, out: &mut dyn Write) -> Result<io::Result<()>> {
     let mut table = csv::WriterBuilder::new().from_writer(out);
-    let mut written = table.write_record(heads(model)).map_err(io::Error::other);
+    let mut written = table.write_record(heads(model)).map_err(into_io);
     for block in rows.blocks() {
         let predicted = model.predict(block?.view())?;
         for row in 0..predicted.nrows() {

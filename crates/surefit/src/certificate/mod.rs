@@ -75,6 +75,7 @@ pub struct Certificate {
     rounding: f64,
     method: Method,
     dependent: usize,
+    exact_fit: bool,
     /// The share of each output in the gap, never below the rounding allowance.
     output_gaps: Vec<f64>,
     shape: Shape,
@@ -169,9 +170,16 @@ impl Certificate {
 
     /// Directions of the design, among those without a penalty, that are no longer than the rounding of its
     /// entries to `f64`: columns that depend on others as far as the data can tell. The gap is to the
-    /// best answer that leaves them out; 0 whenever the bound did not need to know.
+    /// best answer that leaves them out. Directions that change no prediction at all are not counted, and it is 0
+    /// whenever the bound did not need to know.
     pub fn dependent(&self) -> usize {
         self.dependent
+    }
+
+    /// Whether the residuals are no larger than rounding: at most `(d + 8)·u` of their target, each in the root
+    /// mean square.
+    pub fn is_exact_fit(&self) -> bool {
+        self.exact_fit
     }
 
     /// An upper bound on the root mean square distance, over rows by weight and summed over outputs, of the

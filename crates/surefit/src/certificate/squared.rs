@@ -67,7 +67,8 @@ pub fn certify(
         && (problem.intercept != Intercept::Penalized || problem.penalty.lambda > 0.0);
     let with_gram = !penalized && shape.rows >= shape.columns;
     let Some(sums) = Sums::of(rows, answer, with_gram)? else { return Err(no_weight()) };
-    let system = System::new(&sums, problem, answer);
+    let mut system = System::new(&sums, problem, answer);
+    system.null = system.null_directions(shape.rows);
     let objective = system.objective;
     if !objective.is_finite() || sums.vanishes() {
         return Ok(hopeless(outputs, objective));
@@ -131,8 +132,9 @@ impl Bound {
         if other.gap() <= self.gap() {
             other
         } else if self.shape == Shape::default() {
-            // The curvature that the other one found is as true for this gap.
-            Self { shape: other.shape, dependent: other.dependent, ..self }
+            // The curvature that the other one found is as true for this gap; it is none where columns were left
+            // out, and then this gap, which did without that, stays one to all answers.
+            Self { shape: other.shape, ..self }
         } else {
             self
         }
@@ -145,7 +147,8 @@ impl Bound {
             gap: self.gap().max(rounding),
             rounding,
             method: self.method,
-            dependent: self.dependent,
+            dependent: self.dependent.saturating_sub(system.null),
+            exact_fit: system.exact_fit,
             output_gaps: self.gaps.iter().map(|gap| gap.max(rounding)).collect(),
             shape: self.shape,
         }
@@ -181,6 +184,10 @@ pub(super) struct System {
     pub objectives: Vec<f64>,
     pub objective: f64,
     pub rounding: f64,
+    /// Directions along which no prediction changes at all, so that leaving them out leaves out nothing.
+    pub null: usize,
+    /// See [`Certificate::is_exact_fit`].
+    pub exact_fit: bool,
     /// See [`Sums::roundoff`].
     pub roundoff: f64,
 }
@@ -204,6 +211,8 @@ impl System {
             objectives: Vec::with_capacity(c),
             objective: 0.0,
             rounding: 0.0,
+            null: 0,
+            exact_fit: true,
             roundoff: sums.roundoff(),
         };
         system.scale_columns(sums, problem);
@@ -246,7 +255,8 @@ impl System {
         let mean = sums.mean_e[k];
         let loss = (sums.square_e[k] / total + mean * mean) * 0.5;
         let mut penalty = Dd::ZERO;
-        let mut terms = b.abs() + (sums.square_y[k] / total.value()).sqrt();
+        let rms_y = (sums.square_y[k] / total.value()).sqrt();
+        let mut terms = b.abs() + rms_y;
         for (j, &w) in answer.weights.col_as_slice(k).iter().enumerate() {
             let lambda = problem.penalty.weight(j);
             if lambda > 0.0 {
@@ -261,6 +271,7 @@ impl System {
         let objective = (loss + penalty * 0.5).value();
         let eta = 2.0 * ((d + 2) as f64 * u).powi(2) * terms;
         let rms = (2.0 * loss.value()).sqrt();
+        self.exact_fit &= rms <= (d + 8) as f64 * u * rms_y;
         self.rounding +=
             rms * eta + 0.5 * eta * eta + 0.5 * (u * terms).powi(2) + 0.5 * u * u * penalty.value();
         self.residual_error.push(eta);
@@ -293,6 +304,15 @@ impl System {
             self.gradient[(d, k)] = mean_e + pull;
             self.error[(d, k)] = 8.0 * u * (mean_e.abs() + pull.abs()) + eta;
         }
+    }
+
+    /// More columns than rows make some, and so does a constant column beside a free intercept.
+    fn null_directions(&self, rows: usize) -> usize {
+        if self.lambda.iter().any(|lambda| *lambda > 0.0) {
+            return 0;
+        }
+        let constant = self.variance.iter().filter(|square| self.centred && **square == 0.0).count();
+        (self.size + usize::from(self.centred)).saturating_sub(rows).max(constant)
     }
 
     /// The loss is not below 0.
@@ -349,6 +369,7 @@ fn hopeless(outputs: usize, objective: f64) -> Certificate {
         rounding: 0.0,
         method: Method::None,
         dependent: 0,
+        exact_fit: false,
         output_gaps: vec![f64::INFINITY; outputs],
         shape: Shape::default(),
     }

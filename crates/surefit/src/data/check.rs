@@ -42,9 +42,9 @@ pub enum Role {
 #[expect(missing_docs, reason = "each variant's sentence says what it is")]
 pub enum DataError {
     /// Missing values without an instruction what to do about them: the first column that has any, and
-    /// the others.
+    /// the others; whether a mean can stand in for all of them.
     #[error("column `{}` has {}, first in row {}{}", .place.column, values(.place.count, "missing"), grouped(.place.row), too(.others))]
-    Missing { place: Place, others: Vec<Place> },
+    Missing { place: Place, others: Vec<Place>, fillable: bool },
     /// Missing values that a mean cannot stand in for.
     #[error("{} column `{}` has {}, first in row {}, and {}", role_name(*.role), .place.column, values(.place.count, "missing"), grouped(.place.row), no_mean(*.role))]
     NotFillable { place: Place, role: Role },
@@ -70,6 +70,10 @@ pub enum DataError {
     NegativeWeights { place: Place, value: f64 },
     #[error("weights column `{column}` is 0 in all {} rows", grouped(*.rows))]
     ZeroWeights { column: String, rows: usize },
+    #[error(
+        "weights column `{column}` sums to {sum:e}, outside of what can be computed with (1e-250 to 1.8e308)"
+    )]
+    WeightsRange { column: String, sum: f64 },
     #[error("{} runs from {least:?} to {most:?}: too far for its mean and spread to be numbers", numbered(*.column, *.columns))]
     NoScale { column: usize, columns: usize, least: f64, most: f64 },
     #[error("the table has no rows")]
@@ -201,16 +205,18 @@ impl DataError {
     /// The ways out for someone who does not fit.
     pub fn hints_for(&self, asker: &Asker) -> Vec<String> {
         let hints: &[&str] = match self {
-            Self::Missing { .. } if asker.predicts => &[
+            Self::Missing { fillable: true, .. } if asker.predicts => &[
                 "use `--missing drop` to leave their predictions out (NaN, so that the lines stay those of the rows), or `--missing mean` to fill in the mean of the training data",
             ],
-            Self::NotFillable { .. } if asker.predicts => {
+            Self::Missing { .. } | Self::NotFillable { .. } if asker.predicts => {
                 &["use `--missing drop` to leave their predictions out (NaN)"]
             }
-            Self::Missing { .. } => &[
+            Self::Missing { fillable: true, .. } => &[
                 "use `--missing drop` to leave those rows out, or `--missing mean` to fill in the column's mean",
             ],
-            Self::NotFillable { .. } => &["use `--missing drop` to leave those rows out"],
+            Self::Missing { .. } | Self::NotFillable { .. } => {
+                &["use `--missing drop` to leave those rows out"]
+            }
             Self::Empty { .. } => &["leave the column out of the formula"],
             Self::Infinite { .. } => &["mend or remove those rows; an infinity is not a missing value"],
             Self::Text { role: Role::Target, .. } => &[
@@ -242,6 +248,9 @@ impl DataError {
             Self::Undefined { .. } => &["change those rows, or use a function that is defined there"],
             Self::NegativeWeights { .. } => &["a weight counts how often a row is there: 0 leaves it out"],
             Self::ZeroWeights { .. } | Self::NothingToFit => &["give at least one row a weight above 0"],
+            Self::WeightsRange { .. } => {
+                &["multiply all weights by the same number, so that they come nearer to 1"]
+            }
             Self::NoScale { .. } => &["use `--scale none`, or write the column in larger units"],
             Self::NoRows => &["the file needs at least one line after its header"],
             Self::NotFinite { .. } => &["replace or drop the rows that hold it"],

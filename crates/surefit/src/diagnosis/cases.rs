@@ -135,7 +135,8 @@ impl Run {
             rounding: 1e-14 * objective,
         });
         let before = self.context(&facts);
-        diagnose(&Context { descent: Some(&descent), quality, optimum: Some(optimum), ..before })
+        let best = Quality { objective: optimum, gap: 0.0, rounding: 1e-14 * optimum };
+        diagnose(&Context { descent: Some(&descent), quality, best: Some(best), ..before })
     }
 
     /// What is known before the run.
@@ -150,7 +151,7 @@ impl Run {
             descent: None,
             quality: None,
             exact: None,
-            optimum: None,
+            best: None,
         }
     }
 

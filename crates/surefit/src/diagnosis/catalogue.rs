@@ -143,7 +143,8 @@ static SF104: Page = Page {
         0.0032917578 where 0.0032910014 is possible, a relative gap of 2.3e-4. A gap of 1e-6 needs a tolerance of \
         4.3e-12 and 11,860 steps.",
     remedies: &[
-        "The printed tolerance.",
+        "The printed tolerance. None is printed where the changes of the loss drown in its rounding before the gap is \
+         reached, as they do near an exact fit.",
         "A larger rate or standardised columns: the same tolerance then means more.",
         "--solver exact, or any solver that stops by its gap.",
     ],
@@ -217,10 +218,10 @@ static SF107: Page = Page {
 
 static SF108: Page = Page {
     code: Code::Sf108,
-    title: "the limit came first, and nothing else is wrong",
-    meaning: "The run was on its way, at a sound rate on reasonable data, when the iteration or time limit ended it. This is \
-        the one case in which \"increase max_iter\" is right, and the number is known.",
-    detection: "Stopped at a limit, lr < 2/L, and none of SF102 to SF106 explains more. The number of steps is forecast from \
+    title: "ended on its way, and nothing else is wrong",
+    meaning: "The run was on its way, at a sound rate on reasonable data, when the iteration or time limit ended it, or an \
+        interrupt. This is the one case in which \"increase max_iter\" is right, and the number is known.",
+    detection: "Stopped at a limit or by an interrupt, lr < 2/L, and none of SF102 to SF106 explains more. The number of steps is forecast from \
         the eigenvalues of the data and is exact to the step until rounding shows.\n\
         From a trace alone: it ends at a round number of steps, or while its error still shrinks by 10 % or more in a \
         step or would be small enough before as many steps again; their number is then an estimate from its last \

@@ -30,7 +30,7 @@ pub(super) fn check<'a>(
 fn finding(facts: Spans<'_>, relation: &Relation) -> Finding {
     let name = &facts.columns[relation.column];
     let equation = format!("{name} = {}", right_hand_side(facts, relation));
-    let message = format!("{equation} in every row: their coefficients cannot be told apart");
+    let message = format!("{equation} in every row, to rounding: their coefficients cannot be told apart");
     let mut evidence = Map::new();
     evidence.insert("column".to_owned(), json!(name));
     let terms: Map<String, _> =

@@ -55,12 +55,14 @@ pub(super) fn check(situation: &Situation<'_>) -> Option<Cause> {
         figure(now, 4)
     );
     let (objective, optimum) = situation.objective_and_optimum();
-    let mut reasons = vec![format!(
-        "loss {} against the optimum {}, {} % above it",
-        figure(objective, 5),
-        figure(optimum, 5),
-        figure(100.0 * situation.relative_gap(), 2)
-    )];
+    let relative = situation.relative_gap();
+    let above = if relative.is_finite() {
+        format!(", {} % above it", figure(100.0 * relative, 2))
+    } else {
+        String::new()
+    };
+    let mut reasons =
+        vec![format!("loss {} against the optimum {}{above}", figure(objective, 5), figure(optimum, 5))];
     reasons.extend(why_steep(situation));
     reasons.push(format!(
         "κ = {} as it is, {} centred, {} standardised",

@@ -13,6 +13,11 @@
 //! The Hessian is that of intercept and coefficients together. In the eigenbasis of the *centred* second
 //! moments it is a diagonal plus an update of rank one by the column means (`num::eigen`), so an
 //! offset of a million spreads costs its smallest eigenvalue no digit.
+//!
+//! **Rounding.** With u = 2⁻⁵³, θ* the optimum and `T = Σ |wⱼ| rms(xⱼ) + |b| + rms(y)` there, a step rounds θ by up
+//! to u‖θ*‖ and the gradient by about 2uT·rms(x), so descent comes to rest where the gradient is as small as
+//! that: up to `½ u² (‖θ*‖²/η² + 4T² Σ λᵢ)/μ` above f*. Every residual is off by about uT, and the loss by that times
+//! their size. What is offered as a way out leaves room for both.
 
 use crate::data::moments::Moments;
 use crate::num::UNIT_ROUNDOFF;
@@ -37,6 +42,10 @@ pub struct Spectrum {
     optimum: f64,
     /// The total weight of the rows: the sum of squares is so much larger than its mean.
     weight: f64,
+    /// ‖θ*‖ over all outputs.
+    size: f64,
+    /// T, the root of its sum of squares over outputs.
+    terms: f64,
     slowest: Vec<f64>,
     steepest: Vec<f64>,
 }
@@ -166,6 +175,37 @@ impl Spectrum {
         first_step(|step| self.gap_after(rate, step) <= gap)
     }
 
+    /// The gap to aim at so that `gap` is reached in spite of rounding; absent where rounding alone can leave a
+    /// hundredth of it.
+    pub fn aim(&self, rate: f64, gap: f64) -> Option<f64> {
+        let (whole, rest) = (gap.sqrt(), self.rest(rate).sqrt());
+        (rest <= 0.1 * whole && gap > 0.0).then_some((whole - rest) * (whole - rest))
+    }
+
+    /// How far above f* the rounding of its steps can bring descent to rest.
+    pub fn rest(&self, rate: f64) -> f64 {
+        let slowest = self.smallest();
+        if slowest == 0.0 {
+            return 0.0;
+        }
+        let trace: f64 = self.eigenvalues.iter().sum();
+        let (step, slope) = (self.size / rate, 2.0 * self.terms * trace.sqrt());
+        0.5 * UNIT_ROUNDOFF * UNIT_ROUNDOFF * (step * step + slope * slope) / slowest
+    }
+
+    /// The first step at which the gap is `gap` in spite of rounding; absent when there is none.
+    pub fn steps_to_reach(&self, rate: f64, gap: f64) -> Option<u64> {
+        self.steps_to_gap(rate, self.aim(rate, gap)?)
+    }
+
+    /// What rounding adds to the worst of many differences `fₖ₋₁ − fₖ` where the objective is `loss`.
+    pub fn noise(&self, loss: f64) -> f64 {
+        let of_residuals = UNIT_ROUNDOFF * self.terms;
+        NOISE * UNIT_ROUNDOFF * loss.abs()
+            + 2.0 * of_residuals * (2.0 * loss.abs()).sqrt()
+            + 4.0 * of_residuals * of_residuals
+    }
+
     /// The first step with `fₖ − f* ≤ ε f*`; absent when there is none.
     pub fn steps_to_relative_gap(&self, rate: f64, epsilon: f64) -> Option<u64> {
         self.steps_to_gap(rate, epsilon * self.optimum)
@@ -209,11 +249,13 @@ impl Spectrum {
         whole(steps.fold(f64::INFINITY, f64::min).ceil())
     }
 
-    /// The loosest tolerance at which descent stops with `fₖ − f* ≤ gap`, rounded down to two digits, and the
-    /// step at which it then stops. Absent when no tolerance does it.
+    /// The loosest tolerance at which descent stops with `fₖ − f* ≤ gap` in spite of rounding, rounded down to two
+    /// digits, and the step at which it then stops. Absent when no tolerance does it.
     pub fn tolerance_for_gap(&self, rate: f64, gap: f64) -> Option<(f64, u64)> {
-        let steps = self.steps_to_gap(rate, gap)?.max(1);
-        let tolerance = round_down(self.decrease(rate, steps), 2);
+        let steps = self.steps_to_reach(rate, gap)?.max(1);
+        // Rounding can make a change that is larger look like the tolerance.
+        let change = self.decrease(rate, steps) - self.noise(self.optimum + gap);
+        let tolerance = round_down(change, 2);
         let stops = self.steps_to_tolerance(rate, tolerance)?;
         (tolerance > 0.0 && self.gap_after(rate, stops) <= gap).then_some((tolerance, stops))
     }
@@ -241,8 +283,7 @@ impl Spectrum {
     /// a few u·f, but the end comes at the first that is small enough: the worst of many.
     fn uncertainty(&self, rate: f64, tolerance: f64, max_iter: u64) -> u64 {
         let end = self.steps_to_tolerance(rate, tolerance);
-        let noise =
-            NOISE * UNIT_ROUNDOFF * self.loss_after(rate, end.unwrap_or(max_iter).min(max_iter)).abs();
+        let noise = self.noise(self.loss_after(rate, end.unwrap_or(max_iter).min(max_iter)));
         let (late, early) = (tolerance - noise, tolerance + noise);
         let early = self.steps_to_tolerance(rate, early).unwrap_or(FOREVER).min(max_iter);
         let late = if late > 0.0 { self.steps_to_tolerance(rate, late) } else { None };
@@ -371,12 +412,19 @@ impl<'a> Builder<'a> {
             shares: Vec::with_capacity(self.curvature.len()),
             optimum: 0.0,
             weight: self.moments.total_weight,
+            size: 0.0,
+            terms: 0.0,
             slowest: Vec::new(),
             steepest: Vec::new(),
         };
+        let mut moves = vec![vec![0.0; self.curvature.len()]; outputs.len()];
         eigen::rank_one_update(&self.curvature, &self.offset, |pair| {
             let share =
                 if pair.value > 0.0 { outputs.iter().map(|output| output.share(&pair)).sum() } else { 0.0 };
+            for (own, output) in moves.iter_mut().zip(&outputs).filter(|_| pair.value > 0.0) {
+                let length = output.gradient(&pair) / pair.value;
+                own.iter_mut().zip(&pair.vector).for_each(|(own, v)| *own -= length * v);
+            }
             if pair.value > 0.0 && out.slowest.is_empty() {
                 out.slowest = self.in_columns(&pair.vector);
             }
@@ -386,7 +434,22 @@ impl<'a> Builder<'a> {
         });
         out.steepest = self.in_columns(&out.steepest);
         out.optimum = self.optimum(&outputs, &out.shares);
+        for (k, (output, moved)) in outputs.iter().zip(&moves).enumerate() {
+            let best: Vec<f64> =
+                self.in_columns(moved).iter().zip(&output.own).map(|(moved, own)| own + moved).collect();
+            out.size = best.iter().fold(out.size, |size, theta| size.hypot(*theta));
+            out.terms = out.terms.hypot(self.terms(&best, k));
+        }
         Some(out)
+    }
+
+    /// `Σ |wⱼ| rms(xⱼ) + |b| + rms(y)` of target `k` at a point.
+    fn terms(&self, point: &[f64], k: usize) -> f64 {
+        let Moments { mean_x, mean_y, sxx, syy, total_weight, .. } = self.moments;
+        let rms = |square: f64, mean: f64| (square / total_weight).max(0.0).sqrt().hypot(mean);
+        let (intercept, weights) = point.split_at(usize::from(self.has_intercept).min(point.len()));
+        let of_columns = weights.iter().enumerate().map(|(j, w)| w.abs() * rms(sxx[(j, j)], mean_x[j]));
+        of_columns.sum::<f64>() + intercept.iter().map(|b| b.abs()).sum::<f64>() + rms(syy[k], mean_y[k])
     }
 
     /// A direction of the basis in terms of intercept and columns.
@@ -431,7 +494,8 @@ impl<'a> Builder<'a> {
         let penalty: f64 = (0..d).map(|j| self.problem.penalty.weight(j) * w0[j] * w0[j]).sum::<f64>()
             + of_intercept.unwrap_or(0.0) * b0;
         let start = 0.5 * (variance - 2.0 * spread + moved + residual * residual + penalty);
-        Some(Output { residual, slope, start, variance, products: self.target_along(k) })
+        let products = self.target_along(k);
+        Some(Output { own, residual, slope, start, variance, products })
     }
 
     /// The target's products with the basis directions of the columns, divided by Σs.
@@ -458,6 +522,8 @@ impl<'a> Builder<'a> {
 
 /// What one target adds to the forecast.
 struct Output {
+    /// The start, in terms of intercept and columns.
+    own: Vec<f64>,
     /// Mean residual at the start.
     residual: f64,
     slope: Vec<f64>,
@@ -468,9 +534,14 @@ struct Output {
 }
 
 impl Output {
+    /// `vᵀ∇f₀`.
+    fn gradient(&self, pair: &Pair) -> f64 {
+        dot(&pair.vector, &self.slope) - self.residual * pair.along_update
+    }
+
     /// `(vᵀ∇f₀)² / 2λ`: this direction's share in `f₀ − f*`.
     fn share(&self, pair: &Pair) -> f64 {
-        let gradient = dot(&pair.vector, &self.slope) - self.residual * pair.along_update;
+        let gradient = self.gradient(pair);
         0.5 * gradient * gradient / pair.value
     }
 }

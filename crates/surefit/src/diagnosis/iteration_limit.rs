@@ -1,6 +1,6 @@
-//! SF108: the iteration or time limit came first; nothing else is wrong that a setting would mend.
+//! SF108: the iteration or time limit, or an interrupt, came first; nothing else is wrong that a setting would mend.
 //!
-//! Test: the run stopped at a limit at a rate at which it converges. The number of steps that would do is forecast from the
+//! Test: the run was stopped at a rate at which it converges. The number of steps that would do is forecast from the
 //! data.
 
 use super::Code;
@@ -14,6 +14,7 @@ pub(super) fn check(situation: &Situation<'_>) -> Option<Cause> {
     let limit = match outcome.stop {
         Stop::MaxIter => "the iteration limit",
         Stop::Time => "the time limit",
+        Stop::Interrupted => "an interrupt",
         _ => return None,
     };
     if !situation.spectrum.converges(situation.rate()) {
@@ -25,6 +26,9 @@ pub(super) fn check(situation: &Situation<'_>) -> Option<Cause> {
     let rest = match needed {
         Some(needed) => {
             format!("a relative gap of {wanted} takes {} steps at lr {rate}", count(needed))
+        }
+        None if situation.spectrum.aim(situation.rate(), situation.wanted).is_none() => {
+            format!("at lr {rate} rounding can keep any number of steps from a relative gap of {wanted}")
         }
         None => format!("at lr {rate} no number of steps reaches a relative gap of {wanted}"),
     };

@@ -2,8 +2,9 @@
 //! descent, the cause for which the run will not end certified.
 
 use super::facts::{Spans, named};
-use super::situation::{Context, diagnose};
+use super::situation::{Context, Quality, diagnose};
 use super::{Facts, Finding, carried_digits, collinear, constant_column, leverage, single_precision};
+use crate::certificate::certify;
 use crate::data::scale::Scale;
 use crate::data::{Rows, Shape};
 use crate::error::Result;
@@ -45,7 +46,7 @@ pub struct Checkup<'a> {
 /// When the rows can no longer be read.
 pub fn lint(rows: &dyn Rows, checkup: &Checkup<'_>) -> Result<Vec<Finding>> {
     let Checkup { facts, problem, exact, .. } = *checkup;
-    let mut out: Vec<Finding> = descent(checkup).into_iter().collect();
+    let mut out: Vec<Finding> = descent(rows, checkup)?.into_iter().collect();
     out.extend(single_precision::check(facts, problem));
     out.extend(columns(&facts.columns, problem, exact));
     out.extend(carried_digits::check(rows, facts, problem, exact)?);
@@ -93,22 +94,27 @@ fn is_affordable(Shape { rows: n, columns: d, .. }: Shape) -> bool {
 }
 
 /// The forecast of a run with the given settings, as a finding.
-fn descent(checkup: &Checkup<'_>) -> Option<Finding> {
+fn descent(rows: &dyn Rows, checkup: &Checkup<'_>) -> Result<Option<Finding>> {
+    let Some(settings) = checkup.settings else { return Ok(None) };
+    let answer = &checkup.exact.candidate.coefficients;
+    let best = Quality::from(&certify(rows, checkup.problem, answer, checkup.target)?);
     let found = diagnose(&Context {
         facts: checkup.facts,
         problem: checkup.scaled,
         scale: checkup.scale,
         scale_target: checkup.scale_target,
-        settings: checkup.settings?,
+        settings,
         target: checkup.target,
         descent: None,
         quality: None,
         exact: None,
-        optimum: None,
-    })?;
-    let mut evidence = found.evidence;
-    evidence.insert("also".to_owned(), json!(found.also));
-    Some(Finding { code: found.code, message: found.message, evidence, remedies: found.remedies })
+        best: Some(best).filter(|best| best.gap.is_finite()),
+    });
+    Ok(found.map(|found| {
+        let mut evidence = found.evidence;
+        evidence.insert("also".to_owned(), json!(found.also));
+        Finding { code: found.code, message: found.message, evidence, remedies: found.remedies }
+    }))
 }
 
 #[cfg(test)]

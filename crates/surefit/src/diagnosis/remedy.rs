@@ -70,9 +70,11 @@ fn prove(situation: &Situation<'_>, spectrum: &Spectrum, rate: f64) -> Option<Pr
         return None;
     }
     let settings = situation.context.settings;
-    let mut steps = spectrum.steps_to_gap(rate, situation.wanted)?.max(1);
+    let mut steps = spectrum.steps_to_reach(rate, situation.wanted)?.max(1);
     let mut extra = Vec::new();
-    if spectrum.steps_to_tolerance(rate, settings.tolerance).is_some_and(|stop| stop < steps) {
+    // Rounding can meet the tolerance before the loss does.
+    let early = settings.tolerance + spectrum.noise(spectrum.optimum() + situation.wanted);
+    if spectrum.steps_to_tolerance(rate, early).is_some_and(|stop| stop < steps) {
         let (tolerance, stop) = tolerance_for_gap(situation, spectrum, rate)?;
         steps = stop;
         extra.push(Fix::Tolerance(tolerance));

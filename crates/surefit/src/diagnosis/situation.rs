@@ -6,6 +6,7 @@
 //! tiny rate before bad conditioning when a larger rate alone would have been enough, and the iteration limit last.
 
 use super::forecast::Spectrum;
+use super::words::figure;
 use super::{
     Code, Diagnosis, Facts, conditioning, false_convergence, iteration_limit, rate_too_high, rate_too_low,
     remedy, resolution, start_too_far, stopped_early,
@@ -17,6 +18,9 @@ use crate::problem::{Coefficients, Problem};
 use crate::solver::Stop;
 use crate::solver::gradient_descent::{Descent, Settings};
 use serde_json::{Map, Value, json};
+
+/// An optimum of so few roundings of the target's variance is not known from moments.
+const LOST: f64 = 400.0;
 
 /// Everything that is known of a run.
 #[derive(Clone, Copy, Debug)]
@@ -39,8 +43,8 @@ pub struct Context<'a> {
     pub quality: Option<Quality>,
     /// The exact answer, in the user's units.
     pub exact: Option<&'a Coefficients>,
-    /// The objective of the exact answer, in the user's units.
-    pub optimum: Option<f64>,
+    /// How good the exact answer is, in the user's units.
+    pub best: Option<Quality>,
 }
 
 /// The numbers of a [`Certificate`].
@@ -97,8 +101,7 @@ pub(super) struct Cause {
     pub evidence: Map<String, Value>,
 }
 
-/// The cause for which a run of gradient descent is not certified; absent when it is, or when the run was
-/// interrupted and nothing else is wrong.
+/// The cause for which a run of gradient descent is not certified; absent when it is.
 ///
 /// Before a run (`descent` absent) it is the cause for which the run will not end certified.
 pub fn diagnose(context: &Context<'_>) -> Option<Diagnosis> {
@@ -177,16 +180,35 @@ impl<'a> Situation<'a> {
         given && self.outcome.stop == Stop::Diverged && self.outcome.steps == 0
     }
 
-    /// Steps to the wanted gap at a rate, in the units of the run.
+    /// Steps to the wanted gap at a rate, in the units of the run; absent where rounding keeps descent from it.
     pub fn steps_at(&self, rate: f64) -> Option<u64> {
-        self.spectrum.steps_to_gap(rate, self.wanted)
+        self.spectrum.steps_to_reach(rate, self.wanted)
+    }
+
+    /// The optimum in words, and how far the answer is above it where that is a number.
+    pub fn against_the_optimum(&self) -> String {
+        let ((_, optimum), relative) = (self.objective_and_optimum(), self.relative_gap());
+        if relative.is_finite() {
+            let (gap, wanted) = (figure(relative, 2), figure(self.context.target, 2));
+            format!("against the optimum {}: relative gap {gap}, wanted {wanted}", figure(optimum, 6))
+        } else {
+            "where an exact fit is possible, with a loss of 0".to_owned()
+        }
     }
 
     /// Whether the forecast run reaches the wanted gap.
     fn will_be_certified(&self) -> bool {
         self.spectrum.converges(self.rate())
             && self.outcome.final_loss.is_finite()
-            && self.spectrum.gap_after(self.rate(), self.outcome.steps) <= self.wanted
+            && self
+                .spectrum
+                .aim(self.rate(), self.wanted)
+                .is_some_and(|aim| self.spectrum.gap_after(self.rate(), self.outcome.steps) <= aim)
+    }
+
+    /// The tolerance at which the run would end within the wanted gap, at its own rate.
+    pub fn tolerance_for_wanted(&self) -> Option<f64> {
+        self.spectrum.tolerance_for_gap(self.rate(), self.wanted).map(|(tolerance, _)| tolerance)
     }
 
     /// f − f* at the end, in the units of the run.
@@ -198,7 +220,9 @@ impl<'a> Situation<'a> {
     pub fn relative_gap(&self) -> f64 {
         match self.context.quality {
             Some(Quality { gap, .. }) if gap.is_infinite() => gap,
-            Some(Quality { objective, gap, .. }) => gap / (objective - gap),
+            Some(Quality { objective, gap, .. }) => {
+                gap / self.context.best.map_or((objective - gap).max(0.0), |best| best.objective)
+            }
             None => self.final_gap() / self.spectrum.optimum(),
         }
     }
@@ -207,7 +231,7 @@ impl<'a> Situation<'a> {
     pub fn objective_and_optimum(&self) -> (f64, f64) {
         match self.context.quality {
             Some(Quality { objective, gap, .. }) => {
-                (objective, self.context.optimum.unwrap_or(objective - gap))
+                (objective, self.context.best.map_or(objective - gap, |best| best.objective))
             }
             None => (self.outcome.final_loss, self.spectrum.optimum()),
         }
@@ -220,13 +244,15 @@ impl<'a> Situation<'a> {
             let steps = self.steps_at(self.spectrum.best_rate());
             steps.is_some_and(|steps| steps <= self.context.settings.max_iter)
         };
+        let some_tolerance_does = || self.tolerance_for_wanted().is_some();
         place(Code::Sf101)
             .or_else(|| place(Code::Sf106).filter(|_| self.outcome.stalled || self.starts_too_far()))
-            .or_else(|| place(Code::Sf104))
+            .or_else(|| place(Code::Sf104).filter(|_| some_tolerance_does()))
             .or_else(|| place(Code::Sf102).filter(|_| rate_alone()))
             .or_else(|| place(Code::Sf103))
             .or_else(|| place(Code::Sf102))
             .or_else(|| place(Code::Sf106))
+            .or_else(|| place(Code::Sf104))
             .or_else(|| place(Code::Sf108))
             .or_else(|| place(Code::Sf105))
     }
@@ -294,14 +320,24 @@ fn optimum_in_run(context: &Context<'_>, scale: Scale) -> Option<f64> {
         _ if !context.scale_target => 1.0,
         _ => return None,
     };
-    context.optimum.filter(|_| invariant).map(|optimum| optimum / (unit * unit))
+    context.best.filter(|_| invariant).map(|best| best.objective / (unit * unit))
 }
 
-/// ε·f*, but for a fit so close that f* is rounding: then what rounding allows.
+/// ε·f*, or what the certificate of the exact answer allows for rounding: what certifies a run.
+///
+/// 0, which no run reaches, where f* is known from the moments alone and these have lost its digits.
 fn wanted_gap(context: &Context<'_>, spectrum: &Spectrum) -> f64 {
+    let wanted = context.target * spectrum.optimum();
+    if let (Some(best), [_]) = (context.best, context.facts.targets.as_slice()) {
+        let unit = context.facts.target_unit(context.scale, context.scale_target, 0);
+        return wanted.max(best.rounding / (unit * unit));
+    }
+    if optimum_in_run(context, context.scale).is_some() {
+        return wanted;
+    }
     let moments = context.facts.in_units(context.scale, context.scale_target);
     let variance: f64 = moments.syy.iter().sum::<f64>() / moments.total_weight;
-    (context.target * spectrum.optimum()).max(4.0 * UNIT_ROUNDOFF * variance)
+    if spectrum.optimum() > LOST * UNIT_ROUNDOFF * variance { wanted } else { 0.0 }
 }
 
 impl Outcome {

@@ -84,6 +84,12 @@ pub enum ModelError {
         /// What is wrong with it.
         why: String,
     },
+    /// A file whose fields make sense, but are not those that were written.
+    #[error("{name} was altered or damaged after it was written: its digest is not that of its contents")]
+    Altered {
+        /// The file, as the user gave it.
+        name: String,
+    },
     /// A model with a part that no file can hold.
     #[error("this model cannot be saved: {field} {why}")]
     Unsaveable {
@@ -160,11 +166,14 @@ impl ModelError {
             Self::Io { action: "write", source, name } if source.kind() == ErrorKind::IsADirectory => {
                 return vec![format!("name a file in it: {}/NAME", name.trim_end_matches('/'))];
             }
+            Self::Io { source, name, .. } if is_full(source) && name == "standard output" => {
+                "free some space, or send the output elsewhere"
+            }
             Self::Io { action, source, .. } => return io_hint(action, source.kind()).into_iter().collect(),
             Self::NotAFile { action: "write", .. } => "give the name of a file, such as model.safetensors",
             Self::NotAFile { .. } => "give the model file itself",
             Self::Foreign { .. } => "give a file that `surefit fit … -o MODEL` wrote",
-            Self::Length { .. } | Self::Field { .. } => {
+            Self::Length { .. } | Self::Field { .. } | Self::Altered { .. } => {
                 "fit the model again, or copy the file again from where it was written"
             }
             Self::TooLarge { .. } => "check that this is the file you meant",
@@ -204,7 +213,11 @@ pub(crate) fn refusal(source: &std::io::Error) -> String {
     words.to_owned()
 }
 
-fn io_hint(action: &str, kind: ErrorKind) -> Option<String> {
+fn is_full(source: &std::io::Error) -> bool {
+    matches!(source.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
+}
+
+pub(crate) fn io_hint(action: &str, kind: ErrorKind) -> Option<String> {
     let hint = match kind {
         ErrorKind::NotFound if action == "write" => "create the directory first",
         ErrorKind::NotFound => "check the path",

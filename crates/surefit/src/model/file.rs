@@ -1,11 +1,13 @@
 //! Model files: one safetensors file with the tensors `weights` (d × c) and `intercept` (c), both F64, and
-//! everything else as one JSON object under the key `surefit` of its metadata.
+//! everything else as one JSON object under the key `surefit` of its metadata. The object's last field,
+//! `digest`, is that of its other fields and of both tensors.
 //!
 //! A file is written beside its destination, synced, and renamed, so that a reader sees the old file or the
 //! whole new one. On loading nothing is taken for granted: sizes are limited before anything is read, every
-//! field is checked by itself, and a sentence names the one that is wrong.
+//! field is checked by itself, and a sentence names the one that is wrong; what passes for a model, and is not
+//! the one that was written, shows by the digest.
 
-use super::{Fingerprint, Model, ModelError};
+use super::{Digest, Fingerprint, Model, ModelError};
 use crate::certificate::Record;
 use crate::error::Result;
 use crate::fit::Verdict;
@@ -96,12 +98,15 @@ impl Model {
         let intercept: Vec<u8> = intercept.iter().copied().flat_map(f64::to_le_bytes).collect();
         let view = |shape: Vec<usize>, bytes| TensorView::new(Dtype::F64, shape, bytes).map_err(unsaveable);
         let tensors = [("weights", view(vec![d, c], &weights)?), ("intercept", view(vec![c], &intercept)?)];
-        let metadata = HashMap::from([(KEY.to_owned(), self.metadata().to_string())]);
+        let mut fields = self.metadata();
+        let digest = digest(&fields, &weights, &intercept);
+        fields.insert("digest".to_owned(), digest.into());
+        let metadata = HashMap::from([(KEY.to_owned(), Value::Object(fields).to_string())]);
         Ok(safetensors::serialize(tensors, Some(metadata)).map_err(unsaveable)?)
     }
 
-    fn metadata(&self) -> Value {
-        json!({
+    fn metadata(&self) -> Map<String, Value> {
+        let fields = json!({
             "schema": SCHEMA,
             "version": self.version,
             "formula": self.formula,
@@ -114,7 +119,8 @@ impl Model {
             "verdict": self.verdict,
             "code": self.code,
             "data": self.data,
-        })
+        });
+        if let Value::Object(fields) = fields { fields } else { Map::new() }
     }
 
     /// Reads the contents of a model file; `name` is what messages call it.
@@ -128,6 +134,7 @@ impl Model {
         let text = header.metadata().as_ref().and_then(|metadata| metadata.get(KEY));
         let text = text.ok_or_else(|| foreign(format!("its metadata have no entry `{KEY}`")))?;
         let mut fields = Fields::parse(text, name)?;
+        let whole = fields.map.clone();
         fields.check_schema()?;
         let tensors = SafeTensors::deserialize(bytes).map_err(|error| reading(&error, name))?;
         if let Some(extra) =
@@ -154,10 +161,33 @@ impl Model {
             data: fields.take("data")?,
             version: fields.take("version")?,
         };
+        let written: String = fields.take("digest")?;
         fields.nothing_left()?;
         check(&model).map_err(|(field, why)| fields.wrong(&format!("`{field}`"), &why))?;
+        // Last, as a field that is wrong by itself says more.
+        if written != digest_of(whole, &tensors) {
+            return Err(ModelError::Altered { name: name.to_owned() }.into());
+        }
         Ok(model)
     }
+}
+
+/// Sixteen hexadecimal digits of all fields, as compact JSON, and of the tensors' bytes.
+fn digest(fields: &Map<String, Value>, weights: &[u8], intercept: &[u8]) -> String {
+    let mut digest = Digest::default();
+    // Printing what was parsed gives the text that was written: order and every digit are kept.
+    let text = serde_json::to_string(fields).unwrap_or_default();
+    for part in [text.as_bytes(), weights, intercept] {
+        digest.add_bytes(part);
+    }
+    digest.hex()
+}
+
+/// The digest that the contents of a file have.
+fn digest_of(mut fields: Map<String, Value>, tensors: &SafeTensors<'_>) -> String {
+    fields.shift_remove("digest");
+    let bytes = |name| tensors.tensor(name).map(|tensor| tensor.data().to_vec()).unwrap_or_default();
+    digest(&fields, &bytes("weights"), &bytes("intercept"))
 }
 
 /// The JSON object of a model file while its fields are taken out one by one.

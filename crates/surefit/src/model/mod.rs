@@ -6,7 +6,7 @@ mod file;
 
 pub use coefficients::coefficients_from_csv;
 pub use error::ModelError;
-pub(crate) use error::refusal;
+pub(crate) use error::{io_hint, refusal};
 
 use crate::certificate::Record;
 use crate::data::encode::Recipe;
@@ -110,7 +110,7 @@ impl Fingerprint {
             digest.add(size as u64);
         }
         map_reduce(rows, Digest::of, |part| digest.add(part.0))?;
-        Ok(Self { rows: shape.rows as u64, digest: format!("{:016x}", digest.0) })
+        Ok(Self { rows: shape.rows as u64, digest: digest.hex() })
     }
 }
 
@@ -135,5 +135,22 @@ impl Digest {
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         self.0 = z ^ (z >> 31);
+    }
+
+    /// Its length and then eight bytes a word: a change within one of them never goes unseen, as each word moves
+    /// the state to another one for every word, and every later state with it.
+    fn add_bytes(&mut self, bytes: &[u8]) {
+        self.add(bytes.len() as u64);
+        let (words, rest) = bytes.as_chunks::<8>();
+        for word in words {
+            self.add(u64::from_le_bytes(*word));
+        }
+        let mut last = [0; 8];
+        last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+        self.add(u64::from_le_bytes(last));
+    }
+
+    fn hex(&self) -> String {
+        format!("{:016x}", self.0)
     }
 }

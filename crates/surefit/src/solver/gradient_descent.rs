@@ -441,15 +441,23 @@ impl Trace {
     pub fn write_csv(&self, out: impl io::Write) -> io::Result<()> {
         let mut csv = csv::Writer::from_writer(out);
         let head = ["step", "loss", "gradient_norm"].into_iter();
-        csv.write_record(head.chain(self.parameters.iter().map(String::as_str)))?;
+        csv.write_record(head.chain(self.parameters.iter().map(String::as_str))).map_err(refused)?;
         for row in self.rows() {
-            csv.write_field(row.step.to_string())?;
+            csv.write_field(row.step.to_string()).map_err(refused)?;
             for number in [row.loss, row.gradient_norm].iter().chain(row.parameters) {
-                csv.write_field(format!("{number:?}"))?;
+                csv.write_field(format!("{number:?}")).map_err(refused)?;
             }
-            csv.write_record(None::<&[u8]>)?;
+            csv.write_record(None::<&[u8]>).map_err(refused)?;
         }
         csv.flush()
+    }
+}
+
+/// Why the system refused; the conversion that the csv crate offers hides it.
+fn refused(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        _ => io::ErrorKind::InvalidData.into(),
     }
 }
 

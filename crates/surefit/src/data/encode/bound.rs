@@ -103,7 +103,7 @@ impl Recipe {
         refuse_infinite(columns)?;
         let missing = missing(columns);
         match self.missing {
-            Missing::Error => refuse_missing(&missing)?,
+            Missing::Error => refuse_missing(&missing, self.refuse_unfillable(&slots, columns).is_ok())?,
             Missing::Mean => self.refuse_unfillable(&slots, columns)?,
             Missing::Drop => {}
         }
@@ -194,10 +194,12 @@ fn missing(columns: &[Column]) -> Vec<Place> {
     affected.map(|column| place(column, column.missing, column.first_missing)).collect()
 }
 
-fn refuse_missing(missing: &[Place]) -> Result<(), DataError> {
+fn refuse_missing(missing: &[Place], fillable: bool) -> Result<(), DataError> {
     match missing {
         [] => Ok(()),
-        [place, others @ ..] => Err(DataError::Missing { place: place.clone(), others: others.to_vec() }),
+        [place, others @ ..] => {
+            Err(DataError::Missing { place: place.clone(), others: others.to_vec(), fillable })
+        }
     }
 }
 

@@ -22,12 +22,16 @@ pub struct Encoded<'a> {
     rows: usize,
 }
 
+/// Below such a sum of all weights their products leave the range of `f64`.
+const LEAST_WEIGHT: f64 = 1e-250;
+
 /// What one walk over the table finds before any row is formed.
 #[derive(Default)]
 struct Survey {
     kept: usize,
     negative: Option<(f64, Place)>,
     any_weight: bool,
+    weight: f64,
     unseen: HashMap<(usize, u32), (usize, usize)>,
 }
 
@@ -143,6 +147,7 @@ impl<'a> Encoded<'a> {
         };
         for (index, (&weight, _)) in weights.iter().zip(keep).enumerate().filter(|(_, (_, kept))| **kept) {
             survey.any_weight |= weight > 0.0;
+            survey.weight += weight;
             if weight < 0.0 {
                 let fresh = || {
                     let column = self.bound.recipe.weights().unwrap_or_default().to_owned();
@@ -187,11 +192,16 @@ impl<'a> Encoded<'a> {
         if let Some((value, place)) = survey.negative {
             return Err(DataError::NegativeWeights { place, value }.into());
         }
-        match self.bound.recipe.weights().filter(|_| self.weights_slot().is_some() && !survey.any_weight) {
-            Some(column) => {
-                Err(DataError::ZeroWeights { column: column.to_owned(), rows: survey.kept }.into())
+        let Some(column) = self.bound.recipe.weights().filter(|_| self.weights_slot().is_some()) else {
+            return Ok(());
+        };
+        let (column, sum) = (column.to_owned(), survey.weight);
+        match survey.any_weight {
+            false => Err(DataError::ZeroWeights { column, rows: survey.kept }.into()),
+            true if !(LEAST_WEIGHT..=f64::MAX).contains(&sum) => {
+                Err(DataError::WeightsRange { column, sum }.into())
             }
-            None => Ok(()),
+            true => Ok(()),
         }
     }
 

@@ -13,6 +13,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// setting of the reader changes what is read.
 pub(super) const HEAD: usize = 1 << 20;
 
+/// What messages call standard input.
+pub(super) const STANDARD_INPUT: &str = "standard input";
+
 /// A stream of bytes, not yet unpacked.
 pub(super) struct Input {
     pub(super) name: String,
@@ -47,7 +50,7 @@ impl Input {
         let name = path.display().to_string();
         let io = |source| ReadError::Io { name: name.clone(), source };
         if path == Path::new("-") {
-            return Self::pipe("standard input".to_owned(), Box::new(io::stdin()));
+            return Self::pipe(STANDARD_INPUT.to_owned(), Box::new(io::stdin()));
         }
         let mut file = File::open(path).map_err(|source| match source.kind() {
             io::ErrorKind::NotFound => ReadError::NotFound { name: name.clone(), near: near(path) },

@@ -1,5 +1,6 @@
 //! What can be wrong with a file or stream of rows: one sentence of facts each, and the ways out apart.
 
+use super::bytes::STANDARD_INPUT;
 use crate::error::Asker;
 use std::io;
 
@@ -211,6 +212,33 @@ impl LineFault {
 }
 
 impl ReadError {
+    /// The way out where the rows are on standard input, and the usual one would need their file.
+    fn stream_hint(&self, asker: &Asker) -> Option<String> {
+        let hint = match self {
+            Self::NotUtf8 { .. } | Self::HeaderNotUtf8 { .. } if asker.piped => {
+                return Some(on_the_way("convert it", "iconv -f LATIN1 -t UTF-8"));
+            }
+            Self::Utf16 { name }
+            | Self::TruncatedGzip { name }
+            | Self::CorruptGzip { name, .. }
+            | Self::GzipBomb { name, .. }
+            | Self::SpaceSeparated { name, .. }
+                if name != STANDARD_INPUT =>
+            {
+                return None;
+            }
+            Self::Utf16 { .. } => on_the_way("convert it", "iconv -f UTF-16 -t UTF-8"),
+            Self::TruncatedGzip { .. } => {
+                "send it again, whole; `gzip -t FILE` tells whether a file is".to_owned()
+            }
+            Self::CorruptGzip { .. } => "check the program that wrote it".to_owned(),
+            Self::GzipBomb { .. } => on_the_way("if it is a table, unpack it", "gunzip"),
+            Self::SpaceSeparated { .. } => on_the_way("put commas between the columns", COMMAS),
+            _ => return None,
+        };
+        Some(hint)
+    }
+
     /// The ways out, most useful first.
     pub fn hints(&self) -> Vec<String> {
         self.hints_for(&Asker::default())
@@ -219,8 +247,12 @@ impl ReadError {
     /// The ways out for someone who does not fit.
     pub fn hints_for(&self, asker: &Asker) -> Vec<String> {
         let one = |hint: &str| vec![hint.to_owned()];
+        if let Some(hint) = self.stream_hint(asker) {
+            return vec![hint];
+        }
         match self {
-            Self::NotFound { near, .. } => near.iter().map(|near| format!("did you mean {near}?")).collect(),
+            Self::NotFound { near: Some(near), .. } => vec![format!("did you mean {near}?")],
+            Self::NotFound { near: None, .. } => one("check the path"),
             Self::Directory { name } => {
                 vec![format!("name one file in it: {}/FILE.csv", name.trim_end_matches('/'))]
             }
@@ -249,9 +281,7 @@ impl ReadError {
             Self::Delimiter { .. } => one("choose another, such as , ; | or tab"),
             Self::Duplicate { .. } => one("rename one of them in the header"),
             Self::SpaceSeparated { name, .. } => {
-                vec![format!(
-                    "put commas between the columns: sed 's/^ *//; s/ *$//; s/  */,/g' {name} > commas.csv"
-                )]
+                vec![format!("put commas between the columns: {COMMAS} {name} > commas.csv")]
             }
             Self::Ragged { delimiter, found, expected, .. } if found > expected => vec![
                 format!("put quotes around a field that holds a {delimiter:?}"),
@@ -304,9 +334,17 @@ impl ReadError {
             Self::Damaged { .. } => one("copy or download the file again, or write it anew"),
             Self::SpoolFull { .. } => one("set TMPDIR to a folder with more room, or free some"),
             Self::Spool { .. } => one("set TMPDIR to a folder that can be written"),
-            Self::Io { .. } => Vec::new(),
+            Self::Io { source, .. } => crate::model::io_hint("read", source.kind()).into_iter().collect(),
         }
     }
+}
+
+/// Puts commas where there are blanks.
+const COMMAS: &str = "sed 's/^ *//; s/ *$//; s/  */,/g'";
+
+/// What can be done to rows that no file holds.
+fn on_the_way(what: &str, program: &str) -> String {
+    format!("{what} on the way: … | {program} | surefit …")
 }
 
 /// Whether the caller can turn the column into names of groups.

@@ -438,7 +438,7 @@ fn files_that_are_not_there_or_are_no_tables_are_named() {
         open("slaes.csv"),
         format!("there is no file {}\n  did you mean {}?", at("slaes.csv"), at("sales.csv"))
     );
-    assert_eq!(open("other.parquet"), format!("there is no file {}", at("other.parquet")));
+    assert_eq!(open("other.parquet"), format!("there is no file {}\n  check the path", at("other.parquet")));
     assert_eq!(
         open(""),
         format!(

@@ -21,8 +21,10 @@ mod tail;
 pub use columns::ExternalTrace;
 
 use super::situation::{Context, number};
-use super::words::{count, counted, plain_rate};
+use super::words::{count, counted, figure, plain_rate};
 use super::{Code, Diagnosis, Fix, Remedy, start_too_far};
+use crate::solver::Stop;
+use crate::solver::gradient_descent::Descent;
 use divergence::{at_the_edge, blown_up, climbing, growing};
 use serde_json::{Map, Value};
 use settling::settling;
@@ -113,7 +115,7 @@ pub(super) fn diagnose_descent(context: &Context<'_>) -> Option<Diagnosis> {
     };
     let found = match diagnose_trace(&trace, context.target) {
         TraceVerdict::Found(diagnosis) | TraceVerdict::Edge(diagnosis) => diagnosis,
-        _ if descent.final_loss.is_finite() => return None,
+        _ if descent.final_loss.is_finite() => beyond_a_forecast(context, descent)?,
         // Without a single step there is no rate to judge.
         _ if descent.candidate.steps == 0 => start_too_far::diagnosis(context)?,
         _ => Diagnosis {
@@ -131,6 +133,34 @@ pub(super) fn diagnose_descent(context: &Context<'_>) -> Option<Diagnosis> {
         },
     };
     Some(Diagnosis { exact: context.exact.cloned(), remedies: vec![super::remedy::exact()], ..found })
+}
+
+/// How a run ended that its data let no one forecast, and whose trace shows no cause either.
+fn beyond_a_forecast(context: &Context<'_>, descent: &Descent) -> Option<Diagnosis> {
+    let quality = context.quality?;
+    let step = count(descent.candidate.steps as u64);
+    let (code, ended) = match descent.candidate.stop {
+        Stop::Tolerance => {
+            let tolerance = figure(context.settings.tolerance, 3);
+            (Code::Sf104, format!("stopped at step {step} as the loss changed by no more than {tolerance}"))
+        }
+        Stop::MaxIter => (Code::Sf108, format!("the iteration limit came at step {step}")),
+        Stop::Time => (Code::Sf108, format!("the time limit came at step {step}")),
+        _ => (Code::Sf108, format!("an interrupt came at step {step}")),
+    };
+    let (objective, wanted) = (figure(quality.objective, 6), figure(context.target, 2));
+    let message = format!(
+        "{ended}: the loss {objective} is up to {} above the optimum, and a relative gap of {wanted} is wanted",
+        figure(quality.gap, 2)
+    );
+    let numbers =
+        [("objective", quality.objective), ("gap", quality.gap), ("wanted_relative_gap", context.target)];
+    let mut out = found(code, message, evidence(&numbers));
+    out.reasons.push(
+        "squares in the data leave the range of 64-bit numbers, so the steps that it takes cannot be forecast"
+            .to_owned(),
+    );
+    Some(out)
 }
 
 fn evidence(numbers: &[(&str, f64)]) -> Map<String, Value> {
