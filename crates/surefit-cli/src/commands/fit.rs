@@ -310,7 +310,7 @@ pub fn proof(certificate: &Certificate) -> Proof {
         relative_gap: certificate.relative_gap(),
         rounding: certificate.rounding(),
         coefficients_within: certificate.coefficient_errors().map(matrix),
-        predictions_within: Some(certificate.prediction_rms()).filter(|size| size.is_finite()),
+        predictions_within: certificate.prediction_rms().filter(|size| size.is_finite()),
     }
 }
 
