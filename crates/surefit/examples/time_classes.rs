@@ -82,14 +82,16 @@ struct Choice {
 fn main() -> surefit::Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let word = |at: usize, default: &str| words.get(at).map_or(default, String::as_str).to_owned();
-    let number = |at: usize, default: f64| words.get(at).and_then(|text| text.parse().ok()).unwrap_or(default);
+    let number =
+        |at: usize, default: f64| words.get(at).and_then(|text| text.parse().ok()).unwrap_or(default);
     let kind = match word(0, "softmax").as_str() {
         "ovr-logistic" => LossKind::OvrLogistic,
         "squared-hinge" => LossKind::SquaredHinge { margin: 1.0 },
         "ovr-squared-hinge" => LossKind::OvrSquaredHinge,
         _ => LossKind::Softmax,
     };
-    let problem = Problem { loss: kind, penalty: Ridge::uniform(number(2, 1e-4)), intercept: Intercept::Free };
+    let problem =
+        Problem { loss: kind, penalty: Ridge::uniform(number(2, 1e-4)), intercept: Intercept::Free };
     let choice = Choice { solver: word(1, "newton-cg"), problem, gap: number(3, 1e-4) };
     let folder = std::env::var("SUREFIT_DATA").unwrap_or_else(|_| "../shared/data".to_owned());
     let folder = Path::new(&folder).join("multiclass");

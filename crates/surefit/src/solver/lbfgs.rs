@@ -54,7 +54,8 @@ pub fn minimize(
             slope = dot(&direction, &here.gradient);
         }
         let line = objective.head(&here, &direction);
-        let first = if memory.pairs.is_empty() { 1.0 / dot(&direction, &direction).sqrt().max(1.0) } else { 1.0 };
+        let first =
+            if memory.pairs.is_empty() { 1.0 / dot(&direction, &direction).sqrt().max(1.0) } else { 1.0 };
         let Some(t) = search(&objective, &line, slope, first) else {
             if memory.pairs.is_empty() {
                 objective.settle(&mut here)?;
@@ -96,7 +97,8 @@ impl Memory {
             add(&mut q, -factor, &pair.gradient);
             factors.push(factor);
         }
-        let scale = self.pairs.back().map_or(1.0, |last| 1.0 / (last.rho * dot(&last.gradient, &last.gradient)));
+        let scale =
+            self.pairs.back().map_or(1.0, |last| 1.0 / (last.rho * dot(&last.gradient, &last.gradient)));
         let mut out = q.clone();
         set(&mut out, scale, &q);
         for (pair, factor) in self.pairs.iter().zip(factors.iter().rev()) {

@@ -20,10 +20,14 @@ use crate::problem::{Coefficients, Problem};
 
 /// The residual of a system beside its right-hand side, in the norm of the preconditioner, squared.
 const FORCING: f64 = 0.01;
+/// A system that needs more products asks for a new preconditioner before the next one.
+const WORN: usize = 8;
 /// Products with the Hessian in one system.
 const MOST_PRODUCTS: usize = 250;
 /// The share of the promised decrease that a step must keep.
 const ARMIJO: f64 = 1e-4;
+/// A gap of so many times the wanted one is closed by one more step, whose system is solved as well as that takes.
+const NEAR: f64 = 300.0;
 /// The share of the wanted gap that a residual may cause for the system to be solved well enough for an end.
 const LAST: f64 = 0.25;
 
@@ -42,7 +46,8 @@ pub fn minimize(
     let shape = pass.shape();
     let mut objective = Objective::new(pass, problem, settings)?;
     let mut here = objective.start(settings)?;
-    let mut system = System { direction: zeros(shape), decrease: f64::INFINITY };
+    let mut system =
+        System { direction: zeros(shape), decrease: f64::INFINITY, preconditioner: None, products: 0 };
     let mut step = 0;
     loop {
         let mut stop = objective.verdict(&here, step, system.decrease, settings, watch);
@@ -70,6 +75,9 @@ struct System {
     direction: Coefficients,
     /// What a quadratic objective would fall by.
     decrease: f64,
+    preconditioner: Option<Preconditioner>,
+    /// Products with the Hessian in the last system.
+    products: usize,
 }
 
 impl System {
@@ -81,8 +89,11 @@ impl System {
     /// Conjugate gradients on `(H + Λ) p = −∇P` from p = 0.
     fn solve(&mut self, objective: &mut Objective<'_, '_>, here: &Here, settings: &Settings) {
         let shape = objective.samples().shape();
-        let preconditioner = Preconditioner::new(objective);
-        let apply = |r: &Coefficients| preconditioner.as_ref().map_or_else(|| r.clone(), |m| m.apply(r));
+        if self.preconditioner.is_none() || self.products > WORN {
+            self.preconditioner = Preconditioner::new(objective);
+        }
+        let preconditioner = self.preconditioner.as_ref();
+        let apply = |r: &Coefficients| preconditioner.map_or_else(|| r.clone(), |m| m.apply(r));
         let mut residual = here.gradient.clone();
         set(&mut residual, -1.0, &here.gradient);
         set(&mut self.direction, 0.0, &residual);
@@ -90,12 +101,16 @@ impl System {
         let mut heading = z.clone();
         let mut product = zeros(shape);
         let mut size = dot(&residual, &z);
-        let (first, enough) = (size, LAST * settings.gap * here.objective.abs());
+        let wanted = settings.gap * here.objective.abs();
+        let (first, enough) = (size, LAST * wanted);
+        let forcing = if objective.gap(&here.gradient) <= NEAR * wanted { 0.0 } else { FORCING };
+        self.products = 0;
         for count in 0..MOST_PRODUCTS {
-            if size <= FORCING * first && count > 0 || objective.gap(&residual) <= enough || !(size > 0.0) {
+            if size <= forcing * first && count > 0 || objective.gap(&residual) <= enough || !(size > 0.0) {
                 break;
             }
             objective.product(&heading, &mut product);
+            self.products += 1;
             let bend = dot(&heading, &product);
             if !(bend > 0.0 && bend.is_finite()) || objective.is_over(settings) && count > 0 {
                 break;

@@ -86,7 +86,8 @@ impl Case<'_> {
     pub(super) fn balance(&self, g: &mut Vec<f64>, given: bool, objective: f64) {
         let idle = self.idle();
         let price = self.offset(&self.sums(g), g, objective);
-        if idle.iter().all(Option::is_none) && price.is_some_and(|(price, _)| price <= NEGLIGIBLE * objective) {
+        if idle.iter().all(Option::is_none) && price.is_some_and(|(price, _)| price <= NEGLIGIBLE * objective)
+        {
             return;
         }
         if !given && self.loss.curvature() != Curvature::Piecewise {
@@ -131,7 +132,8 @@ impl Case<'_> {
             }
         }
         let others = |k: usize| {
-            let others = of_classes.iter().enumerate().filter(|(class, _)| *class != k).map(|(_, share)| share);
+            let others =
+                of_classes.iter().enumerate().filter(|(class, _)| *class != k).map(|(_, share)| share);
             others.fold(Share::default(), |sum, share| Share {
                 weight: sum.weight + share.weight,
                 lengths: sum.lengths + share.lengths,
@@ -228,7 +230,9 @@ impl Case<'_> {
         };
         let shares = self.shares();
         match domain {
-            Domain::Values => shares.iter().enumerate().map(|(k, [all, _])| [of_numbers(k, *all); 2]).collect(),
+            Domain::Values => {
+                shares.iter().enumerate().map(|(k, [all, _])| [of_numbers(k, *all); 2]).collect()
+            }
             _ => shares.iter().map(|sides| sides.map(of_share)).collect(),
         }
     }
@@ -339,12 +343,10 @@ impl Case<'_> {
     fn transfer(&self, row: usize, s: f64, g: &[f64], (p, q): (usize, usize), domain: Domain) -> Move {
         let (c, y) = (g.len(), self.class(row));
         let z = &self.scores.z[row * c..(row + 1) * c];
-        let violation = |j: usize| if j == y { 0.0 } else { (z[j] - z.get(y).unwrap_or(&0.0)) + self.reach.2 };
-        let down = if p == y {
-            if domain == Domain::Simplex { s + g[p] } else { f64::INFINITY }
-        } else {
-            g[p]
-        };
+        let violation =
+            |j: usize| if j == y { 0.0 } else { (z[j] - z.get(y).unwrap_or(&0.0)) + self.reach.2 };
+        let down =
+            if p == y { if domain == Domain::Simplex { s + g[p] } else { f64::INFINITY } } else { g[p] };
         let up = if q != y && domain == Domain::Box { s - g[q] } else { f64::INFINITY };
         Move { row, cost: violation(p) - violation(q), room: down.min(up) }
     }

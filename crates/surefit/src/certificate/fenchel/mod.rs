@@ -91,7 +91,13 @@ fn check_targets(samples: &Samples<'_>, problem: &Problem, dual: Option<MatRef<'
     let sizes = (samples.x.rows(), samples.outputs);
     match dual {
         Some(dual) if dual.shape() != sizes => usage(
-            format!("the dual point is {} × {}, the scores are {} × {}", dual.nrows(), dual.ncols(), sizes.0, sizes.1),
+            format!(
+                "the dual point is {} × {}, the scores are {} × {}",
+                dual.nrows(),
+                dual.ncols(),
+                sizes.0,
+                sizes.1
+            ),
             "give one dual number for each score",
         ),
         _ => Ok(()),
@@ -150,9 +156,9 @@ impl<'a> Case<'a> {
             weights.iter().zip(&metric).map(|(w, m)| w * w * m).sum::<f64>().sqrt()
         };
         let margin = match problem.loss {
-            LossKind::Hinge { margin } | LossKind::CrammerSinger { margin } | LossKind::SquaredHinge { margin } => {
-                margin
-            }
+            LossKind::Hinge { margin }
+            | LossKind::CrammerSinger { margin }
+            | LossKind::SquaredHinge { margin } => margin,
             LossKind::Huber { .. } | LossKind::Squared | LossKind::Softmax | LossKind::OvrLogistic => 0.0,
             LossKind::OvrHinge | LossKind::OvrSquaredHinge => 1.0,
         };
@@ -277,14 +283,17 @@ impl<'a> Case<'a> {
         let conjugate = self.loss.conjugate(MatRef::from_row_major_slice(g, count, c), targets, weights)?;
         let smooth = self.loss.curvature() != Curvature::Piecewise;
         let (mut product, mut size) = (0.0, value.abs() + conjugate.abs());
-        for ((i, z), (g, slope)) in rows.zip(z.chunks_exact(c)).zip(g.chunks_exact(c).zip(room.chunks_exact(c))) {
+        for ((i, z), (g, slope)) in
+            rows.zip(z.chunks_exact(c)).zip(g.chunks_exact(c).zip(room.chunks_exact(c)))
+        {
             let s = self.samples.weight(i);
             if s == 0.0 {
                 continue;
             }
-            let (of_row, absolute) = g.iter().zip(z).fold((0.0, 0.0), |(sum, absolute), (g, z)| {
-                (sum + g * z, absolute + (g * z).abs())
-            });
+            let (of_row, absolute) = g
+                .iter()
+                .zip(z)
+                .fold((0.0, 0.0), |(sum, absolute), (g, z)| (sum + g * z, absolute + (g * z).abs()));
             let length: f64 = g.iter().map(|g| g.abs()).sum();
             let error = self.score_error(i);
             let steep = if smooth {
@@ -304,7 +313,9 @@ impl<'a> Case<'a> {
     /// `2 Σ |gₖ yₖ|` for targets that are numbers: a part of the conjugate that may cancel.
     fn against_targets(&self, row: usize, g: &[f64]) -> f64 {
         match self.samples.targets {
-            Targets::Values(y) => 2.0 * g.iter().zip(y.row(row).iter()).map(|(g, y)| (g * y).abs()).sum::<f64>(),
+            Targets::Values(y) => {
+                2.0 * g.iter().zip(y.row(row).iter()).map(|(g, y)| (g * y).abs()).sum::<f64>()
+            }
             Targets::Classes(_) => 0.0,
         }
     }
@@ -357,9 +368,8 @@ impl<'a> Case<'a> {
     fn distance(&self, g: &[f64], sums: &[Dd]) -> (f64, f64) {
         let (u, c, total) = (UNIT_ROUNDOFF, self.samples.outputs, self.total);
         let product = rows::transposed(self.samples.x, g, c);
-        let lengths: Vec<f64> = (0..c)
-            .map(|k| g.iter().skip(k).step_by(c.max(1)).map(|g| g * g).sum::<f64>().sqrt())
-            .collect();
+        let lengths: Vec<f64> =
+            (0..c).map(|k| g.iter().skip(k).step_by(c.max(1)).map(|g| g * g).sum::<f64>().sqrt()).collect();
         let gamma = (rows::additions(self.samples.x) + 4.0 * c as f64 + 8.0) * u;
         let (mut nominal, mut upper) = (0.0, 0.0);
         let mut add = |lambda: f64, w: f64, sum: f64, error: f64| {

@@ -103,7 +103,10 @@ impl<'o, 'a> Objective<'o, 'a> {
         let loss = loss::named(problem.loss);
         if loss.curvature() == Curvature::Piecewise {
             return usage(
-                format!("the {} loss has kinks, and this solver follows a gradient without jumps", problem.loss.name()),
+                format!(
+                    "the {} loss has kinks, and this solver follows a gradient without jumps",
+                    problem.loss.name()
+                ),
                 "use the solver for hinges, or a squared hinge",
             );
         }
@@ -120,7 +123,8 @@ impl<'o, 'a> Objective<'o, 'a> {
             return usage(format!("the penalty is {bad}"), "give a penalty that is 0 or a positive number");
         }
         if let Some(start) = &settings.start
-            && (start.weights.shape() != (shape.columns, shape.outputs) || start.intercept.len() != shape.outputs)
+            && (start.weights.shape() != (shape.columns, shape.outputs)
+                || start.intercept.len() != shape.outputs)
         {
             return usage(
                 format!(
@@ -198,7 +202,9 @@ impl<'o, 'a> Objective<'o, 'a> {
         let mut square = 0.0;
         for k in 0..v.intercept.len() {
             let (from, to) = (self.answer.weights.col_as_slice(k), out.weights.col_as_slice_mut(k));
-            for (((to, from), v), lambda) in to.iter_mut().zip(from).zip(v.weights.col_as_slice(k)).zip(&self.lambda) {
+            for (((to, from), v), lambda) in
+                to.iter_mut().zip(from).zip(v.weights.col_as_slice(k)).zip(&self.lambda)
+            {
                 *to = from + lambda * v;
                 square += lambda * v * v;
             }
