@@ -319,7 +319,7 @@ pub fn proof(certificate: &Certificate) -> Proof {
         dependent: certificate.dependent(),
         exact_fit: certificate.is_exact_fit(),
         coefficients_within: certificate.coefficient_errors().map(matrix),
-        predictions_within: Some(certificate.prediction_rms()).filter(|size| size.is_finite()),
+        predictions_within: certificate.prediction_rms().filter(|size| size.is_finite()),
     }
 }
 

@@ -4,14 +4,17 @@
 //! the problem and the numbers of an answer, whoever made them. What a certificate file or a saved model
 //! holds is a [`Record`]: what was once certified, not a proof.
 
+mod fenchel;
 mod gram;
 mod orthogonal;
 mod remainders;
 mod squared;
 mod walk;
 
+pub use fenchel::certify_samples;
 pub use squared::certify;
 
+use crate::problem::Intercept;
 use faer::Mat;
 
 /// Numbers in JSON, the ones that it lacks as "inf", "-inf" and "nan".
@@ -60,6 +63,8 @@ pub enum Method {
     Remainders,
     /// `‖Qᵀe‖²/2Σs` from a QR factorisation in double-double.
     Orthogonal,
+    /// A point of the dual problem: the inequality of Fenchel and Young, row by row.
+    Dual,
     /// No better bound than that a loss is not below 0.
     Objective,
     /// None: the objective or the answer is not finite, or squares of residuals vanish.
@@ -79,6 +84,9 @@ pub struct Certificate {
     /// The share of each output in the gap, never below the rounding allowance.
     output_gaps: Vec<f64>,
     shape: Shape,
+    /// Whether P is quadratic, so that the gap is a distance of predictions too.
+    quadratic: bool,
+    intercept: Intercept,
 }
 
 /// What is known of the inverse of the objective's second derivative.
@@ -186,9 +194,29 @@ impl Certificate {
     /// answer's predictions to those of the optimum: `√(2·gap)`, in the target's units.
     ///
     /// P is quadratic with its least value at (W*, b*), so `P − P* = ½ mean ‖ŷ − ŷ*‖² + ½ Σ λⱼ ‖Wⱼ − W*ⱼ‖²`:
-    /// half the mean squared distance is never more than the gap, and equal to it without a penalty.
-    pub fn prediction_rms(&self) -> f64 {
-        (2.0 * self.gap).sqrt()
+    /// half the mean squared distance is never more than the gap, and equal to it without a penalty. None for
+    /// other losses, which may be flat where predictions differ.
+    pub fn prediction_rms(&self) -> Option<f64> {
+        self.quadratic.then(|| (2.0 * self.gap).sqrt())
+    }
+
+    /// How many rows are of the class that the optimum predicts for them too: `margins` are the distances of their
+    /// largest score to the second one (for one column of scores, to 0), `norms` are `‖xᵢ‖`.
+    ///
+    /// The difference of two scores moves by at most `‖x‖ ‖(w_j − w_k) − (w*_j − w*_k)‖ ≤ √2 ‖x‖ ‖W − W*‖` on the
+    /// way to the optimum, and that norm is at most `√(2·gap/λ)`; x includes the 1 of a penalised intercept. None
+    /// with a free intercept, which this radius does not bound, and without a radius.
+    pub fn certain(&self, margins: &[f64], norms: &[f64]) -> Option<usize> {
+        let one = match self.intercept {
+            Intercept::Absent => 0.0,
+            Intercept::Penalized => 1.0,
+            Intercept::Free => return None,
+        };
+        let of_intercept = self.shape.inverse_intercept.unwrap_or(0.0);
+        let inverse = self.shape.inverse_norm?.max(of_intercept);
+        let reach = (2.0 * (2.0 * self.gap * inverse)).sqrt();
+        let certain = |(margin, norm): &(&f64, &f64)| **margin > norm.hypot(one) * reach;
+        reach.is_finite().then(|| margins.iter().zip(norms).filter(certain).count())
     }
 
     /// An upper bound on `‖W − W*‖`: `√(2·gap/μ)` with μ the least curvature, from the penalty or from

@@ -31,10 +31,10 @@
 
 use super::walk::{Sums, power_of_two};
 use super::{Certificate, Method, Shape, gram, orthogonal, remainders};
-use crate::data::Rows;
+use crate::data::{self, Rows};
 use crate::error::{Error, Result};
 use crate::num::{Dd, UNIT_ROUNDOFF};
-use crate::problem::{Coefficients, Intercept, Problem};
+use crate::problem::{Coefficients, Intercept, LossKind, Problem};
 use faer::Mat;
 
 /// A bound that exceeds the gap it would show without rounding by more than this factor calls for a finer
@@ -57,10 +57,10 @@ pub fn certify(
     target: f64,
 ) -> Result<Certificate> {
     problem.loss.require_squared("this certificate")?;
-    check(rows, problem, answer)?;
+    check(rows.shape(), problem, answer)?;
     let outputs = answer.intercept.len();
     if !answer.weights.is_all_finite() || !answer.intercept.iter().all(|b| b.is_finite()) {
-        return Ok(hopeless(outputs, f64::INFINITY));
+        return Ok(hopeless(problem, outputs, f64::INFINITY));
     }
     let shape = rows.shape();
     let penalized = (0..shape.columns).all(|j| problem.penalty.weight(j) > 0.0)
@@ -71,7 +71,7 @@ pub fn certify(
     system.null = system.null_directions(shape.rows);
     let objective = system.objective;
     if !objective.is_finite() || sums.vanishes() {
-        return Ok(hopeless(outputs, objective));
+        return Ok(hopeless(problem, outputs, objective));
     }
     let wanted = (target * objective).max(system.rounding);
     let mut best = system.by_objective();
@@ -151,6 +151,8 @@ impl Bound {
             exact_fit: system.exact_fit,
             output_gaps: self.gaps.iter().map(|gap| gap.max(rounding)).collect(),
             shape: self.shape,
+            quadratic: true,
+            intercept: system.intercept,
         }
     }
 }
@@ -362,7 +364,7 @@ impl System {
 }
 
 /// No bound at all.
-fn hopeless(outputs: usize, objective: f64) -> Certificate {
+pub(super) fn hopeless(problem: &Problem, outputs: usize, objective: f64) -> Certificate {
     Certificate {
         objective,
         gap: f64::INFINITY,
@@ -372,6 +374,8 @@ fn hopeless(outputs: usize, objective: f64) -> Certificate {
         exact_fit: false,
         output_gaps: vec![f64::INFINITY; outputs],
         shape: Shape::default(),
+        quadratic: problem.loss == LossKind::Squared,
+        intercept: problem.intercept,
     }
 }
 
@@ -383,8 +387,7 @@ fn no_weight() -> Error {
 }
 
 /// Sizes and signs.
-fn check(rows: &dyn Rows, problem: &Problem, answer: &Coefficients) -> Result<()> {
-    let shape = rows.shape();
+pub(super) fn check(shape: data::Shape, problem: &Problem, answer: &Coefficients) -> Result<()> {
     let usage = |what: String, hint: &str| Err(Error::Usage { what, hint: hint.to_owned() });
     let (d, c) = (answer.weights.nrows(), answer.weights.ncols());
     if (d, c) != (shape.columns, shape.outputs) || answer.intercept.len() != c {

@@ -6,7 +6,10 @@ use crate::problem::Coefficients;
 pub mod dual_ascent;
 pub mod exact;
 pub mod gradient_descent;
+pub mod lbfgs;
+pub mod newton_cg;
 pub mod ridge_path;
+mod smooth;
 
 /// Why a solver stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

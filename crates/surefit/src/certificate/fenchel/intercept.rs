@@ -1,0 +1,389 @@
+//! The free intercept: its equality in the dual, `Σᵢ gᵢₖ = 0` for every output k, and the price of what is missing.
+//!
+//! # Making the sums vanish
+//! An output whose class has no row with weight pulls one way only; its dual numbers are made 0, as they are at
+//! the optimum, where its intercept is −∞. Then
+//! - without a given dual point and for smooth losses, the gradient is taken at shifted scores `z + v`, v the best
+//!   intercept for these scores, by Newton's method in c numbers;
+//! - for linear pieces, dual numbers move between outputs p and q within rows: τ from gₚ to g_q. With violations
+//!   `vⱼ = δ + zⱼ − z_y` and `v_y = 0` this costs `τ(vₚ − v_q)` in the brackets, so rows are taken in that order, each
+//!   as far as its domain allows. One against the rest, every output is balanced alone at the cost `z − t` a unit.
+//!
+//! # Bounding the rest
+//! Only points (W′, b′) that are no worse than the answer matter, so `P(W′, b′) ≤ P`. Losses are ≥ 0, hence
+//! `½ Σ λⱼ‖W′ⱼ‖² ≤ P`: with `R = √2P` and rows measured as `‖x‖² = Σ xⱼ²/λⱼ`, `|x·w′ₖ| ≤ R‖x‖` and
+//! `|x·(w′ⱼ − w′ₖ)| ≤ √2 R‖x‖`. Let S_y be the weight of class y and ρ_y its mean of ‖x‖.
+//!
+//! - *Weston and Watkins, Crammer and Singer, softmax* (there δ = 0): rows of class y have `ℓ ≥ δ + z_j − z_y` for
+//!   every j. Their weighted sum is at most SP, so `b′_j − b′_y ≤ U_y = SP/S_y − δ + √2 R ρ_y`.
+//! - *Squared hinge*: `ℓ ≥ max(0, δ + z_j − z_y)²`, and by Jensen the mean violation is at most `√(SP/S_y)`:
+//!   that in place of SP/S_y.
+//! - The entries of each gᵢ sum to 0, and so does m: it moves mass `½ Σ|mₖ|` from outputs with mₖ > 0 to
+//!   outputs with mₖ < 0, and `−b′·m ≤ ½ Σ|mₖ| · max U_y` over the y with m_y > 0.
+//! - *One against the rest*: output k is a problem of two classes with margins `±z_k`. From `f ≥ δ − margin` (δ = 1,
+//!   logistic 0) on the positive side, `−b′ₖ ≤ SP/S₊ − δ + Rρ₊`, and `b′ₖ ≤ SP/S₋ − δ + Rρ₋` on the other; squared
+//!   with √(SP/S±).
+//! - *Numbers*: `|b′ₖ| ≤ r + Rρ + mean|yₖ|` with r a bound on the mean absolute residual: √2P for the squared
+//!   loss, and `P/δ + ½δ` for Huber's, which is at least `δ|r| − ½δ²`.
+
+use super::{CHUNK, Case, Square};
+use crate::loss::{Curvature, Targets};
+use crate::num::dense::{cholesky, solve_lower, solve_upper};
+use crate::num::{Dd, UNIT_ROUNDOFF};
+use crate::problem::LossKind;
+use faer::{Mat, MatMut, MatRef};
+
+/// Newton steps of an intercept.
+const STEPS: usize = 50;
+/// An imbalance that costs less than this of the objective is left as it is.
+const NEGLIGIBLE: f64 = 1e-9;
+/// A shift beyond all other scores, at which every loss is flat to the last bit.
+const BEYOND: f64 = 1e4;
+
+/// How the dual numbers of a row hang together.
+#[derive(Clone, Copy, PartialEq)]
+enum Domain {
+    /// αⱼ ≥ 0 for the rivals, each at most s.
+    Box,
+    /// Σα ≤ s.
+    Simplex,
+    /// Rivals have αⱼ ≥ 0 without a bound.
+    Cone,
+    /// Every output alone, against the rest.
+    Single,
+    /// Numbers.
+    Values,
+}
+
+impl Domain {
+    fn of(loss: LossKind) -> Self {
+        match loss {
+            LossKind::Hinge { .. } => Self::Box,
+            LossKind::CrammerSinger { .. } | LossKind::Softmax => Self::Simplex,
+            LossKind::SquaredHinge { .. } => Self::Cone,
+            LossKind::OvrHinge | LossKind::OvrSquaredHinge | LossKind::OvrLogistic => Self::Single,
+            LossKind::Squared | LossKind::Huber { .. } => Self::Values,
+        }
+    }
+}
+
+/// The rows of a class: their weight, and Σ s‖x‖.
+#[derive(Clone, Copy, Default)]
+struct Share {
+    weight: f64,
+    lengths: f64,
+}
+
+/// One way to move dual numbers.
+struct Move {
+    row: usize,
+    cost: f64,
+    room: f64,
+}
+
+impl Case<'_> {
+    /// Makes the sums of the dual point vanish as far as they can.
+    pub(super) fn balance(&self, g: &mut Vec<f64>, given: bool, objective: f64) {
+        let idle = self.idle();
+        let price = self.offset(&self.sums(g), g, objective);
+        if idle.iter().all(Option::is_none) && price.is_some_and(|(price, _)| price <= NEGLIGIBLE * objective)
+        {
+            return;
+        }
+        if !given && self.loss.curvature() != Curvature::Piecewise {
+            *g = self.evaluate(&self.scores.z, Some(&self.best_shift(&idle))).gradient;
+        }
+        self.silence(g, &idle);
+        if self.loss.curvature() == Curvature::Piecewise {
+            match Domain::of(self.problem.loss) {
+                Domain::Single => (0..self.samples.outputs).for_each(|k| self.balance_alone(g, k)),
+                domain => self.balance_pairs(g, domain),
+            }
+            self.project(g);
+        }
+    }
+
+    /// The class of a row.
+    fn class(&self, row: usize) -> usize {
+        match self.samples.targets {
+            Targets::Classes(of_rows) => {
+                of_rows.get(row).and_then(|class| usize::try_from(*class).ok()).unwrap_or(usize::MAX)
+            }
+            Targets::Values(_) => usize::MAX,
+        }
+    }
+
+    /// tₖ of one against the rest.
+    fn sign(&self, row: usize, k: usize) -> f64 {
+        let positive = if self.samples.outputs == 1 { 1 } else { k };
+        if self.class(row) == positive { 1.0 } else { -1.0 }
+    }
+
+    /// The rows of every class, or those on both sides of every output.
+    fn shares(&self) -> Vec<[Share; 2]> {
+        let c = self.samples.outputs;
+        let domain = Domain::of(self.problem.loss);
+        let mut of_classes = vec![Share::default(); c.max(2)];
+        for (i, s) in self.rows_with_weight() {
+            let class = if domain == Domain::Values { 0 } else { self.class(i) };
+            if let Some(share) = of_classes.get_mut(class) {
+                share.weight += s;
+                share.lengths += s * self.scores.rows[i].sqrt();
+            }
+        }
+        let others = |k: usize| {
+            let others =
+                of_classes.iter().enumerate().filter(|(class, _)| *class != k).map(|(_, share)| share);
+            others.fold(Share::default(), |sum, share| Share {
+                weight: sum.weight + share.weight,
+                lengths: sum.lengths + share.lengths,
+            })
+        };
+        match domain {
+            Domain::Values => vec![[of_classes[0]; 2]; c],
+            Domain::Single if c == 1 => vec![[of_classes[1], of_classes[0]]],
+            Domain::Single => (0..c).map(|k| [of_classes[k], others(k)]).collect(),
+            Domain::Box | Domain::Simplex | Domain::Cone => (0..c).map(|k| [of_classes[k]; 2]).collect(),
+        }
+    }
+
+    /// Where the intercept of an output goes to infinity, whither: its class has no row, or all of them.
+    fn idle(&self) -> Vec<Option<f64>> {
+        let side = |[positive, negative]: &[Share; 2]| match (positive.weight > 0.0, negative.weight > 0.0) {
+            (false, _) => Some(-1.0),
+            (_, false) => Some(1.0),
+            _ => None,
+        };
+        self.shares().iter().map(side).collect()
+    }
+
+    /// Dual numbers of outputs that pull one way only are 0.
+    fn silence(&self, g: &mut [f64], idle: &[Option<f64>]) {
+        if idle.iter().all(Option::is_none) {
+            return;
+        }
+        for g in g.chunks_exact_mut(idle.len()) {
+            g.iter_mut().zip(idle).filter(|(_, idle)| idle.is_some()).for_each(|(g, _)| *g = 0.0);
+        }
+        self.project(g);
+    }
+
+    /// The sup of `(b − b′)·m` over points no worse than the answer, and its rounding; none without a bound.
+    pub(super) fn offset(&self, sums: &[Dd], g: &[f64], objective: f64) -> Option<(f64, f64)> {
+        let (c, total) = (sums.len(), self.total);
+        let m: Vec<f64> = sums.iter().map(|sum| sum.value() / total).collect();
+        let length = g.iter().map(|g| g.abs()).sum::<f64>() / total;
+        let rounding = (4.0 * c as f64 + 8.0) * UNIT_ROUNDOFF * length;
+        if rounding == 0.0 {
+            return Some((0.0, 0.0));
+        }
+        let bounds = self.bounds(objective);
+        let own: f64 = self.answer.intercept.iter().zip(&m).map(|(b, m)| b * m).sum();
+        let finite = |most: f64, bound: f64| if bound.is_finite() { most.max(bound) } else { most };
+        let largest = bounds.iter().flatten().copied().fold(self.reach.1, finite);
+        let price = if matches!(Domain::of(self.problem.loss), Domain::Single | Domain::Values) {
+            let price = |(m, [below, above]): (&f64, &[f64; 2])| {
+                if *m == 0.0 { 0.0 } else { m.abs() * if *m > 0.0 { *below } else { *above } }
+            };
+            m.iter().zip(&bounds).map(price).sum::<f64>()
+        } else {
+            let pulling = m.iter().zip(&bounds).filter(|(m, _)| **m > 0.0);
+            let most = pulling.fold(0.0f64, |most, (_, [bound, _])| most.max(*bound));
+            let mass = 0.5 * m.iter().map(|m| m.abs()).sum::<f64>();
+            if mass == 0.0 { 0.0 } else { mass * most }
+        };
+        (price.is_finite()).then_some(((own + price).max(0.0), largest * rounding))
+    }
+
+    /// For every output what bounds −b′ₖ and b′ₖ, or U of its class; infinite where nothing does.
+    fn bounds(&self, objective: f64) -> Vec<[f64; 2]> {
+        if !self.penalized {
+            return vec![[f64::INFINITY; 2]; self.samples.outputs];
+        }
+        // The objective is known but for rounding, which is far below this.
+        let objective = objective * (1.0 + 1e-9) + f64::MIN_POSITIVE;
+        let reach = (2.0 * objective).sqrt();
+        let domain = Domain::of(self.problem.loss);
+        let spread = if domain == Domain::Single { reach } else { std::f64::consts::SQRT_2 * reach };
+        let squared = matches!(self.problem.loss, LossKind::SquaredHinge { .. } | LossKind::OvrSquaredHinge);
+        // Sums over rows, rounded upwards.
+        let norm = |share: Share| {
+            share.lengths / share.weight * (1.0 + 4.0 * self.samples.x.rows() as f64 * UNIT_ROUNDOFF)
+        };
+        let of_share = |share: Share| {
+            let mean = self.total * objective / share.weight;
+            let mean = if squared { mean.sqrt() } else { mean };
+            if share.weight > 0.0 {
+                (mean - self.reach.2 + spread * norm(share)).max(0.0)
+            } else {
+                f64::INFINITY
+            }
+        };
+        let of_numbers = |k: usize, all: Share| {
+            let residual = match self.problem.loss {
+                LossKind::Huber { delta } => objective / delta + 0.5 * delta,
+                _ => reach,
+            };
+            let Targets::Values(y) = self.samples.targets else { return f64::INFINITY };
+            let weighted = |(i, y): (usize, &f64)| self.samples.weight(i) * y.abs();
+            residual + reach * norm(all) + y.col(k).iter().enumerate().map(weighted).sum::<f64>() / self.total
+        };
+        let shares = self.shares();
+        match domain {
+            Domain::Values => {
+                shares.iter().enumerate().map(|(k, [all, _])| [of_numbers(k, *all); 2]).collect()
+            }
+            _ => shares.iter().map(|sides| sides.map(of_share)).collect(),
+        }
+    }
+
+    /// The intercept that is best beside these scores, by Newton's method with halved steps; outputs that pull
+    /// one way only are moved out of reach.
+    fn best_shift(&self, idle: &[Option<f64>]) -> Vec<f64> {
+        let most = self.scores.z.iter().fold(0.0f64, |most, z| most.max(z.abs()));
+        let far = 4.0 * most + BEYOND + self.reach.2;
+        let mut shift: Vec<f64> = idle.iter().map(|side| side.map_or(0.0, |side| side * far)).collect();
+        let mut here = self.evaluate(&self.scores.z, Some(&shift));
+        for _ in 0..STEPS {
+            let slope: Vec<f64> = self.sums(&here.gradient).iter().map(|sum| sum.value()).collect();
+            let Some(step) = newton_step(self.bend(&shift), &slope, idle) else { break };
+            let falls: f64 = step.iter().zip(&slope).map(|(step, slope)| step * slope).sum();
+            let ahead = (0..30).map(|halvings| 0.5f64.powi(halvings)).find_map(|t| {
+                let ahead: Vec<f64> = shift.iter().zip(&step).map(|(v, step)| v + t * step).collect();
+                let there = self.evaluate(&self.scores.z, Some(&ahead));
+                (there.value < here.value + 1e-4 * t * falls).then_some((ahead, there))
+            });
+            // Where the value no longer tells, the gradient still may: a last full step for its own sake.
+            let Some((ahead, there)) = ahead else {
+                let ahead: Vec<f64> = shift.iter().zip(&step).map(|(v, step)| v + step).collect();
+                let there = self.evaluate(&self.scores.z, Some(&ahead));
+                let size = |e: &[f64]| self.sums(e).iter().map(|sum| sum.value().abs()).sum::<f64>();
+                return if size(&there.gradient) < size(&here.gradient) { ahead } else { shift };
+            };
+            (shift, here) = (ahead, there);
+        }
+        shift
+    }
+
+    /// c × c: the second derivative of Σ sℓ in a shift of all rows.
+    fn bend(&self, shift: &[f64]) -> Square {
+        let (n, c) = (self.samples.x.rows(), self.samples.outputs);
+        let mut bend = Mat::zeros(c, c);
+        let (mut z, mut direction) = (Vec::new(), Vec::new());
+        for first in (0..n).step_by(CHUNK) {
+            let count = CHUNK.min(n - first);
+            let (targets, weights) = self.of_rows(&(first..first + count));
+            z.clear();
+            let rows = self.scores.z[first * c..(first + count) * c].chunks_exact(c);
+            rows.for_each(|row| z.extend(row.iter().zip(shift).map(|(z, v)| z + v)));
+            let z = MatRef::from_row_major_slice(&z, count, c);
+            for k in 0..c {
+                direction.clear();
+                direction.extend((0..count * c).map(|at| if at % c == k { 1.0 } else { 0.0 }));
+                let view = MatMut::from_row_major_slice_mut(&mut direction, count, c);
+                self.loss.hessian(z, targets, weights, view);
+                for row in direction.chunks_exact(c) {
+                    row.iter().enumerate().for_each(|(l, entry)| bend[(l, k)] += entry);
+                }
+            }
+        }
+        bend
+    }
+
+    /// One against the rest: moves numbers of output `k` until they sum to 0, the cheapest first.
+    fn balance_alone(&self, g: &mut [f64], k: usize) {
+        let c = self.samples.outputs;
+        let excess = self.sums(g)[k].value();
+        let down = excess > 0.0;
+        let moves = self.rows_with_weight().map(|(i, s)| {
+            let (own, t, z) = (g[i * c + k], self.sign(i, k), self.scores.z[i * c + k]);
+            // g is in [−s, 0] for the class's own rows and in [0, s] for the others.
+            let (low, high) = if t > 0.0 { (-s, 0.0) } else { (0.0, s) };
+            let room = if down { own - low } else { high - own };
+            Move { row: i, cost: if down { z - t } else { t - z }, room }
+        });
+        let moves = moves.collect();
+        let sign = if down { -1.0 } else { 1.0 };
+        spend(moves, excess.abs(), |row, amount| g[row * c + k] += sign * amount);
+    }
+
+    fn rows_with_weight(&self) -> impl Iterator<Item = (usize, f64)> {
+        (0..self.samples.x.rows()).map(|i| (i, self.samples.weight(i))).filter(|(_, s)| *s > 0.0)
+    }
+
+    /// Moves numbers from the output with the largest sum to the one with the smallest until all sums are 0, or nothing
+    /// moves.
+    fn balance_pairs(&self, g: &mut [f64], domain: Domain) {
+        let c = self.samples.outputs;
+        let mut m: Vec<f64> = self.sums(g).iter().map(|sum| sum.value()).collect();
+        let enough = 4.0 * UNIT_ROUNDOFF * self.total;
+        for _ in 0..2 * c {
+            let largest = (0..c).max_by(|a, b| m[*a].total_cmp(&m[*b]));
+            let smallest = (0..c).min_by(|a, b| m[*a].total_cmp(&m[*b]));
+            let (Some(p), Some(q)) = (largest, smallest) else { return };
+            let wanted = m[p].min(-m[q]);
+            if p == q || wanted.is_nan() || wanted <= enough {
+                return;
+            }
+            let of_row = |(i, s): (usize, f64)| self.transfer(i, s, &g[i * c..(i + 1) * c], (p, q), domain);
+            let moves = self.rows_with_weight().map(of_row).collect();
+            let done = spend(moves, wanted, |row, amount| {
+                g[row * c + p] -= amount;
+                g[row * c + q] += amount;
+            });
+            if done == 0.0 {
+                return;
+            }
+            m[p] -= done;
+            m[q] += done;
+        }
+    }
+
+    /// What moving a row's number from p to q costs, and how far that goes.
+    fn transfer(&self, row: usize, s: f64, g: &[f64], (p, q): (usize, usize), domain: Domain) -> Move {
+        let (c, y) = (g.len(), self.class(row));
+        let z = &self.scores.z[row * c..(row + 1) * c];
+        let violation =
+            |j: usize| if j == y { 0.0 } else { (z[j] - z.get(y).unwrap_or(&0.0)) + self.reach.2 };
+        let down =
+            if p == y { if domain == Domain::Simplex { s + g[p] } else { f64::INFINITY } } else { g[p] };
+        let up = if q != y && domain == Domain::Box { s - g[q] } else { f64::INFINITY };
+        Move { row, cost: violation(p) - violation(q), room: down.min(up) }
+    }
+}
+
+/// Makes the cheapest moves, as far as wanted in all, and returns how far that was.
+fn spend(mut moves: Vec<Move>, wanted: f64, mut make: impl FnMut(usize, f64)) -> f64 {
+    moves.retain(|way| way.room > 0.0);
+    moves.sort_unstable_by(|a, b| a.cost.total_cmp(&b.cost).then(a.row.cmp(&b.row)));
+    let mut left = wanted;
+    for way in moves {
+        if left <= 0.0 {
+            break;
+        }
+        let amount = way.room.min(left);
+        make(way.row, amount);
+        left -= amount;
+    }
+    wanted - left
+}
+
+/// −(H + ridge)⁻¹ slope; the ridge is for directions in which nothing bends, as all outputs together.
+fn newton_step(mut bend: Square, slope: &[f64], idle: &[Option<f64>]) -> Option<Vec<f64>> {
+    let c = slope.len();
+    let trace: f64 = (0..c).map(|k| bend[(k, k)]).sum();
+    if !(trace > 0.0 && trace.is_finite()) {
+        return None;
+    }
+    let mut step = Mat::from_fn(c, 1, |k, _| if idle[k].is_some() { 0.0 } else { -slope[k] });
+    for k in 0..c {
+        bend[(k, k)] += 1e-10 * trace;
+    }
+    if !cholesky(bend.as_mut()) {
+        return None;
+    }
+    solve_lower(bend.as_ref(), step.as_mut());
+    solve_upper(bend.transpose(), step.as_mut());
+    let step: Vec<f64> = (0..c).map(|k| if idle[k].is_some() { 0.0 } else { step[(k, 0)] }).collect();
+    step.iter().any(|step| *step != 0.0).then_some(step)
+}

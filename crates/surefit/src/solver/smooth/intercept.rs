@@ -1,0 +1,123 @@
+//! The best free intercept beside given scores: Newton's method in c numbers, without a walk over the data.
+
+use crate::data::Samples;
+use crate::loss::{Loss, Targets};
+use crate::num::dense::{cholesky, solve_lower, solve_upper};
+use faer::{Mat, MatMut, MatRef};
+use rayon::prelude::*;
+
+/// Rows of a part.
+const STRIP: usize = 1024;
+/// Newton steps at most.
+const STEPS: usize = 30;
+
+/// Where the sum of gradients is 0 as far as rounding allows; all outputs shifted by as much is no shift.
+pub(super) fn best_shift(samples: &Samples<'_>, loss: &dyn Loss, scores: MatRef<'_, f64>) -> Vec<f64> {
+    let c = samples.outputs;
+    let mut shift = vec![0.0; c];
+    let mut here = look(samples, loss, scores, &shift, false);
+    for _ in 0..STEPS {
+        let bend = look(samples, loss, scores, &shift, true).bend;
+        let Some(step) = step(bend, &here.slope) else { break };
+        let falls: f64 = step.iter().zip(&here.slope).map(|(step, slope)| step * slope).sum();
+        let ahead = |t: f64| -> Vec<f64> { shift.iter().zip(&step).map(|(v, step)| v + t * step).collect() };
+        let size = |slope: &[f64]| slope.iter().map(|slope| slope.abs()).sum::<f64>();
+        let mut taken = None;
+        for t in [1.0, 0.5, 0.25, 0.0625, 1e-3] {
+            let there = look(samples, loss, scores, &ahead(t), false);
+            // Where the value no longer tells, the gradient does.
+            if there.value <= here.value + 1e-4 * t * falls || size(&there.slope) < 0.5 * size(&here.slope) {
+                taken = Some((ahead(t), there));
+                break;
+            }
+        }
+        let Some((ahead, there)) = taken else { break };
+        let done = size(&there.slope) >= 0.5 * size(&here.slope) && there.value >= here.value;
+        if size(&there.slope) <= size(&here.slope) || there.value < here.value {
+            (shift, here) = (ahead, there);
+        }
+        if done || size(&here.slope) == 0.0 {
+            break;
+        }
+    }
+    shift
+}
+
+/// Sums over rows.
+#[derive(Default)]
+struct Sums {
+    value: f64,
+    slope: Vec<f64>,
+    bend: Vec<f64>,
+}
+
+/// Σ sℓ at shifted scores and its gradient in the shift, or its second derivative, c × c.
+fn look(samples: &Samples<'_>, loss: &dyn Loss, scores: MatRef<'_, f64>, shift: &[f64], bend: bool) -> Sums {
+    let (n, c) = (samples.x.rows(), samples.outputs);
+    let part = |strip: usize| {
+        let (first, count) = (strip * STRIP, STRIP.min(n - strip * STRIP));
+        let weights = samples.weights.and_then(|weights| weights.get(first..first + count));
+        let targets = samples.targets.rows(first, count);
+        let mut z: Vec<f64> = Vec::with_capacity(count * c);
+        for i in first..first + count {
+            z.extend(scores.row(i).iter().zip(shift).map(|(z, v)| z + v));
+        }
+        let mut sums = Sums::default();
+        if bend {
+            sums.bend = second(loss, &z, c, targets, weights);
+        } else {
+            sums.value = loss.block(MatMut::from_row_major_slice_mut(&mut z, count, c), targets, weights);
+            sums.slope = column_sums(&z, c);
+        }
+        sums
+    };
+    let parts: Vec<Sums> = (0..n.div_ceil(STRIP)).into_par_iter().map(part).collect();
+    let zero = Sums { value: 0.0, slope: vec![0.0; c], bend: vec![0.0; c * c] };
+    parts.iter().fold(zero, |mut sums, part| {
+        sums.value += part.value;
+        sums.slope.iter_mut().zip(&part.slope).for_each(|(sum, part)| *sum += part);
+        sums.bend.iter_mut().zip(&part.bend).for_each(|(sum, part)| *sum += part);
+        sums
+    })
+}
+
+fn column_sums(rows: &[f64], c: usize) -> Vec<f64> {
+    let mut sums = vec![0.0; c];
+    for row in rows.chunks_exact(c.max(1)) {
+        sums.iter_mut().zip(row).for_each(|(sum, entry)| *sum += entry);
+    }
+    sums
+}
+
+/// Σ ∇²ℓ over some rows, column after column.
+fn second(loss: &dyn Loss, z: &[f64], c: usize, targets: Targets<'_>, weights: Option<&[f64]>) -> Vec<f64> {
+    let count = z.len() / c.max(1);
+    let mut bend = Vec::with_capacity(c * c);
+    let mut direction = vec![0.0; z.len()];
+    for k in 0..c {
+        direction.fill(0.0);
+        direction.iter_mut().skip(k).step_by(c).for_each(|entry| *entry = 1.0);
+        let view = MatMut::from_row_major_slice_mut(&mut direction, count, c);
+        loss.hessian(MatRef::from_row_major_slice(z, count, c), targets, weights, view);
+        bend.extend(column_sums(&direction, c));
+    }
+    bend
+}
+
+/// −H⁻¹ slope, with a ridge for directions in which nothing bends.
+fn step(bend: Vec<f64>, slope: &[f64]) -> Option<Vec<f64>> {
+    let c = slope.len();
+    let mut bend = Mat::from_fn(c, c, |l, k| bend[k * c + l]);
+    let trace: f64 = (0..c).map(|k| bend[(k, k)]).sum();
+    if !(trace > 0.0 && trace.is_finite()) {
+        return None;
+    }
+    (0..c).for_each(|k| bend[(k, k)] += 1e-10 * trace);
+    let mut step = Mat::from_fn(c, 1, |k, _| -slope[k]);
+    if !cholesky(bend.as_mut()) {
+        return None;
+    }
+    solve_lower(bend.as_ref(), step.as_mut());
+    solve_upper(bend.transpose(), step.as_mut());
+    Some((0..c).map(|k| step[(k, 0)]).collect())
+}

@@ -1,0 +1,319 @@
+//! What the solvers for smooth losses have in common: the objective with its penalty on a [`Pass`], when to stop, and
+//! the best intercept beside given scores.
+
+mod intercept;
+pub(super) mod preconditioner;
+pub(super) mod vectors;
+
+use super::{Candidate, Stop};
+use crate::error::{Error, Result};
+use crate::loss::{self, Curvature, Loss};
+use crate::num::UNIT_ROUNDOFF;
+use crate::oracle::{Answer, Ask, Oracle, Pass};
+use crate::problem::{Coefficients, Intercept, LossKind, Problem};
+use std::time::{Duration, Instant};
+use vectors::{dot, zeros};
+
+/// What people choose.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// Stop when the solver's own estimate of the gap is within this of the objective.
+    pub gap: f64,
+    /// Stop after so many steps.
+    pub max_iter: usize,
+    /// Stop after so long.
+    pub time_limit: Option<Duration>,
+    /// The first point; absent means zeros.
+    pub start: Option<Coefficients>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { gap: 1e-6, max_iter: 1000, time_limit: None, start: None }
+    }
+}
+
+/// One step as a watcher sees it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Step {
+    /// 0 is the start.
+    pub step: usize,
+    /// P there.
+    pub objective: f64,
+    /// The solver's own estimate of the gap; infinite where it has none.
+    pub gap: f64,
+    /// Walks over the samples until now; half of one counts as one.
+    pub passes: usize,
+}
+
+/// How a run went.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// The last point.
+    pub candidate: Candidate,
+    /// P there, without a claim.
+    pub objective: f64,
+    /// The solver's own estimate of the gap, no certificate.
+    pub gap: f64,
+    /// Walks over the samples; half of one counts as one.
+    pub passes: usize,
+}
+
+/// Without a penalty an objective that fell by this factor falls on for ever.
+const VANISHED: f64 = 1e-10;
+/// Without a penalty, the share of the wanted gap that the estimate by a Newton step must keep to.
+const LEAST_DECREASE: f64 = 1e-4;
+
+/// A point with everything that is known there.
+pub(super) struct Here {
+    pub point: Coefficients,
+    pub gradient: Coefficients,
+    pub objective: f64,
+}
+
+/// P on a pass over the data.
+pub(super) struct Objective<'o, 'a> {
+    pass: &'o mut Pass<'a>,
+    loss: Box<dyn Loss>,
+    intercept: Intercept,
+    /// d: λⱼ.
+    pub lambda: Vec<f64>,
+    /// λ of the intercept, 0 unless it is penalised.
+    pub of_intercept: f64,
+    unbounded: bool,
+    answer: Answer,
+    pub passes: usize,
+    begun: Instant,
+    first: f64,
+}
+
+/// P along a line: the penalty's part is a parabola.
+#[derive(Clone, Copy)]
+pub(super) struct Line {
+    constant: f64,
+    slope: f64,
+    bend: f64,
+}
+
+impl<'o, 'a> Objective<'o, 'a> {
+    /// Checks that the problem has a smooth loss and fits the samples.
+    pub fn new(pass: &'o mut Pass<'a>, problem: &Problem, settings: &Settings) -> Result<Self> {
+        let shape = pass.shape();
+        let usage = |what: String, hint: &str| Err(Error::Usage { what, hint: hint.to_owned() });
+        let loss = loss::named(problem.loss);
+        if loss.curvature() == Curvature::Piecewise {
+            return usage(
+                format!(
+                    "the {} loss has kinks, and this solver follows a gradient without jumps",
+                    problem.loss.name()
+                ),
+                "use the solver for hinges, or a squared hinge",
+            );
+        }
+        let factors = problem.penalty.factors.as_ref().map_or(shape.columns, Vec::len);
+        if factors != shape.columns {
+            return usage(
+                format!("the penalty has {factors} factors for {} columns", shape.columns),
+                "give one penalty factor for each column of the design",
+            );
+        }
+        let lambda: Vec<f64> = (0..shape.columns).map(|j| problem.penalty.weight(j)).collect();
+        let penalties = || lambda.iter().chain([&problem.penalty.lambda]);
+        if let Some(bad) = penalties().find(|lambda| !(lambda.is_finite() && **lambda >= 0.0)) {
+            return usage(format!("the penalty is {bad}"), "give a penalty that is 0 or a positive number");
+        }
+        if let Some(start) = &settings.start
+            && (start.weights.shape() != (shape.columns, shape.outputs)
+                || start.intercept.len() != shape.outputs)
+        {
+            return usage(
+                format!(
+                    "the start is {} × {}, the model is {} × {}",
+                    start.weights.nrows(),
+                    start.weights.ncols(),
+                    shape.columns,
+                    shape.outputs
+                ),
+                "start at zeros, or give one number for each coefficient",
+            );
+        }
+        let penalized = problem.intercept == Intercept::Penalized;
+        Ok(Self {
+            pass,
+            loss,
+            intercept: problem.intercept,
+            lambda,
+            of_intercept: if penalized { problem.penalty.lambda } else { 0.0 },
+            unbounded: matches!(problem.loss, LossKind::Softmax | LossKind::OvrLogistic),
+            answer: Answer::new(shape),
+            passes: 0,
+            begun: Instant::now(),
+            first: f64::INFINITY,
+        })
+    }
+
+    /// The first point.
+    pub fn start(&mut self, settings: &Settings) -> Result<Here> {
+        let shape = self.pass.shape();
+        let mut point = settings.start.clone().unwrap_or_else(|| zeros(shape));
+        if self.intercept == Intercept::Absent {
+            point.intercept.fill(0.0);
+        }
+        let mut here = Here { point, gradient: zeros(shape), objective: 0.0 };
+        self.look(&mut here)?;
+        self.first = here.objective;
+        Ok(here)
+    }
+
+    pub fn samples(&self) -> crate::data::Samples<'a> {
+        self.pass.samples()
+    }
+
+    pub fn loss(&self) -> &dyn Loss {
+        &*self.loss
+    }
+
+    pub fn scores(&self) -> faer::MatRef<'_, f64> {
+        self.pass.scores()
+    }
+
+    pub fn has_intercept(&self) -> bool {
+        self.intercept != Intercept::Absent
+    }
+
+    /// P and ∇P at the point.
+    pub fn look(&mut self, here: &mut Here) -> Result<()> {
+        self.pass.eval(&here.point, Ask::Gradient, &mut self.answer)?;
+        self.passes += 2;
+        let penalty = self.with_penalty(&here.point, &mut here.gradient);
+        here.objective = self.answer.value + 0.5 * penalty;
+        Ok(())
+    }
+
+    /// `(H + Λ) v` where the gradient was last looked at.
+    pub fn product(&mut self, v: &Coefficients, out: &mut Coefficients) {
+        self.pass.hessian_vector(v, &mut self.answer);
+        self.passes += 2;
+        self.with_penalty(v, out);
+    }
+
+    /// out = answer + Λv; returns vᵀΛv.
+    fn with_penalty(&self, v: &Coefficients, out: &mut Coefficients) -> f64 {
+        let mut square = 0.0;
+        for k in 0..v.intercept.len() {
+            let (from, to) = (self.answer.weights.col_as_slice(k), out.weights.col_as_slice_mut(k));
+            for (((to, from), v), lambda) in
+                to.iter_mut().zip(from).zip(v.weights.col_as_slice(k)).zip(&self.lambda)
+            {
+                *to = from + lambda * v;
+                square += lambda * v * v;
+            }
+            let b = v.intercept[k];
+            out.intercept[k] =
+                if self.has_intercept() { self.answer.intercept[k] + self.of_intercept * b } else { 0.0 };
+            square += self.of_intercept * b * b;
+        }
+        square
+    }
+
+    /// Prepares a line from the point in a direction.
+    pub fn head(&mut self, here: &Here, direction: &Coefficients) -> Line {
+        self.pass.head(direction);
+        self.passes += 1;
+        let mut line = Line { constant: 0.0, slope: 0.0, bend: 0.0 };
+        let mut add = |lambda: f64, w: f64, v: f64| {
+            line.constant += lambda * w * w;
+            line.slope += lambda * w * v;
+            line.bend += lambda * v * v;
+        };
+        for k in 0..direction.intercept.len() {
+            let pairs = here.point.weights.col_as_slice(k).iter().zip(direction.weights.col_as_slice(k));
+            pairs.zip(&self.lambda).for_each(|((w, v), lambda)| add(*lambda, *w, *v));
+            add(self.of_intercept, here.point.intercept[k], direction.intercept[k]);
+        }
+        line
+    }
+
+    /// P and its slope at t on the line.
+    pub fn along(&self, line: &Line, t: f64) -> (f64, f64) {
+        let (value, slope) = self.pass.along(t);
+        (
+            value + 0.5 * line.constant + t * (line.slope + 0.5 * t * line.bend),
+            slope + line.slope + t * line.bend,
+        )
+    }
+
+    /// `½ Σ gⱼ²/λⱼ` over everything that is penalised; infinite where a column is not.
+    pub fn gap(&self, gradient: &Coefficients) -> f64 {
+        let term = |g: f64, lambda: f64| if g == 0.0 { 0.0 } else { g * (g / lambda) };
+        let of_output = |k: usize| {
+            let columns = gradient.weights.col_as_slice(k).iter().zip(&self.lambda);
+            let own = match self.intercept {
+                Intercept::Penalized => term(gradient.intercept[k], self.of_intercept),
+                Intercept::Absent | Intercept::Free => 0.0,
+            };
+            own + columns.map(|(g, lambda)| term(*g, *lambda)).sum::<f64>()
+        };
+        0.5 * (0..gradient.intercept.len()).map(of_output).sum::<f64>()
+    }
+
+    /// Gives a free intercept its best value beside the scores of the point, and looks again.
+    pub fn settle(&mut self, here: &mut Here) -> Result<()> {
+        if self.intercept != Intercept::Free {
+            return Ok(());
+        }
+        let scale = here.objective.max(f64::MIN_POSITIVE);
+        let off = here.gradient.intercept.iter().map(|g| g.abs()).sum::<f64>();
+        if off <= 16.0 * UNIT_ROUNDOFF * scale {
+            return Ok(());
+        }
+        let shift = intercept::best_shift(&self.pass.samples(), &*self.loss, self.pass.scores());
+        here.point.intercept.iter_mut().zip(&shift).for_each(|(b, shift)| *b += shift);
+        self.look(here)
+    }
+
+    /// Whether to go on from here, and if not, why. `decrease` is what the last step's model promised, for the case that
+    /// no penalty tells the gap.
+    pub fn verdict(
+        &self,
+        here: &Here,
+        step: usize,
+        decrease: f64,
+        settings: &Settings,
+        watch: &dyn Fn(Step) -> bool,
+    ) -> Option<Stop> {
+        let gap = self.gap(&here.gradient);
+        let wanted = settings.gap * here.objective.abs();
+        let flat = dot(&here.gradient, &here.gradient) == 0.0;
+        let go_on = watch(Step { step, objective: here.objective, gap, passes: self.passes });
+        let unpenalized = !gap.is_finite();
+        if !here.objective.is_finite() || !vectors::is_finite(&here.point) {
+            Some(Stop::Diverged)
+        } else if gap <= wanted || flat {
+            Some(Stop::Certified)
+        } else if unpenalized && self.unbounded && here.objective <= VANISHED * self.first {
+            Some(Stop::Diverged)
+        } else if unpenalized && decrease <= LEAST_DECREASE * wanted {
+            Some(Stop::Tolerance)
+        } else if step >= settings.max_iter {
+            Some(Stop::MaxIter)
+        } else if settings.time_limit.is_some_and(|limit| self.begun.elapsed() >= limit) {
+            Some(Stop::Time)
+        } else if !go_on {
+            Some(Stop::Interrupted)
+        } else {
+            None
+        }
+    }
+
+    pub fn run(&self, here: Here, stop: Stop, steps: usize) -> Run {
+        let gap = self.gap(&here.gradient);
+        let candidate = Candidate { coefficients: here.point, stop, steps };
+        Run { candidate, objective: here.objective, gap, passes: self.passes }
+    }
+
+    /// Whether the time is up or the watcher wants no more, asked between the walks of one step.
+    pub fn is_over(&self, settings: &Settings) -> bool {
+        settings.time_limit.is_some_and(|limit| self.begun.elapsed() >= limit)
+    }
+}

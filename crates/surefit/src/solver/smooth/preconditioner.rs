@@ -1,0 +1,298 @@
+//! An approximate inverse of the Hessian of a linear model.
+//!
+//! The Hessian is `Σᵢ ∇²ℓᵢ ⊗ xᵢxᵢᵀ/S + Λ`. In the eigenvectors U of `A = Σ ∇²ℓᵢ/S` (c × c) outputs hardly hang together
+//! any more, and what is left is c systems `Gₖ + Λ`, `Gₖ = Σᵢ tᵢₖ xᵢxᵢᵀ/S` with `tᵢₖ = uₖᵀ∇²ℓᵢuₖ` (x with a 1 for the
+//! intercept): solved by Cholesky while d is moderate, and else by their diagonals. One against the rest, U is the
+//! identity and nothing is left out. A sample of the rows tells enough of each Gₖ, when rows are drawn as often as they
+//! bend: at even steps of the running sum of tᵢₖ, so that all of the sample counts alike.
+
+use super::Objective;
+use super::vectors::zeros;
+use crate::data::Shape;
+use crate::data::features::{Csr, Features, Index, Number};
+use crate::num::dense::{add_product, cholesky, product, solve_lower, solve_upper, symmetric_eigen};
+use crate::problem::Coefficients;
+use faer::linalg::matmul::triangular::{self, BlockStructure};
+use faer::{Accum, Mat, MatMut, MatRef, Par};
+use rayon::prelude::*;
+
+/// Up to so many columns there is a factor for each output, at most.
+const DENSE_COLUMNS: usize = 1500;
+/// Numbers of all factors together, at most.
+const DENSE_NUMBERS: usize = 1 << 25;
+/// Rows of a sample for each column of a factor.
+const SAMPLE: usize = 4;
+/// Rows that a sample is drawn from, for each row of it.
+const CANDIDATES: usize = 4;
+/// Rows of one product.
+const BLOCK: usize = 256;
+/// Rows that a thread takes at a time.
+const STRIP: usize = 1024;
+/// Beside the largest, an eigenvalue of A below this is 0.
+const FLAT: f64 = 1e-9;
+
+/// See the module.
+pub struct Preconditioner {
+    shape: Shape,
+    has_intercept: bool,
+    /// c × c: U.
+    basis: Mat<f64>,
+    /// One for each eigenvector.
+    systems: Vec<System>,
+}
+
+enum System {
+    /// A lower Cholesky factor, intercept last.
+    Dense(Mat<f64>),
+    /// The inverse diagonal.
+    Diagonal(Vec<f64>),
+}
+
+impl Preconditioner {
+    /// At the scores where the objective was last looked at; none where nothing bends.
+    pub fn new(objective: &Objective<'_, '_>) -> Option<Self> {
+        let samples = objective.samples();
+        let shape = samples.shape();
+        let (d, c) = (shape.columns, shape.outputs);
+        let p = d + usize::from(objective.has_intercept());
+        let dense = !samples.x.is_sparse()
+            && d <= DENSE_COLUMNS
+            && p.saturating_mul(p).saturating_mul(c) <= DENSE_NUMBERS;
+        let stride = if dense { (shape.rows / (CANDIDATES * SAMPLE * p.max(1))).max(1) } else { 1 };
+        let candidates: Vec<usize> = (0..shape.rows).step_by(stride).collect();
+        let total: f64 = candidates.iter().map(|i| samples.weight(*i)).sum();
+        let identity = Mat::<f64>::identity(c, c);
+        let mean = curvature(objective, &candidates, identity.as_ref(), |sum, rows| {
+            rows.chunks_exact(c * c)
+                .for_each(|row| sum.iter_mut().zip(row).for_each(|(sum, row)| *sum += row));
+        });
+        let mean = Mat::from_fn(c, c, |l, k| mean[k * c + l] / total);
+        let (values, basis) = symmetric_eigen(mean.as_ref())?;
+        let largest = values.iter().copied().fold(0.0, f64::max);
+        if !(largest > 0.0 && largest.is_finite()) {
+            return None;
+        }
+        let ones = objective.has_intercept();
+        let along = traces(objective, &candidates, basis.as_ref());
+        let system = |k: usize| {
+            let sum: f64 = along[k].iter().sum();
+            // A direction in which nothing bends is left to the penalty.
+            let scale = if values[k] > FLAT * largest { sum / total } else { 0.0 };
+            if dense {
+                let moments = moments(samples.x, &candidates, &along[k], scale, SAMPLE * p, ones);
+                factor(moments, objective).map(System::Dense)
+            } else {
+                Some(System::Diagonal(diagonal(&squares(samples.x, &along[k], total), scale, objective)))
+            }
+        };
+        let systems = (0..c).map(system).collect::<Option<Vec<System>>>()?;
+        Some(Self { shape, has_intercept: ones, basis, systems })
+    }
+
+    /// An approximation of `(H + Λ)⁻¹ r`.
+    pub fn apply(&self, r: &Coefficients) -> Coefficients {
+        let (d, c) = (self.shape.columns, self.shape.outputs);
+        let mut out = zeros(self.shape);
+        let weights = product(r.weights.as_ref(), self.basis.as_ref());
+        let mut solved = Mat::zeros(d, c);
+        let mut of_intercept = vec![0.0; c];
+        for k in 0..c {
+            let intercept: f64 = r.intercept.iter().enumerate().map(|(l, r)| r * self.basis[(l, k)]).sum();
+            match &self.systems[k] {
+                System::Dense(factor) => {
+                    let p = factor.nrows();
+                    let mut rhs = Mat::from_fn(p, 1, |j, _| if j < d { weights[(j, k)] } else { intercept });
+                    solve_lower(factor.as_ref(), rhs.as_mut());
+                    solve_upper(factor.transpose(), rhs.as_mut());
+                    solved.col_as_slice_mut(k).iter_mut().enumerate().for_each(|(j, out)| *out = rhs[(j, 0)]);
+                    of_intercept[k] = if self.has_intercept { rhs[(d, 0)] } else { 0.0 };
+                }
+                System::Diagonal(inverse) => {
+                    let entries = solved.col_as_slice_mut(k).iter_mut().zip(weights.col_as_slice(k));
+                    entries.zip(inverse).for_each(|((out, r), inverse)| *out = r * inverse);
+                    of_intercept[k] = inverse.get(d).map_or(0.0, |inverse| inverse * intercept);
+                }
+            }
+        }
+        add_product(out.weights.as_mut(), 1.0, solved.as_ref(), self.basis.transpose());
+        for (l, out) in out.intercept.iter_mut().enumerate() {
+            *out = of_intercept.iter().enumerate().map(|(k, b)| self.basis[(l, k)] * b).sum();
+        }
+        out
+    }
+}
+
+/// Adds up, over strips in their order, what `sum` makes of `∇²ℓᵢ uₖ` for each row and each column u of `directions`:
+/// c · c numbers a row.
+fn curvature(
+    objective: &Objective<'_, '_>,
+    rows: &[usize],
+    directions: MatRef<'_, f64>,
+    sum: impl Fn(&mut [f64], &[f64]) + Sync,
+) -> Vec<f64> {
+    let c = directions.nrows();
+    let part = |rows: &[usize]| {
+        let bent = bent(objective, rows, directions);
+        let mut out = vec![0.0; c * c];
+        sum(&mut out, &bent);
+        out
+    };
+    let parts: Vec<Vec<f64>> = rows.par_chunks(STRIP).map(part).collect();
+    parts.iter().fold(vec![0.0; c * c], |mut sums, part| {
+        sums.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
+        sums
+    })
+}
+
+/// `∇²ℓᵢ uₖ`, k by k within a row.
+fn bent(objective: &Objective<'_, '_>, rows: &[usize], directions: MatRef<'_, f64>) -> Vec<f64> {
+    let (samples, c) = (objective.samples(), directions.nrows());
+    let scores = objective.scores();
+    let mut out = vec![0.0; rows.len() * c * c];
+    let columns: Vec<f64> = directions.col_iter().flat_map(|u| u.iter().copied()).collect();
+    for (&i, out) in rows.iter().zip(out.chunks_exact_mut(c * c)) {
+        let weights = samples.weights.and_then(|weights| weights.get(i..=i));
+        let (targets, z) = (samples.targets.rows(i, 1), scores.subrows(i, 1));
+        out.copy_from_slice(&columns);
+        for out in out.chunks_exact_mut(c) {
+            objective.loss().hessian(z, targets, weights, MatMut::from_row_major_slice_mut(out, 1, c));
+        }
+    }
+    out
+}
+
+/// For each k a number for each row: `uₖᵀ∇²ℓᵢuₖ`.
+fn traces(objective: &Objective<'_, '_>, rows: &[usize], basis: MatRef<'_, f64>) -> Vec<Vec<f64>> {
+    let c = basis.nrows();
+    let part = |rows: &[usize]| {
+        let bent = bent(objective, rows, basis);
+        let inner = |(k, bent): (usize, &[f64])| {
+            bent.iter().zip(basis.col(k).iter()).map(|(h, u)| h * u).sum::<f64>()
+        };
+        bent.chunks_exact(c * c)
+            .flat_map(|row| row.chunks_exact(c).enumerate().map(inner))
+            .collect::<Vec<f64>>()
+    };
+    let parts: Vec<Vec<f64>> = rows.par_chunks(STRIP).map(part).collect();
+    let of_output =
+        |k: usize| parts.iter().flat_map(|part| part.iter().skip(k).step_by(c)).map(|t| t.max(0.0)).collect();
+    (0..c).map(of_output).collect()
+}
+
+/// Rows at even steps of the running sum of `bend`, with how often each was met.
+fn sample(bend: &[f64], count: usize) -> Vec<(usize, f64)> {
+    let total: f64 = bend.iter().sum();
+    if bend.len() <= count {
+        let rows = bend.iter().enumerate().filter(|(_, t)| **t > 0.0);
+        return rows.map(|(i, t)| (i, t / total * count as f64)).collect();
+    }
+    let pace = total / count as f64;
+    let (mut sum, mut met) = (0.0, 0.0);
+    let mut rows = Vec::with_capacity(count);
+    for (i, t) in bend.iter().enumerate() {
+        sum += t;
+        let now = (sum / pace + 0.5).floor();
+        if now > met {
+            rows.push((i, now - met));
+            met = now;
+        }
+    }
+    rows
+}
+
+/// `scale · Σ [xᵢ 1][xᵢ 1]ᵀ` over a sample of about `count` rows, its mean, with the 1 where there is an intercept.
+fn moments(
+    x: Features<'_>,
+    candidates: &[usize],
+    bend: &[f64],
+    scale: f64,
+    count: usize,
+    ones: bool,
+) -> Mat<f64> {
+    fn fill<V: Number>(x: MatRef<'_, V>, row: usize, scale: f64, out: &mut [f64]) {
+        out.iter_mut().zip(x.row(row).iter()).for_each(|(out, x)| *out = scale * x.wide());
+    }
+    let d = x.columns();
+    let p = d + usize::from(ones);
+    let mut sum = Mat::zeros(p, p);
+    if scale <= 0.0 {
+        return sum;
+    }
+    let place = |(at, often): (usize, f64)| Some((*candidates.get(at)?, often));
+    let rows: Vec<(usize, f64)> = sample(bend, count).into_iter().filter_map(place).collect();
+    let mut block = Mat::<f64>::zeros(p, BLOCK);
+    for rows in rows.chunks(BLOCK) {
+        for (at, (row, often)) in rows.iter().enumerate() {
+            let scale = (scale * often / count as f64).sqrt();
+            let out = block.col_as_slice_mut(at);
+            match x {
+                Features::F64(x) => fill(x, *row, scale, &mut out[..d]),
+                Features::F32(x) => fill(x, *row, scale, &mut out[..d]),
+                // Sparse rows have diagonals.
+                _ => {}
+            }
+            out[d..].fill(scale);
+        }
+        let view = block.subcols(0, rows.len());
+        let (lower, all) = (BlockStructure::TriangularLower, BlockStructure::Rectangular);
+        triangular::matmul(sum.as_mut(), lower, Accum::Add, view, all, view.transpose(), all, 1.0, Par::Seq);
+    }
+    sum
+}
+
+/// The Cholesky factor of `G + Λ`.
+fn factor(mut system: Mat<f64>, objective: &Objective<'_, '_>) -> Option<Mat<f64>> {
+    let p = system.nrows();
+    let trace: f64 = (0..p).map(|j| system[(j, j)]).sum();
+    // So small that it changes nothing but what is 0.
+    let least = 1e-12 * trace + 1e-100;
+    // Where nothing bends a free intercept stays where it is, up to its rounding.
+    if trace == 0.0 && objective.has_intercept() {
+        system[(p - 1, p - 1)] = 1.0;
+    }
+    for j in 0..p {
+        system[(j, j)] += least + objective.lambda.get(j).copied().unwrap_or(objective.of_intercept);
+    }
+    cholesky(system.as_mut()).then_some(system)
+}
+
+/// Σ tᵢ xᵢⱼ² / S.
+fn squares(x: Features<'_>, bend: &[f64], total: f64) -> Vec<f64> {
+    fn dense<V: Number>(x: MatRef<'_, V>, bend: &[f64], sums: &mut [f64]) {
+        for (row, trace) in bend.iter().enumerate() {
+            sums.iter_mut().zip(x.row(row).iter()).for_each(|(sum, x)| *sum += trace * x.wide() * x.wide());
+        }
+    }
+    fn sparse<V: Number, I: Index>(x: &Csr<'_, V, I>, bend: &[f64], sums: &mut [f64]) {
+        for (row, trace) in bend.iter().enumerate() {
+            let (indices, values) = x.row(row);
+            for (j, x) in indices.iter().zip(values) {
+                if let Some(sum) = j.place().and_then(|j| sums.get_mut(j)) {
+                    *sum += trace * x.wide() * x.wide();
+                }
+            }
+        }
+    }
+    let mut sums = vec![0.0; x.columns()];
+    match x {
+        Features::F64(x) => dense(x, bend, &mut sums),
+        Features::F32(x) => dense(x, bend, &mut sums),
+        Features::Csr64(x) => sparse(&x, bend, &mut sums),
+        Features::Csr32(x) => sparse(&x, bend, &mut sums),
+        Features::LongCsr64(x) => sparse(&x, bend, &mut sums),
+        Features::LongCsr32(x) => sparse(&x, bend, &mut sums),
+    }
+    sums.iter_mut().for_each(|sum| *sum /= total);
+    sums
+}
+
+/// 1 / (gⱼ + λⱼ), the intercept last.
+fn diagonal(squares: &[f64], ones: f64, objective: &Objective<'_, '_>) -> Vec<f64> {
+    let largest = squares.iter().copied().fold(ones, f64::max);
+    let least = 1e-12 * largest + 1e-100;
+    let columns = squares.iter().zip(&objective.lambda).map(|(square, lambda)| square + lambda);
+    // Where nothing bends a free intercept stays where it is, up to its rounding.
+    let ones = if ones == 0.0 { 1.0 } else { ones };
+    let ones = objective.has_intercept().then_some(ones + objective.of_intercept);
+    columns.chain(ones).map(|entry| 1.0 / (entry + least)).collect()
+}
