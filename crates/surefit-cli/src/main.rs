@@ -44,6 +44,8 @@ fn run(command: &Command) -> Exit {
         Command::Diagnose(args) => ("diagnose", &args.show, None),
         Command::Certify(args) => ("certify", &args.show, args.running.threads),
         Command::Explain(args) => ("explain", &args.show, None),
+        Command::ExplainGradient(args) => ("explain-gradient", &args.show, None),
+        Command::CheckGradient(args) => ("check-gradient", &args.show, args.running.threads),
     };
     let screen = Screen::new(name, asker(command), show);
     let done = guarded(|| {
@@ -58,6 +60,8 @@ fn run(command: &Command) -> Exit {
             Command::Certify(args) => commands::certify::run(args, &screen),
             Command::Explain(args) => commands::explain::run(args, &screen),
             Command::Lint(args) => commands::lint::run(args, &screen),
+            Command::ExplainGradient(args) => commands::explain_gradient::run(args, &screen),
+            Command::CheckGradient(args) => commands::check_gradient::run(args, &screen),
         }
     });
     match done {
@@ -75,6 +79,8 @@ fn asker(command: &Command) -> Asker {
         Command::Fit(args) => fits(&args.rows.weights),
         Command::Lint(args) => fits(&args.rows.weights),
         Command::Certify(args) => Asker { formula: args.formula.is_some(), ..fits(&args.rows.weights) },
+        Command::ExplainGradient(args) => fits(&args.rows.weights),
+        Command::CheckGradient(args) => fits(&args.rows.weights),
         Command::Predict(_) => Asker { formula: false, predicts: true, weights: None },
         Command::Diagnose(_) | Command::Explain(_) => Asker { formula: false, ..Asker::default() },
     }
