@@ -31,6 +31,10 @@ pub enum Command {
     Certify(CertifyArgs),
     /// What a code like SF101 means, how it is detected, when it can be ignored
     Explain(ExplainArgs),
+    /// One row's share of a gradient, step by step: scores, margins, what each column gets
+    ExplainGradient(ExplainGradientArgs),
+    /// Is a gradient in a file that of the loss? If not, the mistake and the line that mends it
+    CheckGradient(CheckGradientArgs),
 }
 
 /// How results are shown.
@@ -563,6 +567,172 @@ pub fn one_standard_input(model: &Path) -> Result<(), Error> {
     ))
 }
 
+/// Which loss.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Problem")]
+pub struct LossArgs {
+    /// The loss of one row, scores s, class or target y [default: hinge]
+    #[arg(long, value_name = "LOSS")]
+    pub loss: Option<LossName>,
+    /// δ of the hinges: a rival violates where its score + δ is above the own class's [default: 1]
+    #[arg(long, value_name = "δ", value_parser = positive, allow_hyphen_values = true)]
+    pub margin: Option<f64>,
+    /// δ of Huber's loss, from which on it is linear, in the target's units [default: 1.345]
+    #[arg(long, value_name = "δ", value_parser = positive, allow_hyphen_values = true)]
+    pub delta: Option<f64>,
+}
+
+/// `--loss`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LossName {
+    #[value(help = "Weston and Watkins: Σ max(0, δ + s − s(y)) over the rivals")]
+    Hinge,
+    #[value(help = "max(0, δ + s − s(y)) of the strongest rival")]
+    CrammerSinger,
+    #[value(help = "Σ max(0, δ + s − s(y))² over the rivals")]
+    SquaredHinge,
+    #[value(help = "one against the rest: Σ max(0, 1 ∓ s)")]
+    OvrHinge,
+    #[value(help = "one against the rest: Σ max(0, 1 ∓ s)²")]
+    OvrSquaredHinge,
+    #[value(help = "one against the rest: Σ log(1 + exp(∓s))")]
+    OvrLogistic,
+    #[value(help = "log Σ exp s − s(y)")]
+    Softmax,
+    #[value(help = "½ Σ (s − y)²")]
+    Squared,
+    #[value(help = "½r² within δ, δ|r| − ½δ² beyond")]
+    Huber,
+}
+
+impl LossArgs {
+    /// The loss that was asked for.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a δ that the loss does not have.
+    pub fn check(&self) -> Result<LossKind, Error> {
+        let margin = self.margin.unwrap_or(1.0);
+        let kind = match self.loss.unwrap_or(LossName::Hinge) {
+            LossName::Hinge => LossKind::Hinge { margin },
+            LossName::CrammerSinger => LossKind::CrammerSinger { margin },
+            LossName::SquaredHinge => LossKind::SquaredHinge { margin },
+            LossName::OvrHinge => LossKind::OvrHinge,
+            LossName::OvrSquaredHinge => LossKind::OvrSquaredHinge,
+            LossName::OvrLogistic => LossKind::OvrLogistic,
+            LossName::Softmax => LossKind::Softmax,
+            LossName::Squared => LossKind::Squared,
+            LossName::Huber => LossKind::Huber { delta: self.delta.unwrap_or(1.345) },
+        };
+        let has_margin = matches!(
+            kind,
+            LossKind::Hinge { .. } | LossKind::CrammerSinger { .. } | LossKind::SquaredHinge { .. }
+        );
+        let has_delta = matches!(kind, LossKind::Huber { .. });
+        for (flag, given, has) in
+            [("--margin", self.margin.is_some(), has_margin), ("--delta", self.delta.is_some(), has_delta)]
+        {
+            if given && !has {
+                return Err(usage(
+                    format!("the {} loss has no `{flag}`", kind.name()),
+                    format!("leave out `{flag}`"),
+                ));
+            }
+        }
+        Ok(kind)
+    }
+}
+
+/// `surefit explain-gradient`.
+#[derive(Clone, Debug, Args)]
+pub struct ExplainGradientArgs {
+    /// A .csv, .tsv (each also .gz), .parquet, .arrow, .svm or .libsvm file, or - for standard input
+    #[arg(value_name = "DATA")]
+    pub data: String,
+    /// As for `surefit fit`, the classes on the left; an svmlight file needs none
+    #[arg(value_name = "FORMULA")]
+    pub formula: Option<String>,
+    /// The row, counted from 1 as the rows of the data
+    #[arg(long, value_name = "I", value_parser = row, allow_hyphen_values = true)]
+    pub row: usize,
+    /// A CSV file of coefficients: `term`, then one column per class [default: W = 0]
+    #[arg(long, value_name = "W.csv")]
+    pub at: Option<PathBuf>,
+    /// How results are shown.
+    #[command(flatten)]
+    pub show: Output,
+    /// How data is read.
+    #[command(flatten)]
+    pub reading: Reading,
+    /// The first column of an svmlight file is 0, not 1
+    #[arg(long, help_heading = "Reading")]
+    pub zero_based: bool,
+    /// Which rows count, and how much.
+    #[command(flatten)]
+    pub rows: RowsArgs,
+    /// Which loss.
+    #[command(flatten)]
+    pub loss: LossArgs,
+}
+
+/// `surefit check-gradient`.
+#[derive(Clone, Debug, Args)]
+pub struct CheckGradientArgs {
+    /// A .csv, .tsv (each also .gz), .parquet, .arrow, .svm or .libsvm file, or - for standard input
+    #[arg(value_name = "DATA")]
+    pub data: String,
+    /// As for `surefit fit`; an svmlight file needs none
+    #[arg(value_name = "FORMULA")]
+    pub formula: Option<String>,
+    /// Where the gradient was computed, a CSV file: `term`, then one column per class or target; repeatable
+    /// [default: W = 0]
+    #[arg(long, value_name = "W.csv")]
+    pub at: Vec<PathBuf>,
+    /// The gradient there, a CSV file of the same form; repeatable, one for each `--at`
+    #[arg(long, value_name = "G.csv", required = true)]
+    pub gradient: Vec<PathBuf>,
+    /// How results are shown.
+    #[command(flatten)]
+    pub show: Output,
+    /// How data is read.
+    #[command(flatten)]
+    pub reading: Reading,
+    /// The first column of an svmlight file is 0, not 1
+    #[arg(long, help_heading = "Reading")]
+    pub zero_based: bool,
+    /// Which rows count, and how much.
+    #[command(flatten)]
+    pub rows: RowsArgs,
+    /// Which loss.
+    #[command(flatten)]
+    pub loss: LossArgs,
+    /// λ of the penalty (λ/2)‖W‖² beside the mean loss [default: 0]
+    #[arg(long, value_name = "λ", value_parser = not_negative, allow_hyphen_values = true, help_heading = "Problem")]
+    pub penalty: Option<f64>,
+    /// The intercept is shrunk like a coefficient
+    #[arg(long, help_heading = "Problem")]
+    pub penalize_intercept: bool,
+    /// How the work is done.
+    #[command(flatten)]
+    pub running: Running,
+}
+
+impl CheckGradientArgs {
+    /// Refuses files that do not pair.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] with both counts.
+    pub fn check(&self) -> Result<(), Error> {
+        let (points, gradients) = (self.at.len(), self.gradient.len());
+        if points == gradients || (points == 0 && gradients == 1) {
+            return Ok(());
+        }
+        Err(usage(
+            format!("there are {gradients} gradients at {points} points"),
+            "give an `--at W.csv` for every `--gradient G.csv`, in the same order".to_owned(),
+        ))
+    }
+}
+
 /// A request that makes no sense, and the way out.
 pub fn usage(what: String, hint: String) -> Error {
     Error::Usage { what, hint }
@@ -592,6 +762,14 @@ fn not_negative(text: &str) -> Result<f64, String> {
 
 fn steps(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("must be a whole number of steps, not {text}"))
+}
+
+fn row(text: &str) -> Result<usize, String> {
+    match text.parse::<usize>() {
+        Ok(0) => Err("must be 1 or more: the first row of the data is 1".to_owned()),
+        Ok(row) => Ok(row),
+        Err(_) => Err(format!("must be the number of a row, not {text}")),
+    }
 }
 
 fn threads(text: &str) -> Result<usize, String> {

@@ -17,6 +17,8 @@ pub enum Exit {
     Uncertified = 4,
     /// No usable answer.
     Failed = 5,
+    /// A gradient is not that of its loss.
+    Mismatch = 6,
     /// A defect of surefit.
     Internal = 70,
     /// Stopped from outside before any answer.

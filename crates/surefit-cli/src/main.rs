@@ -44,6 +44,8 @@ fn run(command: &Command) -> Exit {
         Command::Diagnose(args) => ("diagnose", &args.show, None),
         Command::Certify(args) => ("certify", &args.show, args.running.threads),
         Command::Explain(args) => ("explain", &args.show, None),
+        Command::ExplainGradient(args) => ("explain-gradient", &args.show, None),
+        Command::CheckGradient(args) => ("check-gradient", &args.show, args.running.threads),
     };
     let screen = Screen::new(name, asker(command), show);
     let done = guarded(|| {
@@ -58,6 +60,8 @@ fn run(command: &Command) -> Exit {
             Command::Certify(args) => commands::certify::run(args, &screen),
             Command::Explain(args) => commands::explain::run(args, &screen),
             Command::Lint(args) => commands::lint::run(args, &screen),
+            Command::ExplainGradient(args) => commands::explain_gradient::run(args, &screen),
+            Command::CheckGradient(args) => commands::check_gradient::run(args, &screen),
         }
     });
     match done {
@@ -90,6 +94,12 @@ fn asker(command: &Command) -> Asker {
         }
         Command::Diagnose(args) => Asker { formula: false, piped: is_piped(&args.trace), ..base },
         Command::Explain(_) => Asker { formula: false, ..base },
+        Command::ExplainGradient(args) => {
+            Asker { weights: args.rows.weights.clone(), piped: is_piped(&args.data), ..base }
+        }
+        Command::CheckGradient(args) => {
+            Asker { weights: args.rows.weights.clone(), piped: is_piped(&args.data), ..base }
+        }
     }
 }
 

@@ -1,6 +1,10 @@
 //! What a person reads. The verdict first; one cause, its number and its limit; only remedies that were
 //! proven or run; the user's names and units; at most twelve lines for a failure.
 
+mod gradient;
+
+pub use gradient::{gradient_agrees, gradient_of_row, gradient_wrong};
+
 use crate::numbers::{count, counted, digits, p_value, plain, rough, significant};
 use crate::report::{FitReport, Model, Proof, Summary};
 use crate::text::{BAD, Column, FAINT, FAIR, GOOD, shorten, styled, table, width, wrap};

@@ -1,11 +1,12 @@
 //! Everything that is shown about a fit, as plain values. It is built in one place from the library's
 //! types; [`crate::render`] and [`crate::json`] see nothing else, so neither knows what the other does not.
 
-use surefit::Coefficients;
 use surefit::diagnosis::{Diagnosis, Finding};
 use surefit::fit::Verdict;
+use surefit::gradcheck::{self, RowGradient};
 use surefit::inference;
 use surefit::solver::Stop;
+use surefit::{Coefficients, LossKind};
 
 /// A linear model's numbers with their names.
 #[derive(Clone, Debug, PartialEq)]
@@ -185,5 +186,82 @@ impl FitReport {
             ),
             (_, None) => "there is no answer".to_owned(),
         }
+    }
+}
+
+/// One row's share of a gradient, with names.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RowReport {
+    /// The file, as the user gave it.
+    pub data: String,
+    /// The row, from 1.
+    pub number: usize,
+    /// Which loss.
+    pub loss: LossKind,
+    /// The file of coefficients; absent means W = 0.
+    pub at: Option<String>,
+    /// The names of the columns of scores.
+    pub outputs: Vec<String>,
+    /// All classes, where targets are such.
+    pub classes: Option<Vec<String>>,
+    /// Name and value of every feature of the row that is not 0, the intercept's 1 last.
+    pub features: Vec<(String, f64)>,
+    /// How many features are 0.
+    pub zeros: usize,
+    /// The numbers.
+    pub row: RowGradient,
+}
+
+impl RowReport {
+    /// The class of the row.
+    pub fn class(&self) -> Option<&str> {
+        self.classes.as_ref()?.get(self.row.class?).map(String::as_str)
+    }
+
+    /// What the row adds to the gradient in a feature of value `x`, one an output.
+    pub fn shares(&self, x: f64) -> impl Iterator<Item = f64> {
+        self.row.pulls.iter().map(move |pull| self.row.weight / self.row.total * x * pull)
+    }
+}
+
+/// Gradients beside what they should be, with names.
+#[derive(Clone, Debug)]
+pub struct CheckReport {
+    /// Which loss.
+    pub loss: LossKind,
+    /// λ.
+    pub penalty: f64,
+    /// Where each gradient was computed (absent means W = 0), and its file.
+    pub files: Vec<(Option<String>, String)>,
+    /// The names of the gradient's rows.
+    pub terms: Vec<String>,
+    /// The names of its columns.
+    pub outputs: Vec<String>,
+    /// What came of it.
+    pub verdict: gradcheck::Verdict,
+    /// What is wrong.
+    pub diagnosis: Option<Diagnosis>,
+    /// Rows in use.
+    pub rows: usize,
+    /// Columns of the design without the intercept.
+    pub columns: usize,
+}
+
+impl CheckReport {
+    /// The largest difference that was accepted as rounding.
+    pub fn largest(&self) -> f64 {
+        let entries = self.verdict.reports.iter().flat_map(|report| &report.entries);
+        entries.map(|entry| entry.error).fold(0.0, f64::max)
+    }
+
+    /// Entries of all gradients.
+    pub fn entries(&self) -> usize {
+        self.verdict.reports.iter().map(|report| report.entries.len()).sum()
+    }
+
+    /// Entries at a kink.
+    pub fn kinks(&self) -> usize {
+        let entries = self.verdict.reports.iter().flat_map(|report| &report.entries);
+        entries.filter(|entry| entry.kink).count()
     }
 }

@@ -187,7 +187,12 @@ impl Job<'_> {
             Fix::StartAtZeros => choices.start = None,
             Fix::Exact => self.settings.solver = Solver::Exact,
             // They change the problem, and so are never called safe.
-            Fix::Drop(_) | Fix::Penalty(_) | Fix::Gap(_) | Fix::Formula(_) | Fix::Several(_) => {}
+            Fix::Drop(_)
+            | Fix::Penalty(_)
+            | Fix::Gap(_)
+            | Fix::Formula(_)
+            | Fix::Line(_)
+            | Fix::Several(_) => {}
         }
     }
 }

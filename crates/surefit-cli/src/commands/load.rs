@@ -1,15 +1,16 @@
 //! From a file and a formula, or a model's recipe, to a table that is read and numbers that can be walked.
 
-use crate::args::{MissingArg, Reading};
+use crate::args::{MissingArg, Reading, RowsArgs, usage};
 use crate::screen::Screen;
 use crate::watch::{self, Progress};
 use std::path::Path;
 use surefit::data::encode::{EncodeOptions, Encoded, Missing, Purpose, Recipe};
 use surefit::data::formula::Formula;
-use surefit::data::read::{ReadOptions, Source, Want};
+use surefit::data::read::{ReadOptions, Source, SparseData, SvmlightOptions, Want, is_svmlight};
 use surefit::data::spool::Table;
-use surefit::data::{Design, Rows};
-use surefit::{Error, Result};
+use surefit::data::{Design, Rows, SampleSet};
+use surefit::model::{ModelError, coefficients_from_csv};
+use surefit::{Coefficients, Error, LossKind, Result};
 
 /// A table and how its columns become a design.
 pub struct Loaded {
@@ -62,6 +63,129 @@ pub fn by_recipe(
     let source = open(data, reading, screen)?;
     let wants = recipe.bind_for(source.columns(), purpose)?;
     scan(source, &wants, screen)
+}
+
+/// A file of rows, and what is asked of it.
+pub struct Asked<'a> {
+    /// The verb, for messages.
+    pub verb: &'static str,
+    /// The file.
+    pub data: &'a str,
+    /// What its columns mean; an svmlight file says so itself.
+    pub formula: Option<&'a str>,
+    /// Whether the targets are classes.
+    pub loss: LossKind,
+    /// Whether a text column keeps all its levels.
+    pub penalized: bool,
+    /// How a table is read.
+    pub reading: &'a Reading,
+    /// The first index of an svmlight file is 0.
+    pub zero_based: bool,
+    /// Which rows count.
+    pub rows: &'a RowsArgs,
+}
+
+/// Rows in memory, and whether they come with an intercept.
+pub struct LoadedSamples {
+    /// The rows.
+    pub set: SampleSet,
+    /// Whether the formula has an intercept; an svmlight file comes with one.
+    pub intercept: bool,
+}
+
+/// Coefficients at most, d × c: 2 GB.
+const MOST_COEFFICIENTS: usize = 1 << 28;
+
+/// Reads rows with classes or numbers into memory: an svmlight file as it is, any other by its formula.
+pub fn samples(asked: &Asked<'_>, screen: &Screen) -> Result<LoadedSamples> {
+    let loaded = match (is_svmlight(asked.data), asked.formula) {
+        (true, _) => sparse(asked, screen)?,
+        (false, Some(formula)) => {
+            let options = EncodeOptions {
+                missing: asked.rows.missing.map(missing).unwrap_or_default(),
+                drop_reference: !asked.penalized,
+                class_target: asked.loss.is_of_classes(),
+            };
+            let weights = asked.rows.weights.as_deref();
+            let loaded = by_formula(asked.data, formula, weights, asked.reading, options, screen)?;
+            let Loaded { table, recipe, notes } = loaded;
+            let set = SampleSet::of_table(&table, &recipe)?;
+            screen.notes(notes.iter().chain(set.notes()));
+            LoadedSamples { set, intercept: recipe.intercept() }
+        }
+        (false, None) => {
+            return Err(usage(
+                "a table needs a formula that says what its columns mean".to_owned(),
+                format!("add it: `surefit {} DATA 'class ~ .' …`", asked.verb),
+            ));
+        }
+    };
+    if asked.zero_based && !is_svmlight(asked.data) {
+        return Err(usage(
+            "`--zero-based` is for svmlight files (.svm, .libsvm)".to_owned(),
+            "leave it out".to_owned(),
+        ));
+    }
+    let (d, c) = (loaded.set.columns(), loaded.set.outputs(asked.loss).len());
+    if d.saturating_mul(c) > MOST_COEFFICIENTS {
+        let count = |value: usize| crate::numbers::count(value as u64);
+        return Err(usage(
+            format!(
+                "{} columns and {} outputs make more than the {} coefficients that are kept in memory",
+                count(d),
+                count(c),
+                count(MOST_COEFFICIENTS)
+            ),
+            "number the columns that occur from 1 on".to_owned(),
+        ));
+    }
+    Ok(loaded)
+}
+
+fn sparse(asked: &Asked<'_>, screen: &Screen) -> Result<LoadedSamples> {
+    let refuse = |what: &str, hint: String| Err(usage(format!("an svmlight file has {what}"), hint));
+    if let Some(formula) = asked.formula {
+        return refuse("its own columns and labels", format!("leave out `{formula}`"));
+    }
+    if asked.rows.weights.is_some() {
+        return refuse("no column of weights", "leave out `--weights`".to_owned());
+    }
+    let _waiting = screen.wait();
+    let bar = Progress::new(screen.quiet);
+    let options = SvmlightOptions { zero_based: asked.zero_based, ..SvmlightOptions::default() };
+    let rows = SparseData::open(Path::new(asked.data), &options, &|progress| {
+        bar.show(progress.bytes, progress.total, || {
+            format!("{} rows read", crate::numbers::count(progress.rows as u64))
+        });
+        !watch::interrupted()
+    })?;
+    Ok(LoadedSamples { set: SampleSet::of_sparse(rows, asked.loss, asked.zero_based)?, intercept: true })
+}
+
+/// Coefficients of a CSV file, or numbers of the same form.
+pub fn coefficients(
+    path: &Path,
+    names: &[String],
+    outputs: &[String],
+    intercept: bool,
+) -> Result<Coefficients> {
+    let name = path.display().to_string();
+    let file = std::fs::File::open(path).map_err(|source| ModelError::Io {
+        action: "read",
+        name: name.clone(),
+        source,
+    })?;
+    let read = coefficients_from_csv(file, names, outputs).map_err(|error| match error {
+        Error::Model(fault) => ModelError::InFile { name: name.clone(), fault: Box::new(fault) }.into(),
+        other => other,
+    })?;
+    if !intercept && read.intercept.iter().any(|b| *b != 0.0) {
+        return Err(usage(
+            format!("{name} has an intercept, and the formula asks for none"),
+            "leave out `- 1` in the formula, or the line `(intercept)` in the file".to_owned(),
+        ));
+    }
+    Ok(read)
 }
 
 /// Opens a file for reading.

@@ -2,8 +2,10 @@
 
 mod ask;
 pub mod certify;
+pub mod check_gradient;
 pub mod diagnose;
 pub mod explain;
+pub mod explain_gradient;
 pub mod fit;
 pub mod lint;
 mod load;
@@ -30,4 +32,5 @@ fn one_row(findings: &mut Vec<Finding>, shape: Shape) {
 }
 
 /// The verbs, as typed.
-pub const NAMES: [&str; 6] = ["fit", "predict", "lint", "diagnose", "certify", "explain"];
+pub const NAMES: [&str; 8] =
+    ["fit", "predict", "lint", "diagnose", "certify", "explain", "explain-gradient", "check-gradient"];

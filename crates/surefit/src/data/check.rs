@@ -220,7 +220,7 @@ impl DataError {
             Self::Empty { .. } => &["leave the column out of the formula"],
             Self::Infinite { .. } => &["mend or remove those rows; an infinity is not a missing value"],
             Self::Text { role: Role::Target, .. } => &[
-                "a text target needs a classification loss, and this version has none; code two classes as 0 and 1",
+                "classes as text are for a loss of classes; for a loss of numbers code two of them as 0 and 1",
             ],
             Self::Text { role: Role::Weights, .. } => {
                 &["a weight is a number: correct the values that are none, and write 0 to leave a row out"]

@@ -99,7 +99,7 @@ impl Labels {
         }
         if let [class] = list.names() {
             let (what, class, rows) = (self.what.clone(), class.clone(), self.codes.len());
-            return Err(ClassError::One { what, class, rows }.into());
+            return Err(ClassError::One { what, class, rows, weightless: 0 }.into());
         }
         let of_rows = self.places(&list)?;
         Ok((list, of_rows))
@@ -129,6 +129,42 @@ impl Labels {
             }
             .into()
         })
+    }
+
+    /// For each row its place among `known`, where it has one.
+    pub(super) fn find(&self, known: &ClassList) -> Vec<Option<u32>> {
+        let of_level: Vec<Option<u32>> = self.levels.names().iter().map(|name| known.place(name)).collect();
+        self.codes
+            .iter()
+            .map(|&code| place(code).and_then(|at| of_level.get(at).copied().flatten()))
+            .collect()
+    }
+
+    /// The labels of some rows.
+    pub(super) fn of_rows(&self, rows: &[usize]) -> Self {
+        let code = |&row: &usize| self.codes.get(row).copied().unwrap_or(Levels::MISSING);
+        Self { codes: rows.iter().map(code).collect(), what: self.what.clone(), levels: self.levels.clone() }
+    }
+
+    /// The labels as numbers, for a loss of numbers.
+    ///
+    /// # Errors
+    /// Missing labels, or one that is no finite number.
+    pub fn numbers(&self) -> Result<Vec<f64>> {
+        self.refuse_missing()?;
+        let of_level: Vec<Option<f64>> = self
+            .levels
+            .names()
+            .iter()
+            .map(|name| name.parse().ok().filter(|y: &f64| y.is_finite()))
+            .collect();
+        let number = |(row, &code): (usize, &u32)| {
+            place(code).and_then(|at| of_level.get(at).copied().flatten()).ok_or_else(|| {
+                let label = self.label(row).unwrap_or_default().to_owned();
+                ClassError::NotANumber { what: self.what.clone(), label, row: row + 1 }.into()
+            })
+        };
+        self.codes.iter().enumerate().map(number).collect()
     }
 
     fn refuse_missing(&self) -> Result<(), DataError> {
@@ -311,8 +347,10 @@ impl PartialOrd for Decimal {
 pub enum ClassError {
     #[error("{what} has {} without a label, first row {}", row_count(*.count), grouped(*.row))]
     Missing { what: String, count: usize, row: usize },
-    #[error("{what} holds one class alone: `{class}` in {}", row_count(*.rows))]
-    One { what: String, class: String, rows: usize },
+    #[error("{what} holds one class alone: `{class}` in {}{}", row_count(*.rows), weightless_rows(*.weightless))]
+    One { what: String, class: String, rows: usize, weightless: usize },
+    #[error("{what} has `{label}` in row {}, and a loss of numbers needs a finite number", grouped(*.row))]
+    NotANumber { what: String, label: String, row: usize },
     #[error("{what} holds more than {} classes in {}{}, such as `{example}`", grouped(*.limit), row_count(*.rows), .looks.clause())]
     TooMany { what: String, limit: usize, rows: usize, example: String, looks: Looks },
     #[error("{what} has `{label}` in row {}, which is no class of the model{}", grouped(*.row), more(*.count))]
@@ -332,7 +370,11 @@ impl ClassError {
         let one = |hint: &str| vec![hint.to_owned()];
         match self {
             Self::Missing { .. } => one("give those rows a label, or remove them"),
-            Self::One { .. } => one("add rows of another class; there is nothing to tell apart"),
+            Self::One { weightless: 0, .. } => {
+                one("add rows of another class; there is nothing to tell apart")
+            }
+            Self::One { .. } => one("give rows of another class a weight; there is nothing to tell apart"),
+            Self::NotANumber { .. } => one("labels that are no numbers are for a loss of classes"),
             Self::TooMany { looks: Looks::Numbers | Looks::NumbersAsText, .. } => {
                 one("numbers that measure something need a loss for numbers: `--loss squared`")
             }
@@ -346,6 +388,10 @@ impl ClassError {
 
 fn row_count(count: usize) -> String {
     format!("{} row{}", grouped(count), if count == 1 { "" } else { "s" })
+}
+
+fn weightless_rows(count: usize) -> String {
+    if count == 0 { String::new() } else { format!("; the weight of {} others is 0", grouped(count)) }
 }
 
 fn more(count: usize) -> String {

@@ -53,7 +53,8 @@ pub struct EncodeOptions {
     /// λ = 0: texts that the others of the model determine have no column of their own. With a penalty
     /// every text has one, so that none of them is special.
     pub drop_reference: bool,
-    /// Targets are classes. Reserved: no loss of this version takes classes.
+    /// The target is a column of classes, texts or numbers, and no column of the design's targets:
+    /// [`Encoded`] has no outputs then, and [`Labels::of_column`](super::Labels::of_column) reads it.
     pub class_target: bool,
 }
 
@@ -99,6 +100,7 @@ pub struct Recipe {
     inputs: Vec<Input>,
     missing: Missing,
     drop_reference: bool,
+    class_target: bool,
     columns: Vec<DesignColumn>,
     names: Vec<String>,
     targets: Vec<String>,
@@ -116,6 +118,8 @@ struct Saved {
     weights: Option<String>,
     missing: Missing,
     drop_reference: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    class_target: bool,
 }
 
 impl From<Recipe> for Saved {
@@ -125,6 +129,7 @@ impl From<Recipe> for Saved {
             weights: recipe.weights().map(str::to_owned),
             missing: recipe.missing,
             drop_reference: recipe.drop_reference,
+            class_target: recipe.class_target,
             inputs: recipe.inputs,
         }
     }
@@ -152,8 +157,12 @@ impl TryFrom<Saved> for Recipe {
         if resolved.wants.len() != saved.inputs.len() || !resolved.wants.iter().zip(&saved.inputs).all(fits) {
             return Err(format!("the inputs are not those of the formula `{}`", saved.formula));
         }
-        Self::assemble(resolved, saved.inputs, saved.missing, saved.drop_reference)
-            .map_err(|error| error.to_string())
+        let options = EncodeOptions {
+            missing: saved.missing,
+            drop_reference: saved.drop_reference,
+            class_target: saved.class_target,
+        };
+        Self::assemble(resolved, saved.inputs, options).map_err(|error| error.to_string())
     }
 }
 
@@ -161,14 +170,9 @@ impl Recipe {
     /// `columns` are those of [`Resolved::wants`], in that order, as the scan found them.
     ///
     /// # Errors
-    /// [`DataError`]: text where numbers are needed, missing or infinite values, too many texts.
+    /// [`DataError`]: text where numbers are needed, missing or infinite values, too many texts. [`Error::Usage`]:
+    /// classes that are not one column, or that the formula asks for and the loss does not take.
     pub fn build(resolved: &Resolved, columns: &[Column], options: &EncodeOptions) -> Result<Self> {
-        if options.class_target {
-            return Err(Error::Usage {
-                what: "classes as a target need a classification loss, and this version has none".to_owned(),
-                hint: "code two classes as 0 and 1 to fit their difference by least squares".to_owned(),
-            });
-        }
         if columns.len() != resolved.wants.len() {
             return Err(Error::Internal(format!(
                 "{} columns were read where the formula wants {}",
@@ -177,28 +181,26 @@ impl Recipe {
             )));
         }
         let inputs = columns.iter().map(input).collect();
-        let recipe = Self::assemble(resolved.clone(), inputs, options.missing, options.drop_reference)?;
+        let recipe = Self::assemble(resolved.clone(), inputs, *options)?;
         recipe.rebase(columns, Purpose::Evaluate)?;
         Ok(recipe)
     }
 
-    fn assemble(
-        resolved: Resolved,
-        inputs: Vec<Input>,
-        missing: Missing,
-        drop_reference: bool,
-    ) -> Result<Self, DataError> {
+    fn assemble(resolved: Resolved, inputs: Vec<Input>, options: EncodeOptions) -> Result<Self> {
+        let EncodeOptions { missing, drop_reference, class_target } = options;
         let mut recipe = Self {
             resolved,
             inputs,
             missing,
             drop_reference,
+            class_target,
             columns: Vec::new(),
             names: Vec::new(),
             targets: Vec::new(),
             references: Vec::new(),
             has_low_parts: false,
         };
+        recipe.refuse_other_classes()?;
         recipe.refuse_text_as_numbers()?;
         recipe.refuse_many_levels()?;
         recipe.lay_out()?;
@@ -230,6 +232,11 @@ impl Recipe {
     /// The rule for missing values.
     pub fn missing(&self) -> Missing {
         self.missing
+    }
+
+    /// Whether the target is a column of classes.
+    pub fn has_classes(&self) -> bool {
+        self.class_target
     }
 
     /// The name of the weights column.
@@ -298,7 +305,7 @@ impl Recipe {
         let inputs = self.inputs.iter().zip(&self.resolved.wants).zip(columns);
         for ((input, want), column) in inputs {
             let (count, values) = (input.levels.len(), rows.saturating_sub(column.missing));
-            if want.as_text || count <= FEW_LEVELS || 2 * count <= values {
+            if want.as_text || count <= FEW_LEVELS || 2 * count <= values || self.is_class(&input.name) {
                 continue;
             }
             let names: Vec<&str> = column.levels.names().iter().map(String::as_str).collect();
@@ -311,6 +318,16 @@ impl Recipe {
             });
         }
         Ok(())
+    }
+
+    /// The input that holds the classes.
+    fn class_input(&self) -> Option<usize> {
+        self.resolved.targets.first().filter(|_| self.class_target)?.columns().first().copied()
+    }
+
+    /// Whether the classes are in the column of that name.
+    fn is_class(&self, name: &str) -> bool {
+        self.class_input().is_some_and(|input| self.input_name(input) == name)
     }
 
     fn is_text(&self, input: usize) -> bool {
@@ -337,6 +354,36 @@ impl Recipe {
         }
     }
 
+    /// Classes are in one column as it is, and `C(…)` on the left is for a loss that takes them.
+    fn refuse_other_classes(&self) -> Result<()> {
+        let usage = |what: String, hint: String| Err(Error::Usage { what, hint });
+        let name = |input: &usize| quoted(self.input_name(*input));
+        match self.resolved.targets.as_slice() {
+            [Variable::Column(input)] if !self.class_target => {
+                if !self.resolved.wants.get(*input).is_some_and(|want| want.as_text) {
+                    return Ok(());
+                }
+                usage(
+                    format!(
+                        "`C({})` on the left asks for classes, and the loss is one of numbers",
+                        name(input)
+                    ),
+                    format!("write `{} ~ …` for numbers, or choose a loss of classes", name(input)),
+                )
+            }
+            [Variable::Value(value)] if self.class_target => usage(
+                format!("a class is a column as it is, and the target is `{}`", value.print(false, name)),
+                "name the column that holds the classes".to_owned(),
+            ),
+            [_] => Ok(()),
+            targets if self.class_target => usage(
+                format!("one column holds the classes, and the formula has {} targets", targets.len()),
+                "name the column that holds the classes".to_owned(),
+            ),
+            _ => Ok(()),
+        }
+    }
+
     fn refuse_text_as_numbers(&self) -> Result<(), DataError> {
         let refuse = |input: usize, needed_by: String, role: Role| match self.inputs.get(input) {
             Some(Input { name, kind: ColumnKind::Text, levels, .. }) => {
@@ -352,7 +399,7 @@ impl Recipe {
                 }
             }
         }
-        for target in &self.resolved.targets {
+        for target in self.resolved.targets.iter().filter(|_| !self.class_target) {
             for input in target.columns() {
                 refuse(input, "a target".to_owned(), Role::Target)?;
             }
@@ -364,7 +411,8 @@ impl Recipe {
     }
 
     fn refuse_many_levels(&self) -> Result<(), DataError> {
-        match self.inputs.iter().find(|input| input.levels.len() > MOST_LEVELS) {
+        let many = |input: &&Input| input.levels.len() > MOST_LEVELS && !self.is_class(&input.name);
+        match self.inputs.iter().find(many) {
             Some(Input { name, levels, .. }) => Err(DataError::TooManyLevels {
                 column: name.clone(),
                 count: levels.len(),

@@ -178,6 +178,29 @@ impl Features<'_> {
         !matches!(self, Self::F64(_) | Self::F32(_))
     }
 
+    /// Calls `visit` with column and value of every entry of row `i` that is not 0, columns ascending.
+    pub fn for_each_in_row(&self, i: usize, mut visit: impl FnMut(usize, f64)) {
+        fn dense<V: Number>(x: MatRef<'_, V>, i: usize, visit: &mut dyn FnMut(usize, f64)) {
+            for (j, v) in x.row(i).iter().enumerate().filter(|(_, v)| v.wide() != 0.0) {
+                visit(j, v.wide());
+            }
+        }
+        fn sparse<V: Number, I: Index>(x: &Csr<'_, V, I>, i: usize, visit: &mut dyn FnMut(usize, f64)) {
+            let (columns, values) = x.row(i);
+            for (j, v) in columns.iter().zip(values).filter(|(_, v)| v.wide() != 0.0) {
+                visit(j.place().unwrap_or(0), v.wide());
+            }
+        }
+        match self {
+            Self::F64(x) => dense(*x, i, &mut visit),
+            Self::F32(x) => dense(*x, i, &mut visit),
+            Self::Csr64(x) => sparse(x, i, &mut visit),
+            Self::Csr32(x) => sparse(x, i, &mut visit),
+            Self::LongCsr64(x) => sparse(x, i, &mut visit),
+            Self::LongCsr32(x) => sparse(x, i, &mut visit),
+        }
+    }
+
     /// n: `‖xᵢ‖²`.
     pub fn squared_norms(&self) -> Vec<f64> {
         fn dense<V: Number>(x: MatRef<'_, V>) -> Vec<f64> {

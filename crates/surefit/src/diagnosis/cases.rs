@@ -172,7 +172,9 @@ impl Run {
             Fix::Several(fixes) => {
                 return fixes.iter().try_fold(run, |run, fix| run.with(fix));
             }
-            Fix::Exact | Fix::Drop(_) | Fix::Penalty(_) | Fix::Gap(_) | Fix::Formula(_) => return None,
+            Fix::Exact | Fix::Drop(_) | Fix::Penalty(_) | Fix::Gap(_) | Fix::Formula(_) | Fix::Line(_) => {
+                return None;
+            }
         }
         Some(run)
     }

@@ -44,11 +44,14 @@ pub fn page(code: Code) -> &'static Page {
         Code::Sf203 => &SF203,
         Code::Sf206 => &SF206,
         Code::Sf207 => &SF207,
+        Code::Sf301 => &SF301,
     }
 }
 
-static PAGES: [&Page; 13] =
-    [&SF101, &SF102, &SF103, &SF104, &SF105, &SF106, &SF107, &SF108, &SF201, &SF202, &SF203, &SF206, &SF207];
+static PAGES: [&Page; 14] = [
+    &SF101, &SF102, &SF103, &SF104, &SF105, &SF106, &SF107, &SF108, &SF201, &SF202, &SF203, &SF206, &SF207,
+    &SF301,
+];
 
 static SF101: Page = Page {
     code: Code::Sf101,
@@ -336,6 +339,32 @@ static SF207: Page = Page {
     ],
     ignore: "When the rows are as they should be and are meant to count: an indicator of a level that occurs once always has \
         leverage 1.",
+};
+
+static SF301: Page = Page {
+    code: Code::Sf301,
+    title: "wrong gradient",
+    meaning: "The gradient is not that of the loss it is used with. Descent on it still moves, often even downhill, and ends \
+        somewhere that is not the optimum, without any message. A wrong gradient is best found before it is used.",
+    detection: "Every entry is compared with the difference of two values of the loss, from points on both sides: a linear \
+        piece is measured on the longest step that meets no kink, a smooth loss on several steps that are \
+        extrapolated. At a kink everything between the slopes of both sides is right. An entry that is off by less \
+        than a millionth of the terms it is the sum of is right too: it was written in few digits.\n\
+        The mistake is named by writing the gradient as a·P + b·T + c·W: P is what classes other than a row's own \
+        give, T what its own gives, W the parameters. Right is (1, 1, λ), and each way to be wrong has numbers of its own: \
+        (n, n, λ) was not averaged, (1, 1, 0) has no penalty, (1, 0, λ) forgot the row's own class. Transposed, shifted by a \
+        class, and an intercept that is penalised or left out are compared with what they would give. A name is given \
+        only where it explains every gradient that was handed in.",
+    example: "The hinge of Weston and Watkins, a row with 2 violated margins: its own column gets −2·x. A 0/1 matrix that is \
+        multiplied with Xᵀ without the row sums gives (1, 0, λ); one with −1 in the place of the row sum is right for every row \
+        that violates one margin and wrong for the others.",
+    remedies: &[
+        "The line that is printed: with it the gradients that were handed in become right.",
+        "surefit explain-gradient DATA FORMULA --row I shows one row's share with its numbers.",
+        "Check at several points, of which W = 0 is not the only one: there a wrong penalty does not show.",
+    ],
+    ignore: "Never, unless the loss that was named is not the one that was meant: another margin, λ or convention is another \
+        loss.",
 };
 
 #[cfg(test)]

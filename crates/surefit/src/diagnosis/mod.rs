@@ -26,6 +26,7 @@ mod stopped_early;
 pub mod trace;
 mod unproven;
 mod words;
+mod wrong_gradient;
 
 pub use catalogue::{Page, codes, page};
 pub use facts::Facts;
@@ -33,6 +34,7 @@ pub use lint::{Checkup, beside_a_fit, columns, lint, worth_a_look};
 pub use penalty_convention::penalty_conventions;
 pub use situation::{Context, Quality, diagnose};
 pub use unproven::unproven;
+pub use wrong_gradient::wrong_gradient;
 
 use crate::data::scale::Scale;
 use crate::problem::Coefficients;
@@ -57,6 +59,7 @@ pub enum Code {
     Sf203,
     Sf206,
     Sf207,
+    Sf301,
 }
 
 /// What a remedy changes, in a form that `--fix` can apply.
@@ -82,6 +85,8 @@ pub enum Fix {
     Gap(f64),
     /// This in the formula, in place of the columns that were named.
     Formula(String),
+    /// This line in the program that was checked.
+    Line(String),
     /// Several of these together.
     Several(Vec<Self>),
 }

@@ -118,7 +118,7 @@ fn flag(fix: &Fix) -> Option<String> {
         Fix::Exact => "--solver exact".to_owned(),
         Fix::Penalty(lambda) => format!("--penalty {lambda}"),
         Fix::Gap(gap) => format!("--gap {gap:e}"),
-        Fix::StartAtZeros | Fix::Drop(_) | Fix::Formula(_) | Fix::Several(_) => return None,
+        Fix::StartAtZeros | Fix::Drop(_) | Fix::Formula(_) | Fix::Line(_) | Fix::Several(_) => return None,
     })
 }
 

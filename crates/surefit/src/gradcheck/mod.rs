@@ -3,7 +3,9 @@
 //! [`check`] compares a claimed gradient with what the function's values say, entry by entry, each with the error
 //! that rounding and truncation allow; at a kink everything between the one-sided derivatives is right.
 //! [`examine`] does so at several points, and where the claim is wrong it is regressed on the parts that a right
-//! gradient is made of: which of them is missing, or comes in too often, is the mistake.
+//! gradient is made of: which of them is missing, or comes in too often, is the mistake. [`check_samples`] is the
+//! same for a linear model, whose values need no pass over the data for every parameter, and [`row_gradient`] shows
+//! where one row's share of a gradient comes from.
 //!
 //! ```
 //! use surefit::gradcheck::{Layout, Mistake, Subject, examine};
@@ -24,15 +26,19 @@
 //! # Ok::<(), surefit::Error>(())
 //! ```
 
+mod linear;
 mod mistake;
 mod numeric;
 mod parts;
+mod row;
 #[cfg(test)]
 mod tests;
 
+pub use linear::{Claim, Verdict, check_samples};
 pub use mistake::{Finding, Layout, Mistake, Trial, name};
 pub use numeric::{Entry, KinkDistance, Report, Settings, check};
 pub use parts::{Parts, Split};
+pub use row::{Margin, RowGradient, row_gradient};
 
 use crate::error::{Error, Result};
 

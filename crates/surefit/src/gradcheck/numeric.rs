@@ -8,6 +8,7 @@
 
 use crate::error::{Error, Result};
 use crate::num::UNIT_ROUNDOFF;
+use std::cell::RefCell;
 
 /// How far the parameter of that index can move from the point before a kink.
 pub type KinkDistance<'a> = &'a dyn Fn(&[f64], usize) -> f64;
@@ -84,6 +85,28 @@ pub fn check(
     at: &[f64],
     settings: &Settings<'_>,
 ) -> Result<Report> {
+    let point = RefCell::new(at.to_vec());
+    let moved = |index: usize, theta: f64| {
+        let mut point = point.borrow_mut();
+        let own = std::mem::replace(&mut point[index], theta);
+        let there = value(&point);
+        point[index] = own;
+        there
+    };
+    check_moved(value(at), &moved, given, at, settings)
+}
+
+/// The function with the parameter of that index moved to another value, the others being where they were.
+pub(super) type Moved<'a> = &'a dyn Fn(usize, f64) -> f64;
+
+/// [`check`] of a function that is `here` at the point, and cheap to know where one parameter is moved.
+pub(super) fn check_moved(
+    here: f64,
+    moved: Moved<'_>,
+    given: &[f64],
+    at: &[f64],
+    settings: &Settings<'_>,
+) -> Result<Report> {
     let usage = |what: String, hint: &str| Err(Error::Usage { what, hint: hint.to_owned() });
     if given.len() != at.len() {
         return usage(
@@ -91,19 +114,18 @@ pub fn check(
             "return one entry for every parameter, in the order of the parameters",
         );
     }
-    let here = value(at);
     if !here.is_finite() {
         return usage(
             format!("the function is {here} at the point of the check"),
             "check at a point where the function is finite",
         );
     }
-    let mut line = Line { value, point: at.to_vec(), here, rounding: settings.rounding };
+    let line = Line { moved, point: at, here, rounding: settings.rounding };
     let mut entries = Vec::with_capacity(at.len());
     for (index, &given) in given.iter().enumerate() {
         let known = settings.kink_distance.map(|distance| distance(at, index));
         let slope = match known {
-            Some(distance) if distance > 0.0 => line.piece(index, distance),
+            Some(distance) if distance > 0.0 => line.within(index, distance),
             _ => line.slope(index),
         };
         let outside = (slope.low - given).max(given - slope.high).max(0.0);
@@ -153,8 +175,8 @@ impl Pair {
 
 /// The function seen along one parameter at a time.
 struct Line<'a> {
-    value: &'a dyn Fn(&[f64]) -> f64,
-    point: Vec<f64>,
+    moved: Moved<'a>,
+    point: &'a [f64],
     here: f64,
     rounding: f64,
 }
@@ -167,15 +189,14 @@ const ROUNDS: i32 = 4;
 const GOOD: f64 = 1e-8;
 
 impl Line<'_> {
-    fn pair(&mut self, index: usize, h: f64) -> Pair {
-        let own = self.point[index];
-        self.point[index] = own + h;
-        let (above, ahead) = (self.point[index], (self.value)(&self.point));
-        self.point[index] = own - h;
-        let (below, behind) = (self.point[index], (self.value)(&self.point));
-        self.point[index] = own;
-        // The step that was taken, after its own rounding.
-        Pair { h: 0.5 * (above - below), ahead, behind }
+    fn pair(&self, index: usize, h: f64) -> Pair {
+        let (above, below) = (self.point[index] + h, self.point[index] - h);
+        // The step is the one that was taken, after its own rounding.
+        Pair {
+            h: 0.5 * (above - below),
+            ahead: (self.moved)(index, above),
+            behind: (self.moved)(index, below),
+        }
     }
 
     /// The error of a value here that rounding explains.
@@ -183,8 +204,17 @@ impl Line<'_> {
         self.rounding * self.here.abs().max(pair.ahead.abs()).max(pair.behind.abs())
     }
 
-    /// Within one quadratic piece.
-    fn piece(&mut self, index: usize, distance: f64) -> Slope {
+    /// Within one quadratic piece, unless that is too short for its quotient to mean much.
+    fn within(&self, index: usize, distance: f64) -> Slope {
+        let piece = self.piece(index, distance);
+        if piece.uncertainty() <= GOOD * (piece.low.abs() + self.here.abs()) {
+            return piece;
+        }
+        let across = self.slope(index);
+        if across.uncertainty() < piece.uncertainty() { across } else { piece }
+    }
+
+    fn piece(&self, index: usize, distance: f64) -> Slope {
         let scale = self.point[index].abs().max(1.0);
         let pair = self.pair(index, (0.5 * distance).min(0.5 * scale));
         let central = pair.central();
@@ -193,7 +223,7 @@ impl Line<'_> {
     }
 
     /// Without any knowledge: shorter and shorter steps until the error estimate is good.
-    fn slope(&mut self, index: usize) -> Slope {
+    fn slope(&self, index: usize) -> Slope {
         let first = self.rounding.powf(0.2) * self.point[index].abs().max(1.0);
         let mut best: Option<Slope> = None;
         for round in 0..ROUNDS {

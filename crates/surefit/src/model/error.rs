@@ -112,6 +112,14 @@ pub enum ModelError {
         /// What is wrong, and where.
         why: String,
     },
+    /// What is wrong with a coefficient file, where several are read.
+    #[error("{name}: {fault}")]
+    InFile {
+        /// The file, as the user gave it.
+        name: String,
+        /// What is wrong with it.
+        fault: Box<ModelError>,
+    },
     /// A term that the formula does not have.
     #[error("line {line} of the coefficients: no column `{term}` in the design")]
     UnknownTerm {
@@ -169,6 +177,7 @@ impl ModelError {
             Self::Io { source, name, .. } if is_full(source) && name == "standard output" => {
                 "free some space, or send the output elsewhere"
             }
+            Self::InFile { fault, .. } => return fault.hints(),
             Self::Io { action, source, .. } => return io_hint(action, source.kind()).into_iter().collect(),
             Self::NotAFile { action: "write", .. } => "give the name of a file, such as model.safetensors",
             Self::NotAFile { .. } => "give the model file itself",

@@ -120,7 +120,7 @@ impl<'a> Pass<'a> {
             let (targets, weights) = of_rows(samples, &rows);
             loss.block(z, targets, weights)
         };
-        sweep(samples, at, &act, scores, None) / *total
+        sweep(samples, Some(at), &act, scores, None) / *total
     }
 
     /// The samples.
@@ -150,7 +150,7 @@ impl<'a> Pass<'a> {
             loss.hessian(z, targets, weights, v);
             0.0
         };
-        sweep(&samples, direction, &act, &mut [], Some(sums));
+        sweep(&samples, Some(direction), &act, &mut [], Some(sums));
         sums.mean_into(*total, product);
         let pairs = (0..samples.outputs)
             .flat_map(|k| direction.weights.col_as_slice(k).iter().zip(product.weights.col_as_slice(k)));
@@ -162,7 +162,7 @@ impl<'a> Pass<'a> {
     pub fn head(&mut self, direction: &Coefficients) {
         let Self { samples, heading, .. } = self;
         heading.resize(samples.x.rows() * samples.outputs, 0.0);
-        sweep(samples, direction, &|_, _| 0.0, heading, None);
+        sweep(samples, Some(direction), &|_, _| 0.0, heading, None);
     }
 
     /// The mean loss, and its derivative in t, at the point last evaluated plus t times the direction of the last
@@ -190,6 +190,22 @@ impl<'a> Pass<'a> {
     pub fn advance(&mut self, t: f64) {
         self.scores.iter_mut().zip(&self.heading).for_each(|(z, u)| *z += t * u);
     }
+
+    /// What [`Oracle::eval`] would say at the point that [`Self::advance`] came to, in half a pass: its scores
+    /// are known, but for the rounding of the steps.
+    pub fn arrive(&mut self, answer: &mut Answer) {
+        let Self { samples, loss, scores, sums, total, .. } = self;
+        let (samples, loss, c) = (*samples, &**loss, samples.outputs);
+        let act = |rows: Range<usize>, mut z: MatMut<'_, f64>| {
+            let known = &scores[rows.start * c..rows.end * c];
+            z.copy_from(MatRef::from_row_major_slice(known, rows.len(), c));
+            let (targets, weights) = of_rows(&samples, &rows);
+            loss.block(z, targets, weights)
+        };
+        sums.value = sweep(&samples, None, &act, &mut [], Some(sums));
+        sums.mean_into(*total, answer);
+        answer.value = sums.value / *total;
+    }
 }
 
 impl Oracle for Pass<'_> {
@@ -205,9 +221,9 @@ impl Oracle for Pass<'_> {
             loss.block(z, targets, weights)
         };
         match ask {
-            Ask::Value => answer.value = sweep(samples, at, &act, &mut [], None) / *total,
+            Ask::Value => answer.value = sweep(samples, Some(at), &act, &mut [], None) / *total,
             Ask::Gradient => {
-                sums.value = sweep(samples, at, &act, scores, Some(sums));
+                sums.value = sweep(samples, Some(at), &act, scores, Some(sums));
                 sums.mean_into(*total, answer);
                 answer.value = sums.value / *total;
             }
@@ -253,11 +269,11 @@ fn of_rows<'a>(samples: &Samples<'a>, rows: &Range<usize>) -> (loss::Targets<'a>
     (samples.targets.rows(rows.start, rows.len()), weights)
 }
 
-/// Scores of all rows, into `keep` where it has room, then `act` on them; returns the sum of its values and,
+/// Scores of all rows, zeros without a point, into `keep` where it has room, then `act` on them; returns the sum of its values and,
 /// where wanted, sums `Xᵀ` times what it left, by features of sparse rows and by classes of dense ones.
 fn sweep(
     samples: &Samples<'_>,
-    at: &Coefficients,
+    at: Option<&Coefficients>,
     act: Act<'_>,
     keep: &mut [f64],
     sums: Option<&mut Sums>,
@@ -276,7 +292,7 @@ fn sweep(
 fn dense<V: Number>(
     x: MatRef<'_, V>,
     samples: &Samples<'_>,
-    at: &Coefficients,
+    at: Option<&Coefficients>,
     act: Act<'_>,
     keep: &mut [f64],
     sums: Option<&mut Sums>,
@@ -285,8 +301,11 @@ fn dense<V: Number>(
     let by_rows = x.row_stride() != 1;
     let walk = Walk {
         x,
-        at: if by_rows { Weights::Panel(panel(at)) } else { Weights::ByFeature(by_feature(at)) },
-        intercept: &at.intercept,
+        at: at.map(|at| {
+            let weights =
+                if by_rows { Weights::Panel(panel(at)) } else { Weights::ByFeature(by_feature(at)) };
+            (weights, at.intercept.as_slice())
+        }),
         act,
         by_rows,
         sizes: (if sums.is_some() { shape.columns } else { 0 }, shape.outputs),
@@ -352,8 +371,8 @@ fn panel(at: &Coefficients) -> Panel {
 /// What the strips of a dense [`sweep`] have in common.
 struct Walk<'f, V> {
     x: MatRef<'f, V>,
-    at: Weights,
-    intercept: &'f [f64],
+    /// None where `act` brings the scores.
+    at: Option<(Weights, &'f [f64])>,
     act: Act<'f>,
     by_rows: bool,
     /// Of the sums: no features where no gradient is wanted, and outputs.
@@ -384,9 +403,12 @@ impl<V: Number> Walk<'_, V> {
             let keep = keep.get_mut(from..from + block.len() * c).unwrap_or_default();
             let Room { x, z, panel } = room;
             z.clear();
-            (0..block.len()).for_each(|_| z.extend_from_slice(self.intercept));
+            z.resize(block.len() * c, 0.0);
             let tile = self.tile(&block, x);
-            self.scores(&tile, z, panel);
+            if let Some((weights, intercept)) = &self.at {
+                z.chunks_exact_mut(c.max(1)).for_each(|z| z.copy_from_slice(intercept));
+                add_scores(&tile, weights, z, panel);
+            }
             keep.iter_mut().zip(z.iter()).for_each(|(kept, z)| *kept = *z);
             sums.value += (self.act)(block.clone(), MatMut::from_row_major_slice_mut(z, block.len(), c));
             if self.gradient {
@@ -417,18 +439,18 @@ impl<V: Number> Walk<'_, V> {
             None => widened(&slices, room),
         }
     }
+}
 
-    /// `z += XW`, row by row.
-    fn scores(&self, tile: &[&[f64]], z: &mut [f64], panel: &mut Panel) {
-        let c = self.sizes.1;
-        match &self.at {
-            Weights::Panel(weights) => dots(tile, weights, z),
-            Weights::ByFeature(weights) => {
-                panel.reset(z.len() / c.max(1), c);
-                combine(tile, weights, panel);
-                for k in 0..c {
-                    z.iter_mut().skip(k).step_by(c).zip(panel.row(k)).for_each(|(z, score)| *z += score);
-                }
+/// `z += XW`, row by row.
+fn add_scores(tile: &[&[f64]], weights: &Weights, z: &mut [f64], panel: &mut Panel) {
+    match weights {
+        Weights::Panel(weights) => dots(tile, weights, z),
+        Weights::ByFeature(weights) => {
+            let c = weights.len() / tile.len().max(1);
+            panel.reset(z.len() / c.max(1), c);
+            combine(tile, weights, panel);
+            for k in 0..c {
+                z.iter_mut().skip(k).step_by(c).zip(panel.row(k)).for_each(|(z, score)| *z += score);
             }
         }
     }
@@ -470,19 +492,21 @@ fn widen<V: Number>(from: &[V], to: &mut [f64]) {
 fn sparse<V: Number, I: Index>(
     x: &Csr<'_, V, I>,
     samples: &Samples<'_>,
-    at: &Coefficients,
+    at: Option<&Coefficients>,
     act: Act<'_>,
     keep: &mut [f64],
     sums: Option<&mut Sums>,
 ) -> f64 {
     let (n, c) = (x.rows(), samples.outputs);
-    let weights = by_feature(at);
+    let weights = at.map(|at| (by_feature(at), at.intercept.as_slice()));
     let mut g = vec![0.0; n * c];
     let part = |(z, (rows, keep)): (&mut [f64], Strip<'_>)| {
-        for (row, z) in rows.clone().zip(z.chunks_exact_mut(c.max(1))) {
-            z.copy_from_slice(&at.intercept);
-            let (indices, values) = x.row(row);
-            add_sparse_scores(indices, values, &weights, z);
+        if let Some((weights, intercept)) = &weights {
+            for (row, z) in rows.clone().zip(z.chunks_exact_mut(c.max(1))) {
+                z.copy_from_slice(intercept);
+                let (indices, values) = x.row(row);
+                add_sparse_scores(indices, values, weights, z);
+            }
         }
         keep.iter_mut().zip(z.iter()).for_each(|(kept, z)| *kept = *z);
         act(rows.clone(), MatMut::from_row_major_slice_mut(z, rows.len(), c))

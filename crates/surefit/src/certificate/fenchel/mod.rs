@@ -409,6 +409,7 @@ impl<'a> Case<'a> {
             rounding,
             method,
             dependent: 0,
+            exact_fit: false,
             output_gaps: vec![gap; self.samples.outputs],
             shape: self.shape(),
             quadratic: self.problem.loss == LossKind::Squared,

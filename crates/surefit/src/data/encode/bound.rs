@@ -113,6 +113,10 @@ impl Recipe {
     /// For a text input, where each text of `column` is among the input's.
     fn positions(&self, slot: usize, column: &Column) -> Result<Vec<u32>, DataError> {
         let Some(input) = self.inputs.get(slot) else { return Ok(Vec::new()) };
+        if self.class_input() == Some(slot) {
+            // Labels are compared as classes, not as levels.
+            return Ok(Vec::new());
+        }
         match (input.kind, column.kind) {
             (ColumnKind::Number, ColumnKind::Number) => Ok(Vec::new()),
             (ColumnKind::Text, ColumnKind::Text) => {

@@ -120,6 +120,12 @@ impl<'a> Encoded<'a> {
         missing.iter().filter_map(filled).collect()
     }
 
+    /// The column of the table that holds the classes, where they are wanted and there are any.
+    pub(in super::super) fn class_column(&self) -> Option<usize> {
+        let needed = self.bound.purpose == Purpose::Evaluate;
+        self.bound.recipe.class_input().filter(|_| needed).and_then(|input| self.bound.slot_of(input))
+    }
+
     fn weights_slot(&self) -> Option<usize> {
         let needed = self.bound.purpose == Purpose::Evaluate;
         self.bound.recipe.resolved.weights.filter(|_| needed).and_then(|input| self.bound.slot_of(input))
@@ -161,6 +167,9 @@ impl<'a> Encoded<'a> {
     fn survey_texts(&self, chunk: &Chunk, keep: &[bool], survey: &mut Survey) {
         for (slot, values) in chunk.columns.iter().enumerate() {
             let Values::Text(codes) = values else { continue };
+            if self.class_column() == Some(slot) {
+                continue;
+            }
             for (index, (&code, _)) in codes.iter().zip(keep).enumerate().filter(|(_, (_, kept))| **kept) {
                 if self.bound.position(slot, code) == UNSEEN {
                     survey.unseen.entry((slot, code)).or_insert((0, chunk.first + index + 1)).0 += 1;
@@ -511,6 +520,7 @@ impl Rows for Encoded<'_> {
     fn shape(&self) -> Shape {
         let outputs = match self.bound.purpose {
             Purpose::Predict => 0,
+            Purpose::Evaluate if self.bound.recipe.class_target => 0,
             Purpose::Evaluate => self.bound.recipe.targets.len(),
         };
         Shape { rows: self.rows, columns: self.bound.recipe.columns.len(), outputs }

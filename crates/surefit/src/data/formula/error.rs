@@ -60,8 +60,6 @@ pub enum FormulaProblem {
     InterceptInside(String),
     #[error("the degree of `poly` is a whole number from 1 to {limit}{}", not_this(.found))]
     PolyDegree { found: String, limit: u32 },
-    #[error("`C({name})` on the left asks for classes, and this version has no classification loss")]
-    ClassTarget { name: String },
     #[error("no column `{name}`{}", did_you_mean(.near.as_deref()))]
     NoColumn { name: String, near: Option<String>, known: Vec<String> },
     #[error("no column `{name}` to take weights from{}", did_you_mean(.near.as_deref()))]
@@ -160,7 +158,6 @@ impl FormulaError {
             P::NoFunction { .. } => format!("the functions are {}", super::known_functions()),
             P::ArithmeticOutside(_) => "write `I(x^2)`, `I(x / y)`; for powers up to k `poly(x, k)`".to_owned(),
             P::PolyDegree { .. } => "write `poly(x, 3)` for `x`, `x^2` and `x^3`".to_owned(),
-            P::ClassTarget { .. } => "code two classes as 0 and 1 to fit their difference by least squares".to_owned(),
             P::NoColumn { near: Some(near), .. } if super::lex::needs_quotes(near) => {
                 format!("put a name with spaces or signs in back quotes: `` {} ``", super::lex::quoted(near))
             }

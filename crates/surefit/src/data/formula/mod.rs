@@ -359,6 +359,11 @@ impl<'a> Resolver<'a> {
                 }
                 vec![self.value(value)?]
             }
+            Target::Category(name) => {
+                let column = self.find(&name.text).map_err(|problem| self.error(problem, name.at))?;
+                self.target_columns.insert(column);
+                vec![Variable::Column(self.want(column, true))]
+            }
         };
         Ok(variables)
     }

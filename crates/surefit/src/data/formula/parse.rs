@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! formula  := target '~' sum
-//! target   := name | list | function '(' arithmetic ')'
+//! target   := name | list | function '(' arithmetic ')' | 'C' '(' name ')'
 //! sum      := ['+' | '-'] cross (('+' | '-') cross)*
 //! cross    := product ('*' product)*                       a*b is a + b + a:b
 //! product  := term (':' term)*
@@ -48,6 +48,8 @@ impl fmt::Display for Name {
 pub(super) enum Target {
     List(Vec<Pattern>),
     Value(Expr<Name>),
+    /// `C(y)`: classes.
+    Category(Name),
 }
 
 /// The terms, as written.
@@ -184,9 +186,7 @@ impl<'a> Parser<'a> {
             Node::List(patterns) => Target::List(patterns),
             Node::Column(name) => Target::Value(Expr(vec![Op::Column(name)])),
             Node::Value(value) => Target::Value(value),
-            Node::Category(Name { text: name, at }) => {
-                return Err(self.error_at(P::ClassTarget { name }, at));
-            }
+            Node::Category(name) => Target::Category(name),
             _ => {
                 self.next = 0;
                 return Err(self.unexpected("a target, as `y`, `[a, b]` or `log(y)`,"));
@@ -514,6 +514,7 @@ impl fmt::Display for Target {
         match self {
             Self::List(patterns) => write_list(f, patterns),
             Self::Value(value) => f.write_str(&value.print(false, ToString::to_string)),
+            Self::Category(name) => write!(f, "C({name})"),
         }
     }
 }

@@ -74,6 +74,9 @@ fn targets_are_named_listed_or_matched() {
     assert_eq!(targets("log(x) ~ ."), (vec![2], 2, Some(3)));
     assert_eq!(targets("`x` ~ [TAG_*]"), (vec![2], 2, Some(3)));
     assert_eq!(targets("x ~ . - n - x"), (vec![2], 2, Some(3)));
+    assert_eq!(targets("C(x) ~ ."), (vec![2], 2, Some(3)));
+    let classes = Formula::parse("C(x) ~ n").unwrap().resolve(&columns, None).unwrap();
+    assert_eq!((classes.formula.as_str(), classes.wants[0].as_text), ("C(x) ~ n", true));
 }
 
 #[test]
@@ -144,11 +147,7 @@ fn every_mistake_has_its_sentence_and_place() {
         ("y ~ poly(temp)", "the degree of `poly` is a whole number from 1 to 50, and none is given", 13),
         ("y ~ poly(temp, 51)", "the degree of `poly` is a whole number from 1 to 50, not `51`", 15),
         ("y ~ poly(temp, 2.5)", "the degree of `poly` is a whole number from 1 to 50, not `2.5`", 15),
-        (
-            "C(y) ~ temp",
-            "`C(y)` on the left asks for classes, and this version has no classification loss",
-            2,
-        ),
+        ("C(z) ~ temp", "no column `z`; did you mean `y`?", 2),
         ("y + temp ~ n", "`+` stands where `~` belongs", 2),
         ("1 ~ temp", "`1` stands where a target, as `y`, `[a, b]` or `log(y)`, belongs", 0),
         ("y ~ y + temp", "the target `y` is among the terms too", 4),

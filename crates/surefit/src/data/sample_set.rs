@@ -1,0 +1,229 @@
+//! Rows with targets in memory, owned: a scanned table through its recipe, or the sparse rows of an svmlight file.
+//! [`SampleSet::samples`] lends them to whatever walks over samples.
+//!
+//! A row of weight 0 counts for nothing, and so does its class: one that occurs in such rows alone is no class,
+//! and its rows are left out.
+
+use super::classes::{ClassError, ClassList, Labels};
+use super::design::Design;
+use super::encode::{Encoded, Recipe};
+use super::features::Features;
+use super::read::SparseData;
+use super::samples::Samples;
+use super::spool::Table;
+use crate::data::check::grouped;
+use crate::error::{Error, Result};
+use crate::loss::named;
+use crate::problem::LossKind;
+use faer::Mat;
+
+/// n rows of features, each with a target and a weight.
+#[derive(Debug)]
+pub struct SampleSet {
+    storage: Storage,
+    answers: Answers,
+    weights: Option<Vec<f64>>,
+    /// Where in the data each row was, from 0; absent where all of them are here.
+    places: Option<Vec<usize>>,
+    /// Rows that the data had.
+    rows_of_data: usize,
+    notes: Vec<String>,
+}
+
+#[derive(Debug)]
+enum Storage {
+    Dense { x: Mat<f64>, names: Vec<String> },
+    Sparse { rows: SparseData, first: usize },
+}
+
+/// What the scores of the rows are compared with.
+#[derive(Debug)]
+enum Answers {
+    Classes { list: ClassList, of_rows: Vec<u32> },
+    Values { y: Mat<f64>, names: Vec<String> },
+}
+
+impl SampleSet {
+    /// A scanned table with the columns that the recipe was built from. Powers are formed in twice the usual
+    /// precision and rounded.
+    ///
+    /// # Errors
+    /// What [`Encoded::new`] and [`Labels::classes`] refuse.
+    pub fn of_table(table: &Table, recipe: &Recipe) -> Result<Self> {
+        let encoded = Encoded::new(table, recipe)?;
+        let left_out = encoded.left_out()?;
+        let Design { x, y, weights, .. } = Design::gather(&encoded)?;
+        let places = (!left_out.is_empty()).then(|| kept(table.rows(), &left_out));
+        let storage = Storage::Dense { x, names: recipe.names().to_vec() };
+        let (notes, rows_of_data) = (encoded.notes(), table.rows());
+        let answers = Answers::Values { y, names: recipe.targets().to_vec() };
+        let set = Self { storage, answers, weights, places, rows_of_data, notes };
+        let Some(column) = encoded.class_column() else { return Ok(set) };
+        let labels = Labels::of_column(table, column)?;
+        let labels = match &set.places {
+            Some(places) => labels.of_rows(places),
+            None => labels,
+        };
+        match &set.weights {
+            Some(_) => set.weigh(&labels),
+            None => {
+                let (list, of_rows) = labels.classes()?;
+                Ok(Self { answers: Answers::Classes { list, of_rows }, ..set })
+            }
+        }
+    }
+
+    /// The rows of an svmlight file: for a loss of classes their labels are classes, otherwise numbers. Columns
+    /// are called by their index in the file, `x1` the first, or `x0` where the file counts from there.
+    ///
+    /// # Errors
+    /// What [`Labels::classes`] refuses; for numbers, a label that is none.
+    pub fn of_sparse(rows: SparseData, loss: LossKind, zero_based: bool) -> Result<Self> {
+        let answers = if loss.is_of_classes() {
+            let (list, of_rows) = rows.labels().classes()?;
+            Answers::Classes { list, of_rows }
+        } else {
+            let y = rows.labels().numbers()?;
+            Answers::Values { y: Mat::from_fn(y.len(), 1, |i, _| y[i]), names: vec!["label".to_owned()] }
+        };
+        let rows_of_data = rows.rows();
+        let storage = Storage::Sparse { rows, first: usize::from(!zero_based) };
+        Ok(Self { storage, answers, weights: None, places: None, rows_of_data, notes: Vec::new() })
+    }
+
+    /// Classes by the rows that have a weight; rows of other classes are left out.
+    fn weigh(mut self, labels: &Labels) -> Result<Self> {
+        let weights = self.weights.take().unwrap_or_default();
+        let counted: Vec<usize> = (0..weights.len()).filter(|&i| weights[i] > 0.0).collect();
+        let weightless = weights.len() - counted.len();
+        let (list, _) = labels.of_rows(&counted).classes().map_err(|error| match error {
+            Error::Data(super::DataError::Classes(ClassError::One { what, class, rows, .. })) => {
+                ClassError::One { what, class, rows, weightless }.into()
+            }
+            other => other,
+        })?;
+        let found = labels.find(&list);
+        let keep: Vec<usize> = (0..found.len()).filter(|&i| found[i].is_some()).collect();
+        let of_rows = found.iter().filter_map(|class| *class).collect();
+        let mut set = Self { answers: Answers::Classes { list, of_rows }, ..self };
+        if keep.len() == weights.len() {
+            set.weights = Some(weights);
+            return Ok(set);
+        }
+        let first = (0..found.len()).find(|&i| found[i].is_none()).unwrap_or(0);
+        set.notes.push(format!(
+            "left out {} of weight 0: no row of weight has their class, such as `{}`",
+            rows_in_words(weights.len() - keep.len()),
+            labels.label(first).unwrap_or_default()
+        ));
+        if let Storage::Dense { x, .. } = &mut set.storage {
+            *x = Mat::from_fn(keep.len(), x.ncols(), |i, j| x[(keep[i], j)]);
+        }
+        set.weights = Some(keep.iter().map(|&i| weights[i]).collect());
+        let before = set.places.take();
+        let place = |&i: &usize| before.as_ref().map_or(i, |places| places[i]);
+        set.places = Some(keep.iter().map(place).collect());
+        Ok(set)
+    }
+
+    /// Lends the rows.
+    ///
+    /// # Errors
+    /// A loss of classes for numbers, or one of numbers for classes.
+    pub fn samples(&self, loss: LossKind) -> Result<Samples<'_>> {
+        let x = match &self.storage {
+            Storage::Dense { x, .. } => Features::F64(x.as_ref()),
+            Storage::Sparse { rows, .. } => rows.features()?,
+        };
+        let weights = self.weights.as_deref();
+        match &self.answers {
+            Answers::Classes { list, of_rows } if loss.is_of_classes() => {
+                Samples::of_classes(x, of_rows, weights, list.len(), &*named(loss))
+            }
+            Answers::Values { y, .. } if !loss.is_of_classes() => Samples::of_values(x, y.as_ref(), weights),
+            _ => Err(Error::Usage {
+                what: format!("the {} loss does not go with such targets", loss.name()),
+                hint: "use a loss of classes for classes and one of numbers for numbers".to_owned(),
+            }),
+        }
+    }
+
+    /// Rows, n.
+    pub fn rows(&self) -> usize {
+        match &self.storage {
+            Storage::Dense { x, .. } => x.nrows(),
+            Storage::Sparse { rows, .. } => rows.rows(),
+        }
+    }
+
+    /// Columns, d.
+    pub fn columns(&self) -> usize {
+        match &self.storage {
+            Storage::Dense { x, .. } => x.ncols(),
+            Storage::Sparse { rows, .. } => rows.columns(),
+        }
+    }
+
+    /// The name of column `j`.
+    pub fn name(&self, j: usize) -> String {
+        match &self.storage {
+            Storage::Dense { names, .. } => names.get(j).cloned().unwrap_or_default(),
+            Storage::Sparse { first, .. } => format!("x{}", j + first),
+        }
+    }
+
+    /// The names of the columns, one by one; of sparse rows there can be two thousand million.
+    pub fn names(&self) -> impl Iterator<Item = String> {
+        (0..self.columns()).map(|j| self.name(j))
+    }
+
+    /// The classes, where the targets are such.
+    pub fn classes(&self) -> Option<&ClassList> {
+        match &self.answers {
+            Answers::Classes { list, .. } => Some(list),
+            Answers::Values { .. } => None,
+        }
+    }
+
+    /// The names of the columns of scores: classes, the second one alone where two share a column, or targets.
+    pub fn outputs(&self, loss: LossKind) -> Vec<String> {
+        match &self.answers {
+            Answers::Classes { list, .. } => {
+                let columns = named(loss).outputs(list.len());
+                list.names().iter().skip(list.len().saturating_sub(columns)).cloned().collect()
+            }
+            Answers::Values { names, .. } => names.clone(),
+        }
+    }
+
+    /// Row `number` of the data, from 0, among these; `None` where it was left out.
+    pub fn find(&self, number: usize) -> Option<usize> {
+        match &self.places {
+            Some(places) => places.binary_search(&number).ok(),
+            None => Some(number).filter(|&row| row < self.rows()),
+        }
+    }
+
+    /// Rows that the data had, those left out included.
+    pub fn rows_of_data(&self) -> usize {
+        self.rows_of_data
+    }
+
+    /// What was decided about rows, in sentences.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+}
+
+/// The rows that stay, ascending.
+fn kept(rows: usize, left_out: &[usize]) -> Vec<usize> {
+    let mut out = left_out.iter().copied().peekable();
+    (0..rows).filter(|row| out.next_if_eq(row).is_none()).collect()
+}
+
+fn rows_in_words(count: usize) -> String {
+    format!("{} row{}", grouped(count), if count == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests;
