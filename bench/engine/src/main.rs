@@ -2,12 +2,12 @@
 //!
 //! `surefit-bench ridge X.f64 Y.f64 ROWS COLUMNS THREADS REPEATS LAMBDA` and
 //! `surefit-bench path X.f64 Y.f64 ROWS COLUMNS THREADS REPEATS LO HI COUNT` read raw little-endian `f64`
-//! files, X in column-major order, and print one JSON line: every run's seconds, the answer's objective
-//! and certificate, and the roofline of this machine measured between the runs (a plain read of X, and a
-//! large matrix product).
+//! files, X in column-major order, and print one JSON line: every run's seconds, the answer's objective and
+//! certificate, for `ridge` also the seconds of the processor, and what this machine can do, measured between the
+//! runs (a plain read of X, and multiply-adds in registers).
 
-use faer::linalg::matmul::matmul;
-use faer::{Accum, Mat, MatRef, Par};
+use faer::MatRef;
+use pulp::{Arch, Simd, WithSimd};
 use serde_json::{Value, json};
 use std::error::Error;
 use std::time::Instant;
@@ -24,6 +24,12 @@ fn read(path: &str) -> Outcome<Vec<f64>> {
         return Err(format!("{path} is not a whole number of f64 values").into());
     }
     Ok(numbers.iter().map(|number| f64::from_le_bytes(*number)).collect())
+}
+
+/// What this process has used of all processors, in seconds.
+fn cpu() -> f64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
 }
 
 fn seconds<T>(run: impl FnOnce() -> T) -> (f64, T) {
@@ -47,27 +53,42 @@ fn read_rate(x: &[f64]) -> f64 {
     size_of_val(x) as f64 / time
 }
 
-/// Flops per second of a 1024³ product on the threads in use.
-fn product_rate() -> f64 {
-    let n = 1024;
-    let a = Mat::from_fn(n, n, |i, j| ((i * 31 + j * 17) % 97) as f64 - 48.0);
-    let mut c = Mat::zeros(n, n);
-    let par = if rayon::current_num_threads() > 1 { Par::rayon(0) } else { Par::Seq };
-    let (time, ()) = seconds(|| matmul(c.as_mut(), Accum::Replace, a.as_ref(), a.as_ref(), 1.0, par));
-    std::hint::black_box(&c);
-    2.0 * (n as f64).powi(3) / time
+/// Flops per second of fused multiply-adds that never leave the registers, on one thread: what no product exceeds.
+fn flop_rate() -> f64 {
+    struct Chains;
+    impl WithSimd for Chains {
+        type Output = f64;
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, simd: S) -> f64 {
+            const ROUNDS: u32 = 1 << 20;
+            let (factor, term) = (simd.splat_f64s(0.75), simd.splat_f64s(0.5));
+            let start = cpu();
+            let mut chains = [simd.splat_f64s(1.0); 16];
+            for _ in 0..ROUNDS {
+                for chain in &mut chains {
+                    *chain = simd.mul_add_f64s(*chain, factor, term);
+                }
+            }
+            let total = chains.into_iter().fold(simd.splat_f64s(0.0), |sum, chain| simd.add_f64s(sum, chain));
+            std::hint::black_box(simd.reduce_sum_f64s(total));
+            2.0 * (16 * S::F64_LANES) as f64 * f64::from(ROUNDS) / (cpu() - start)
+        }
+    }
+    Arch::new().dispatch(Chains)
 }
 
 /// One timed fit with its certificate: what a user waits for.
 fn ridge(design: &DesignRef<'_>, lambda: f64) -> Outcome<Value> {
     let problem =
         Problem { loss: LossKind::Squared, penalty: Ridge::uniform(lambda), intercept: Intercept::Free };
+    let start = cpu();
     let (solve, fit) = seconds(|| solver::exact::solve(design, &problem, &|| true));
     let fit = fit?;
     let (certify, proof) =
         seconds(|| certificate::certify(design, &problem, &fit.candidate.coefficients, 1e-6));
+    let used = cpu() - start;
     let proof = proof?;
-    Ok(json!({"seconds": solve + certify, "solve": solve, "certify": certify,
+    Ok(json!({"seconds": solve + certify, "cpu": used, "solve": solve, "certify": certify,
         "objective": proof.objective(), "relative_gap": proof.relative_gap()}))
 }
 
@@ -96,7 +117,7 @@ fn main() -> Outcome<()> {
         y: MatRef::from_column_major_slice(&y, rows, 1),
         weights: None,
     };
-    let (mut runs, mut reads, mut products) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut runs, mut reads, mut flops) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..repeats {
         runs.push(match argument(1)? {
             "ridge" => ridge(&design, argument(8)?.parse()?)?,
@@ -110,12 +131,12 @@ fn main() -> Outcome<()> {
             other => return Err(format!("no benchmark `{other}`").into()),
         });
         reads.push(read_rate(&x));
-        products.push(product_rate());
+        flops.push(flop_rate());
     }
     let best = |rates: &[f64]| rates.iter().copied().fold(0.0, f64::max);
     println!(
         "{}",
-        json!({"runs": runs, "read_bytes_per_second": best(&reads), "flops_per_second": best(&products)})
+        json!({"runs": runs, "read_bytes_per_second": best(&reads), "flops_per_second": best(&flops)})
     );
     Ok(())
 }

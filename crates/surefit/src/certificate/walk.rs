@@ -12,6 +12,7 @@
 
 use crate::data::{Block, Rows, map_reduce};
 use crate::error::Result;
+use crate::num::simd::prefetch;
 use crate::num::{Dd, UNIT_ROUNDOFF};
 use crate::problem::Coefficients;
 use faer::linalg::matmul::triangular::{BlockStructure, matmul};
@@ -298,6 +299,8 @@ impl<'a> Columns<'a> {
         }
         let (groups, rest) = answer.weights.col_as_slice(k).as_chunks::<GROUP>();
         for (at, weights) in groups.iter().enumerate() {
+            let next = GROUP * (at + 1);
+            (next..self.columns().min(next + GROUP)).for_each(|j| prefetch(&self.x.column(j)[rows.clone()]));
             if self.low.is_none() && weights.iter().all(|weight| *weight != 0.0) {
                 let columns = std::array::from_fn(|l| &self.x.column(GROUP * at + l)[rows.clone()]);
                 add_products(hi, lo, columns, *weights);

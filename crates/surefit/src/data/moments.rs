@@ -9,12 +9,13 @@
 
 use super::rows::{Block, Rows, Shape, map_reduce};
 use crate::error::Result;
-use crate::num::simd::{transpose, vectorised};
-use crate::num::syrk::{GROUP, Lanes, Slice};
+use crate::num::simd::{prefetch, transpose, vectorised};
+use crate::num::syrk::{GROUP, Slice};
 use faer::prelude::{Reborrow, ReborrowMut};
 use faer::{ColMut, Mat};
 use pulp::{Arch, Simd, WithSimd};
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
 /// Weighted means and centred sums of products.
 #[derive(Clone, Debug)]
@@ -167,6 +168,15 @@ impl Sums {
         }
     }
 
+    fn clear(&mut self) {
+        (self.weight, self.positive) = (0.0, 0);
+        self.sum.fill(0.0);
+        self.range.fill(EMPTY);
+        self.whole.fill(true);
+        self.products.fill(0.0);
+        self.squares.fill(0.0);
+    }
+
     fn add(&mut self, other: &Self) {
         let accumulate = |to: &mut [f64], from: &[f64]| {
             to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
@@ -193,15 +203,20 @@ impl Sums {
 const SLICE: usize = 256;
 
 /// Adds the products of one block to `sums`, slice by slice.
-fn accumulate(block: Block<'_>, units: &Units, sums: &mut Sums) {
+fn accumulate(block: Block<'_>, units: &Units, sums: &mut Sums, slice: &mut Slice) {
     let n = block.x.nrows();
-    let mut slice = Slice::zeros(SLICE.min(n), sums.sum.len());
     for first in (0..n).step_by(SLICE) {
         let rows = block.rows(first, SLICE.min(n - first));
         slice.resize(rows.x.nrows());
-        add_slice(rows, units, sums, &mut slice);
+        add_slice(rows, units, sums, slice);
         if sums.products.ncols() > 0 {
-            slice.add_products(sums.products.as_mut());
+            let next = first + SLICE;
+            let next = (next < n).then(|| block.rows(next, SLICE.min(n - next)));
+            slice.add_products(sums.products.as_mut(), &|columns| {
+                if let Some(next) = next {
+                    ask_for(next, columns);
+                }
+            });
         }
     }
 }
@@ -215,6 +230,7 @@ fn add_slice(rows: Block<'_>, units: &Units, sums: &mut Sums, slice: &mut Slice)
     let mut group = [0.0; GROUP * SLICE];
     for first in (0..d + c).step_by(GROUP) {
         let columns = first..(d + c).min(first + GROUP);
+        ask_for(rows, columns.end..columns.end + GROUP);
         if let Some(plain) = PlainGroup::of(rows, &columns, units, sums) {
             for (j, seen) in columns.zip(slice.put_with(first, |out| plain.centre(out))) {
                 sums.see(j, &seen);
@@ -237,6 +253,15 @@ fn add_slice(rows: Block<'_>, units: &Units, sums: &mut Sums, slice: &mut Slice)
             sums.see(j, &Seen { whole: seen.whole || low.is_some(), ..seen });
         }
         slice.put(first, &group[..columns.len() * count]);
+    }
+}
+
+/// Lets some columns come from memory while others are at work.
+fn ask_for(rows: Block<'_>, columns: Range<usize>) {
+    for j in columns.start..columns.end.min(rows.x.ncols()) {
+        if let Some(column) = rows.x.col(j).try_as_col_major() {
+            prefetch(column.as_slice());
+        }
     }
 }
 
@@ -268,7 +293,7 @@ impl<'a> PlainGroup<'a> {
         Some(group)
     }
 
-    fn centre(&self, out: Lanes<'_>) -> [Seen; GROUP] {
+    fn centre(&self, out: &mut [[f64; GROUP]]) -> [Seen; GROUP] {
         Arch::new().dispatch(CentreGroup { group: self, out })
     }
 }
@@ -276,7 +301,7 @@ impl<'a> PlainGroup<'a> {
 /// [`PlainGroup::centre`] for the dispatch on the processor.
 struct CentreGroup<'a> {
     group: &'a PlainGroup<'a>,
-    out: Lanes<'a>,
+    out: &'a mut [[f64; GROUP]],
 }
 
 impl WithSimd for CentreGroup<'_> {
@@ -317,8 +342,8 @@ impl CentreGroup<'_> {
                 highest[k] = simd.max_f64s(x, highest[k]);
             }
             transpose(simd, &mut tile);
-            for (l, row) in tile.iter().enumerate() {
-                self.out.set(at * N + l, first, pulp::bytemuck::cast_slice(std::slice::from_ref(row)));
+            for (row, out) in tile.iter().zip(&mut self.out[at * N..]) {
+                out[first..first + N].copy_from_slice(pulp::bytemuck::cast_slice(std::slice::from_ref(row)));
             }
         }
         for k in 0..N {
@@ -326,7 +351,7 @@ impl CentreGroup<'_> {
             let mut range = (simd.reduce_min_f64s(lowest[k]), simd.reduce_max_f64s(highest[k]));
             for (i, x) in parts[k].1.iter().enumerate() {
                 let value = x * group.factors[first + k] - group.origins[first + k];
-                self.out.set(vectors * N + i, first + k, &[value]);
+                self.out[vectors * N + i][first + k] = value;
                 total += value;
                 range = hull(range, (*x, *x));
             }
@@ -498,12 +523,21 @@ fn provisional(rows: &dyn Rows) -> Result<Units> {
 fn walk(rows: &dyn Rows, units: &Units, extent: Extent) -> Result<Sums> {
     let Shape { columns: d, outputs: c, .. } = rows.shape();
     let mut total = Sums::zero(d, c, extent);
+    // What one block is done with serves another: fresh memory costs more than clearing it.
+    let spare = Mutex::new(Vec::new());
+    let spare = || spare.lock().unwrap_or_else(PoisonError::into_inner);
     let map = |block: Block<'_>| {
-        let mut sums = Sums::zero(d, c, extent);
-        accumulate(block, units, &mut sums);
-        sums
+        let known = spare().pop();
+        let (mut sums, mut slice) =
+            known.unwrap_or_else(|| (Sums::zero(d, c, extent), Slice::zeros(0, d + c)));
+        sums.clear();
+        accumulate(block, units, &mut sums, &mut slice);
+        (sums, slice)
     };
-    map_reduce(rows, map, |sums| total.add(&sums))?;
+    map_reduce(rows, map, |(sums, slice)| {
+        total.add(&sums);
+        spare().push((sums, slice));
+    })?;
     Ok(total)
 }
 

@@ -1,7 +1,10 @@
 //! Where a scanned table lives: typed columns in segments of rows, the first ones in memory up to a budget,
-//! the others in an unlinked temporary file. Any number of passes over it run at memory speed, and memory
-//! does not grow with the number of rows, whatever the table was read from.
+//! the others in an unlinked temporary file, both as narrow as the values allow. Any number of passes over it run
+//! at memory speed, and memory does not grow with the number of rows, whatever the table was read from.
 
+mod pack;
+
+use self::pack::Form;
 use super::read::ReadError;
 use super::table::{Chunk, Column, ColumnKind, Levels, Values};
 use crate::error::{Error, Result};
@@ -10,11 +13,11 @@ use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::sync::{Mutex, PoisonError};
 
-/// Bytes in one segment, about: large enough that a pass is not made of system calls.
+/// Bytes of the values in one segment, about: large enough that a pass is not made of system calls.
 const SEGMENT_BYTES: usize = 8 << 20;
 /// Rows that a segment has at least, however wide the table is.
 const SEGMENT_ROWS_MIN: usize = 256;
-/// Values in one push from which on its columns are taken in on several threads.
+/// Values from which on their columns are treated on several threads.
 const PARALLEL_VALUES: usize = 1 << 14;
 
 /// A scanned table: what each column holds, and its values as often as they are needed.
@@ -30,13 +33,19 @@ pub struct Table {
 
 /// Consecutive rows, all columns.
 #[derive(Debug)]
-enum Segment {
-    Memory(Vec<Values>),
-    /// Column after column, little-endian, from this byte of the file on.
-    File {
-        offset: u64,
-        rows: usize,
-    },
+struct Segment {
+    rows: usize,
+    /// How each column lies in the bytes, one column after the other.
+    forms: Vec<Form>,
+    bytes: Bytes,
+}
+
+/// The bytes of a segment.
+#[derive(Debug)]
+enum Bytes {
+    Memory(Vec<u8>),
+    /// From this byte of the file on.
+    File(u64),
 }
 
 impl Table {
@@ -76,13 +85,10 @@ impl Table {
             if failed {
                 return None;
             }
-            let (rows, columns) = match segment {
-                Segment::Memory(columns) => (columns.first().map_or(0, length), Ok(columns.clone())),
-                Segment::File { offset, rows } => (*rows, self.load(*offset, *rows)),
-            };
+            let columns = self.load(segment);
             failed = columns.is_err();
             let chunk = columns.map(|columns| Chunk { first, columns });
-            first += rows;
+            first += segment.rows;
             Some(chunk)
         }))
     }
@@ -100,30 +106,38 @@ impl Table {
         building.table(levels)
     }
 
-    /// One segment of the file.
-    fn load(&self, offset: u64, rows: usize) -> Result<Vec<Values>> {
-        let mut bytes = vec![0; rows * self.columns.iter().map(|column| width(column.kind)).sum::<usize>()];
-        if let Some(file) = &self.file {
-            let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-            file.seek(SeekFrom::Start(offset))
-                .and_then(|_| file.read_exact(&mut bytes))
-                .map_err(|source| ReadError::Spool { action: "read", source })?;
-        }
-        let mut rest = bytes.as_slice();
-        let mut columns = Vec::with_capacity(self.columns.len());
-        for column in &self.columns {
-            let (own, others) = rest.split_at(rows * width(column.kind));
+    /// The values of one segment.
+    fn load(&self, segment: &Segment) -> Result<Vec<Values>> {
+        let Segment { rows, forms, bytes } = segment;
+        let mut read = Vec::new();
+        let mut rest = match bytes {
+            Bytes::Memory(bytes) => bytes.as_slice(),
+            Bytes::File(offset) => {
+                read.resize(rows * forms.iter().map(|form| form.bytes()).sum::<usize>(), 0);
+                self.read(*offset, &mut read)
+                    .map_err(|source| ReadError::Spool { action: "read", source })?;
+                read.as_slice()
+            }
+        };
+        let mut packed = Vec::with_capacity(forms.len());
+        for form in forms {
+            let (own, others) = rest.split_at(rows * form.bytes());
             rest = others;
-            columns.push(match column.kind {
-                ColumnKind::Number => {
-                    Values::Number(own.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b)).collect())
-                }
-                ColumnKind::Text => {
-                    Values::Text(own.as_chunks().0.iter().map(|b| u32::from_le_bytes(*b)).collect())
-                }
-            });
+            packed.push((*form, own));
         }
-        Ok(columns)
+        let unpack = |(form, bytes)| pack::unpack(form, *rows, bytes);
+        Ok(if rows * forms.len() < PARALLEL_VALUES {
+            packed.into_iter().map(unpack).collect()
+        } else {
+            packed.into_par_iter().map(unpack).collect()
+        })
+    }
+
+    fn read(&self, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
+        let Some(file) = &self.file else { return Ok(()) };
+        let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.seek(SeekFrom::Start(offset))?;
+        file.read_exact(bytes)
     }
 }
 
@@ -134,7 +148,6 @@ pub(crate) struct Builder {
     /// Rows in the segment being filled, and in a full one.
     filled: usize,
     segment_rows: usize,
-    row_bytes: usize,
     /// Bytes that segments may still take in memory.
     budget: usize,
     segments: Vec<Segment>,
@@ -151,13 +164,14 @@ struct Building {
     first_infinite: Option<usize>,
     sum: Sum,
     digest: Digest,
+    /// The values as they will lie in the segment.
+    packed: Vec<u8>,
 }
 
 /// The temporary file.
 struct Spill {
     file: File,
     written: u64,
-    bytes: Vec<u8>,
 }
 
 impl Builder {
@@ -166,16 +180,7 @@ impl Builder {
         let row_bytes: usize = columns.iter().map(|(_, kind)| width(*kind)).sum();
         let columns = columns.into_iter().map(|(name, kind)| Building::new(name, kind)).collect();
         let segment_rows = (SEGMENT_BYTES / row_bytes.max(1)).max(SEGMENT_ROWS_MIN);
-        Self {
-            columns,
-            rows: 0,
-            filled: 0,
-            segment_rows,
-            row_bytes,
-            budget,
-            segments: Vec::new(),
-            spill: None,
-        }
+        Self { columns, rows: 0, filled: 0, segment_rows, budget, segments: Vec::new(), spill: None }
     }
 
     /// Rows taken in so far.
@@ -225,52 +230,58 @@ impl Builder {
 
     /// Puts the filled rows where they stay.
     fn close_segment(&mut self) -> Result<()> {
+        let forms = self.pack();
         let rows = std::mem::take(&mut self.filled);
-        let size = rows * self.row_bytes;
-        if self.spill.is_none() && size <= self.budget {
+        let size = self.columns.iter().map(|column| column.packed.len()).sum::<usize>();
+        let bytes = if self.spill.is_none() && size <= self.budget {
             self.budget -= size;
-            self.keep_segment();
-            return Ok(());
+            Bytes::Memory(self.together(size))
+        } else {
+            Bytes::File(self.spill(size)?)
+        };
+        self.segments.push(Segment { rows, forms, bytes });
+        Ok(())
+    }
+
+    /// Packs the filled rows; their buffers are empty afterwards, and as large as before.
+    fn pack(&mut self) -> Vec<Form> {
+        if self.filled * self.columns.len() < PARALLEL_VALUES {
+            self.columns.iter_mut().map(Building::pack).collect()
+        } else {
+            self.columns.par_iter_mut().map(Building::pack).collect()
         }
+    }
+
+    /// The packed columns, one after the other.
+    fn together(&self, size: usize) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(size);
+        self.columns.iter().for_each(|column| bytes.extend_from_slice(&column.packed));
+        bytes
+    }
+
+    /// Writes the packed columns to the temporary file; returns where they begin.
+    fn spill(&mut self, size: usize) -> Result<u64, ReadError> {
         let spill = match &mut self.spill {
             Some(spill) => spill,
             none => none.insert(Spill::new(
                 tempfile::tempfile().map_err(|source| ReadError::Spool { action: "create", source })?,
             )),
         };
-        spill.bytes.clear();
-        for column in &mut self.columns {
-            match &mut column.values {
-                Values::Number(values) => {
-                    values.drain(..).for_each(|value| spill.bytes.extend_from_slice(&value.to_le_bytes()));
-                }
-                Values::Text(codes) => {
-                    codes.drain(..).for_each(|code| spill.bytes.extend_from_slice(&code.to_le_bytes()));
-                }
-            }
+        let offset = spill.written;
+        for column in &self.columns {
+            spill.write(&column.packed).map_err(|source| spill_error(source, offset + size as u64))?;
         }
-        let offset = spill.write().map_err(|source| spill_error(source, spill.written + size as u64))?;
-        self.segments.push(Segment::File { offset, rows });
-        Ok(())
-    }
-
-    /// Keeps the filled rows in memory.
-    fn keep_segment(&mut self) {
-        if self.columns.is_empty() {
-            return;
-        }
-        let columns = self.columns.iter_mut().map(|column| match &mut column.values {
-            Values::Number(values) => Values::Number(std::mem::take(values)),
-            Values::Text(codes) => Values::Text(std::mem::take(codes)),
-        });
-        self.segments.push(Segment::Memory(columns.collect()));
+        Ok(offset)
     }
 
     /// The table, with the levels of each column. The last segment, at most 8 MiB or 256 rows, stays in
     /// memory.
     pub(crate) fn table(mut self, levels: Vec<Levels>) -> Table {
-        if self.filled > 0 {
-            self.keep_segment();
+        if self.filled > 0 && !self.columns.is_empty() {
+            let (rows, forms) = (self.filled, self.pack());
+            let size = self.columns.iter().map(|column| column.packed.len()).sum();
+            let bytes = Bytes::Memory(self.together(size));
+            self.segments.push(Segment { rows, forms, bytes });
         }
         let mut digest = Digest::new();
         digest.word(self.rows as u64);
@@ -311,8 +322,28 @@ impl Building {
             ColumnKind::Number => Values::Number(Vec::new()),
             ColumnKind::Text => Values::Text(Vec::new()),
         };
-        let (sum, digest) = (Sum::default(), Digest::new());
-        Self { name, values, missing: 0, first_missing: None, infinite: 0, first_infinite: None, sum, digest }
+        Self {
+            name,
+            values,
+            missing: 0,
+            first_missing: None,
+            infinite: 0,
+            first_infinite: None,
+            sum: Sum::default(),
+            digest: Digest::new(),
+            packed: Vec::new(),
+        }
+    }
+
+    /// Packs the values and forgets them.
+    fn pack(&mut self) -> Form {
+        self.packed.clear();
+        let form = pack::pack(&self.values, &mut self.packed);
+        match &mut self.values {
+            Values::Number(values) => values.clear(),
+            Values::Text(codes) => codes.clear(),
+        }
+        form
     }
 
     /// Takes in `values[from..to]`, whose first is row `first`; a segment will have `segment_rows` rows.
@@ -369,15 +400,13 @@ fn grow<T>(values: &mut Vec<T>, more: usize, segment_rows: usize) {
 
 impl Spill {
     fn new(file: File) -> Self {
-        Self { file, written: 0, bytes: Vec::new() }
+        Self { file, written: 0 }
     }
 
-    /// Appends the buffer; returns where it begins.
-    fn write(&mut self) -> io::Result<u64> {
-        let offset = self.written;
-        self.file.write_all(&self.bytes)?;
-        self.written += self.bytes.len() as u64;
-        Ok(offset)
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all(bytes)?;
+        self.written += bytes.len() as u64;
+        Ok(())
     }
 }
 
@@ -537,7 +566,7 @@ mod tests {
         let file = build(0, 12_345);
         let both = build(10 << 20, 700_001);
         assert!(memory.file.is_none() && file.file.is_some() && both.file.is_some());
-        assert!(matches!(both.segments.first(), Some(Segment::Memory(_))));
+        assert!(matches!(both.segments.first(), Some(Segment { bytes: Bytes::Memory(_), .. })));
         for other in [&file, &both] {
             assert_eq!(memory.fingerprint(), other.fingerprint());
             assert_eq!(columns(&memory), columns(other));
@@ -596,8 +625,7 @@ mod tests {
     #[test]
     fn a_full_disk_says_how_much_was_to_be_written_and_where() {
         let mut spill = Spill::new(File::options().write(true).open("/dev/full").unwrap());
-        spill.bytes = vec![0; 100];
-        let error = spill_error(spill.write().unwrap_err(), 100);
+        let error = spill_error(spill.write(&[0; 100]).unwrap_err(), 100);
         assert!(matches!(error, ReadError::SpoolFull { bytes: 100, .. }), "{error}");
     }
 }

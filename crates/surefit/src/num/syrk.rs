@@ -1,92 +1,91 @@
 //! `C += AᵀA`, lower triangle, for a slice of rows that lies in the second-level cache.
 //!
 //! A general product forms both triangles, or recurses on blocks and packs each of them anew. Here a slice is
-//! laid out row by row once, as it is centred, and every tile of C is 3 vectors high and 8 columns wide (4 where
-//! there are 16 vector registers): all of its sums stay in registers over the rows, 11 loads feed 24 fused
-//! multiply-adds, and of the upper triangle only the corners of the diagonal tiles are formed. The scheme is that
-//! of Goto and van de Geijn, "Anatomy of high-performance matrix multiplication", ACM TOMS 34 (2008).
+//! laid out once, as it is centred, in panels of 8 columns row by row, and every tile of C is 3 vectors high and 8
+//! columns wide (4 where there are 16 vector registers): all of its sums stay in registers over the rows, 11 loads
+//! of panels read from end to end feed 24 fused multiply-adds, and of the upper triangle only the corners of the
+//! diagonal tiles are formed. The scheme is that of Goto and van de Geijn, "Anatomy of high-performance matrix
+//! multiplication", ACM TOMS 34 (2008).
 
 #![allow(clippy::inline_always, reason = "kernels must be compiled inside the dispatch on the processor")]
 
 use crate::num::simd::vectorised;
 use faer::MatMut;
 use pulp::{Arch, Simd, WithSimd};
+use std::ops::Range;
 
-/// Columns laid out at a time, and what the length of a row is a multiple of: the numbers of the widest vector.
+/// Columns of a panel: the numbers of the widest vector.
 pub(crate) const GROUP: usize = 8;
 /// Vectors of a tile, at most.
 const HEIGHT: usize = 3;
 
-/// Some rows of p columns, row by row, filled up with columns of zeros to a multiple of [`GROUP`].
+/// Some rows of p columns in panels of [`GROUP`] columns, each row by row, the last filled up with zeros.
 pub(crate) struct Slice {
     rows: usize,
     columns: usize,
-    stride: usize,
     values: Vec<f64>,
 }
 
 impl Slice {
     /// Room for `rows` rows.
     pub fn zeros(rows: usize, columns: usize) -> Self {
-        let stride = columns.next_multiple_of(GROUP);
-        Self { rows, columns, stride, values: vec![0.0; rows * stride] }
+        Self { rows, columns, values: vec![0.0; rows * columns.next_multiple_of(GROUP)] }
     }
 
-    /// Takes so many rows from now on.
+    /// Takes so many rows from now on; all columns are to be laid out anew.
     pub fn resize(&mut self, rows: usize) {
         self.rows = rows;
-        self.values.resize(rows * self.stride, 0.0);
+        self.values.resize(rows * self.columns.next_multiple_of(GROUP), 0.0);
     }
 
     /// Lays out up to [`GROUP`] columns side by side from column `first` on, a multiple of it; `group` holds one
     /// after the other.
     pub fn put(&mut self, first: usize, group: &[f64]) {
-        interleave(group, self.rows, first, self.stride, &mut self.values);
+        let rows = self.rows;
+        interleave(group, rows, self.panel_mut(first));
     }
 
-    /// Lets `fill` write [`GROUP`] columns from column `first` on.
-    pub fn put_with<T>(&mut self, first: usize, fill: impl FnOnce(Lanes<'_>) -> T) -> T {
-        fill(Lanes { first, stride: self.stride, values: &mut self.values })
+    /// Lets `fill` write [`GROUP`] columns from column `first` on, row by row.
+    pub fn put_with<T>(&mut self, first: usize, fill: impl FnOnce(&mut [[f64; GROUP]]) -> T) -> T {
+        fill(self.panel_mut(first))
     }
 
     /// `products += AᵀA` on and below the diagonal, for the columns that `products` has; its rows are all columns of
-    /// the slice. What lies above the diagonal is not specified.
-    pub fn add_products(&self, products: MatMut<'_, f64>) {
-        Arch::new().dispatch(Update { slice: self, products });
+    /// the slice. What lies above the diagonal is not specified. `meanwhile` is called for every column once, some at
+    /// a time: products leave the memory idle, which can fetch what comes next.
+    pub fn add_products(&self, products: MatMut<'_, f64>, meanwhile: &dyn Fn(Range<usize>)) {
+        Arch::new().dispatch(Update { slice: self, products, meanwhile });
     }
-}
 
-/// [`GROUP`] neighbouring columns of a slice, to be written.
-pub(crate) struct Lanes<'a> {
-    first: usize,
-    stride: usize,
-    values: &'a mut [f64],
-}
-
-impl Lanes<'_> {
-    /// Numbers of row `i`, from the one at `place` of the group on.
+    /// The panel of column `j`.
     #[inline(always)]
-    pub fn set(&mut self, i: usize, place: usize, numbers: &[f64]) {
-        let at = i * self.stride + self.first + place;
-        self.values[at..at + numbers.len()].copy_from_slice(numbers);
+    fn panel(&self, j: usize) -> &[[f64; GROUP]] {
+        let rows = self.values.as_chunks().0;
+        &rows[j / GROUP * self.rows..(j / GROUP + 1) * self.rows]
+    }
+
+    fn panel_mut(&mut self, j: usize) -> &mut [[f64; GROUP]] {
+        let rows = self.values.as_chunks_mut().0;
+        &mut rows[j / GROUP * self.rows..(j / GROUP + 1) * self.rows]
     }
 }
 
 vectorised! {
-/// Writes `group[k · rows + i]` to `out[i · stride + first + k]`.
-fn interleave<'a>(group: &'a [f64], rows: usize, first: usize, stride: usize, out: &'a mut [f64]) -> () {
+/// Writes `group[k · rows + i]` to `out[i][k]`, and zeros beyond the last column.
+fn interleave<'a>(group: &'a [f64], rows: usize, out: &'a mut [[f64; GROUP]]) -> () {
     if group.len() == GROUP * rows {
         // All at once, so that a row is written as one vector.
         let eight: [&[f64]; GROUP] = std::array::from_fn(|k| &group[k * rows..(k + 1) * rows]);
-        for (i, row) in out.chunks_exact_mut(stride).take(rows).enumerate() {
-            for (to, column) in row[first..first + GROUP].iter_mut().zip(eight) {
+        for (i, row) in out.iter_mut().enumerate() {
+            for (to, column) in row.iter_mut().zip(eight) {
                 *to = column[i];
             }
         }
     } else {
+        out.fill([0.0; GROUP]);
         for (k, column) in group.chunks_exact(rows).enumerate() {
-            for (row, value) in out.chunks_exact_mut(stride).zip(column) {
-                row[first + k] = *value;
+            for (row, value) in out.iter_mut().zip(column) {
+                row[k] = *value;
             }
         }
     }
@@ -97,6 +96,7 @@ fn interleave<'a>(group: &'a [f64], rows: usize, first: usize, stride: usize, ou
 struct Update<'a> {
     slice: &'a Slice,
     products: MatMut<'a, f64>,
+    meanwhile: &'a dyn Fn(Range<usize>),
 }
 
 impl WithSimd for Update<'_> {
@@ -112,10 +112,18 @@ impl Update<'_> {
     /// Every tile of `WIDTH` columns: those of full height first, then what is left of the column.
     #[inline(always)]
     fn sweep<S: Simd, const WIDTH: usize>(mut self, simd: S) {
-        let stride = self.slice.stride;
-        for left in (0..self.products.ncols()).step_by(WIDTH) {
+        let columns = self.slice.columns;
+        let stride = columns.next_multiple_of(GROUP);
+        let lefts = (0..self.products.ncols()).step_by(WIDTH);
+        let tiles = |left: usize| ((stride - left) / S::F64_LANES).div_ceil(HEIGHT);
+        let share = columns.div_ceil(lefts.clone().map(tiles).sum::<usize>().max(1));
+        let mut told = 0;
+        for left in lefts {
             let mut top = left;
             while top < stride {
+                let next = columns.min(told + share);
+                (self.meanwhile)(told..next);
+                told = next;
                 let vectors = ((stride - top) / S::F64_LANES).min(HEIGHT);
                 match vectors {
                     HEIGHT => self.tile::<S, HEIGHT, WIDTH>(simd, top, left),
@@ -132,16 +140,17 @@ impl Update<'_> {
     fn tile<S: Simd, const V: usize, const WIDTH: usize>(&mut self, simd: S, top: usize, left: usize) {
         let height = V * S::F64_LANES;
         let mut sums = [[simd.splat_f64s(0.0); V]; WIDTH];
-        for row in self.slice.values.chunks_exact(self.slice.stride) {
-            let (high, _) = S::as_simd_f64s(&row[top..top + height]);
-            let wide = &row[left..left + WIDTH];
-            if high.len() < V {
-                continue;
+        let high: [&[[f64; GROUP]]; V] = std::array::from_fn(|v| self.slice.panel(top + v * S::F64_LANES));
+        let places: [usize; V] = std::array::from_fn(|v| (top + v * S::F64_LANES) % GROUP);
+        for (i, wide) in self.slice.panel(left).iter().enumerate() {
+            let mut values = [simd.splat_f64s(0.0); V];
+            for v in 0..V {
+                values[v] = S::as_simd_f64s(&high[v][i][places[v]..]).0[0];
             }
-            for (sums, factor) in sums.iter_mut().zip(wide) {
+            for (sums, factor) in sums.iter_mut().zip(&wide[left % GROUP..]) {
                 let factor = simd.splat_f64s(*factor);
-                for (sum, value) in sums.iter_mut().zip(high) {
-                    *sum = simd.mul_add_f64s(*value, factor, *sum);
+                for (sum, value) in sums.iter_mut().zip(values) {
+                    *sum = simd.mul_add_f64s(value, factor, *sum);
                 }
             }
         }
@@ -194,17 +203,31 @@ mod tests {
             let slice = slice(rows, columns);
             let ones = || Mat::from_fn(columns, wanted, |_, _| 1.0);
             let mut products = ones();
-            slice.add_products(products.as_mut());
+            slice.add_products(products.as_mut(), &|_| {});
             check(&products, rows);
             let mut products = ones();
-            Update { slice: &slice, products: products.as_mut() }.with_simd(Scalar::new());
+            Update { slice: &slice, products: products.as_mut(), meanwhile: &|_| {} }
+                .with_simd(Scalar::new());
             check(&products, rows);
             #[cfg(target_arch = "x86_64")]
             if let Some(v3) = pulp::x86::V3::try_new() {
                 let mut products = ones();
-                Simd::vectorize(v3, Update { slice: &slice, products: products.as_mut() });
+                Simd::vectorize(
+                    v3,
+                    Update { slice: &slice, products: products.as_mut(), meanwhile: &|_| {} },
+                );
                 check(&products, rows);
             }
+        }
+    }
+
+    #[test]
+    fn every_column_is_told_of_once_while_the_products_are_formed() {
+        for (columns, wanted) in [(1, 1), (9, 8), (50, 47), (201, 200)] {
+            let told = std::cell::RefCell::new(Vec::new());
+            let mut products = Mat::zeros(columns, wanted);
+            slice(3, columns).add_products(products.as_mut(), &|some| told.borrow_mut().extend(some));
+            assert!(told.into_inner().into_iter().eq(0..columns));
         }
     }
 
@@ -215,7 +238,7 @@ mod tests {
         let group: Vec<f64> = (0..4).flat_map(|j| (0..2).map(move |i| number(i, j))).collect();
         slice.put(0, &group);
         let mut products = Mat::from_fn(4, 4, |_, _| 1.0);
-        slice.add_products(products.as_mut());
+        slice.add_products(products.as_mut(), &|_| {});
         check(&products, 2);
     }
 }

@@ -63,7 +63,7 @@ impl Default for ReadOptions {
             format: None,
             delimiter: None,
             header: None,
-            memory_budget: 128 << 20,
+            memory_budget: 512 << 20,
             chunk_bytes: 1 << 20,
             max_record: 16 << 20,
             bomb_bytes: 1 << 30,
