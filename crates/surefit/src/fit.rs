@@ -4,6 +4,13 @@
 //! certificate comes from [`crate::certificate`], and when that does not reach the wanted gap the cause is
 //! named by [`crate::diagnosis`].
 
+mod samples;
+
+pub use samples::{
+    Method, Progress, SampleFit, SampleSettings, choose_method, fit_samples, intercept, usual_gap,
+    usual_penalty,
+};
+
 use crate::certificate::{Certificate, certify};
 use crate::data::Rows;
 use crate::data::scale::{Scale, Scaled, Scaling};

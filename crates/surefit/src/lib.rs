@@ -92,7 +92,8 @@
 //! | [`certificate`] | how far a candidate, or anyone's coefficients, are from optimal at most |
 //! | [`diagnosis`] | data, trace and stop become one named cause, with remedies; also `lint` and traces of other programs |
 //! | [`inference`] | standard errors, t, p, intervals, R² |
-//! | [`mod@fit`] | all of that, once: [`fit::fit`] and [`fit::lint`] |
+//! | [`mod@fit`] | all of that, once: [`fit::fit`], [`fit::fit_samples`] and [`fit::lint`] |
+//! | [`metrics`] | how well scores tell classes |
 //! | [`model`] | save, load, predict |
 //! | [`error`] | what can go wrong, as facts with ways out |
 //! | [`num`] | twice the usual precision, and other tools of the trade |
@@ -112,6 +113,7 @@ pub mod fit;
 pub mod gradcheck;
 pub mod inference;
 pub mod loss;
+pub mod metrics;
 pub mod model;
 pub mod num;
 pub mod oracle;

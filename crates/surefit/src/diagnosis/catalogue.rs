@@ -42,15 +42,17 @@ pub fn page(code: Code) -> &'static Page {
         Code::Sf201 => &SF201,
         Code::Sf202 => &SF202,
         Code::Sf203 => &SF203,
+        Code::Sf204 => &SF204,
         Code::Sf206 => &SF206,
         Code::Sf207 => &SF207,
+        Code::Sf210 => &SF210,
         Code::Sf301 => &SF301,
     }
 }
 
-static PAGES: [&Page; 14] = [
-    &SF101, &SF102, &SF103, &SF104, &SF105, &SF106, &SF107, &SF108, &SF201, &SF202, &SF203, &SF206, &SF207,
-    &SF301,
+static PAGES: [&Page; 16] = [
+    &SF101, &SF102, &SF103, &SF104, &SF105, &SF106, &SF107, &SF108, &SF201, &SF202, &SF203, &SF204, &SF206,
+    &SF207, &SF210, &SF301,
 ];
 
 static SF101: Page = Page {
@@ -339,6 +341,38 @@ static SF207: Page = Page {
     ],
     ignore: "When the rows are as they should be and are meant to count: an indicator of a level that occurs once always has \
         leverage 1.",
+};
+
+static SF204: Page = Page {
+    code: Code::Sf204,
+    title: "separable classes and no penalty",
+    meaning: "When some linear model gives every row its own class, the same model times two is better still, and times a \
+        thousand better again: the loss falls towards 0 and is never there. There is no best answer to come to. What a \
+        program prints then is where it gave up.",
+    detection: "With --penalty 0, weights are sought that separate the classes, by a hinge with ever smaller \
+        penalties. If every row's own score is above all others by more than rounding, these weights are the proof. \
+        One against the rest needs a threshold for every class. Rows that lie on the border itself are not found \
+        this way, and end in SF210.",
+    example: "Setosa against the other irises: its petals are at most 1.9 cm long, those of the others at least 3 cm. \
+        Any threshold in between makes no error, and the steeper the curve through it, the smaller the loss.",
+    remedies: &[
+        "Any penalty above 0: there is exactly one best answer, and it is certified. 1/n is the usual one.",
+        "Fewer columns, where one of them gives the class away: an identifier, or something known only afterwards.",
+    ],
+    ignore: "Never: without a penalty there is no answer. When only the classes matter, any separating weights do.",
+};
+
+static SF210: Page = Page {
+    code: Code::Sf210,
+    title: "no penalty, so nothing bounds the gap",
+    meaning: "A certificate needs to know how strongly the objective rises around its lowest point. For least squares the \
+        data say so. For other losses a penalty does; without one the optimum may be far away, or nowhere, however small \
+        the gradient is.",
+    detection: "The certificate of a fit with --penalty 0 and another loss than the squared one rests on nothing but \
+        that a loss is not below 0.",
+    example: "A logistic fit whose gradient was small enough to suggest a gap of 0.46 was 0.60 above the optimum.",
+    remedies: &["A small penalty, such as --penalty 1e-6, changes the answer little and is certified."],
+    ignore: "When you only want the fit of another program again: the solver came as far as rounding lets it.",
 };
 
 static SF301: Page = Page {

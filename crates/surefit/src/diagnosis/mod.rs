@@ -19,12 +19,14 @@ mod rate_too_high;
 mod rate_too_low;
 mod remedy;
 mod resolution;
+mod separable;
 mod single_precision;
 mod situation;
 mod start_too_far;
 mod stopped_early;
 pub mod trace;
 mod unproven;
+mod unproven_samples;
 mod words;
 mod wrong_gradient;
 
@@ -32,8 +34,10 @@ pub use catalogue::{Page, codes, page};
 pub use facts::Facts;
 pub use lint::{Checkup, beside_a_fit, columns, lint, worth_a_look};
 pub use penalty_convention::penalty_conventions;
+pub use separable::separation;
 pub use situation::{Context, Quality, diagnose};
 pub use unproven::unproven;
+pub use unproven_samples::unproven_samples;
 pub use wrong_gradient::wrong_gradient;
 
 use crate::data::scale::Scale;
@@ -57,8 +61,10 @@ pub enum Code {
     Sf201,
     Sf202,
     Sf203,
+    Sf204,
     Sf206,
     Sf207,
+    Sf210,
     Sf301,
 }
 

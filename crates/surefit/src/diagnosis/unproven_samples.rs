@@ -1,0 +1,71 @@
+//! Why an answer of an iterative solver on samples is not certified: it was stopped (SF108), there is no penalty that
+//! would bound how far the optimum can be (SF210), or the wanted gap is finer than what 64-bit numbers prove (SF106).
+//!
+//! Test: why the solver stopped, and the certificate itself: the gap that it did prove may be asked for.
+
+use super::forecast::round_up;
+use super::words::{counted, figure};
+use super::{Code, Diagnosis, Fix, Remedy};
+use crate::certificate::{Certificate, Method};
+use crate::problem::Problem;
+use crate::solver::{Candidate, Stop};
+use serde_json::{Map, json};
+
+/// A gap from which on asking for it is no quality.
+const COARSE: f64 = 0.1;
+
+/// The cause, for a certificate that does not reach the wanted relative gap.
+pub fn unproven_samples(
+    problem: &Problem,
+    candidate: &Candidate,
+    certificate: &Certificate,
+    target: f64,
+) -> Diagnosis {
+    let proven = certificate.relative_gap();
+    let steps = counted(candidate.steps as u64, "step");
+    let stopped = |by: &str| {
+        format!(
+            "{by} ended the fit after {steps}, at a relative gap of {} where {} is wanted",
+            figure(proven, 2),
+            figure(target, 2)
+        )
+    };
+    let without = problem.penalty.lambda == 0.0 && certificate.method() == Method::Objective;
+    let (code, message) = match candidate.stop {
+        Stop::MaxIter => (Code::Sf108, stopped("the iteration limit")),
+        Stop::Time => (Code::Sf108, stopped("the time limit")),
+        Stop::Interrupted => (Code::Sf108, stopped("Ctrl-C")),
+        _ if without => (
+            Code::Sf210,
+            format!(
+                "without a penalty nothing bounds how far the optimum of the {} loss is: all that is proven is that it is not below 0",
+                problem.loss.name()
+            ),
+        ),
+        Stop::Certified | Stop::Tolerance | Stop::Diverged => (
+            Code::Sf106,
+            format!(
+                "--gap {} is finer than what 64-bit numbers prove for this data: a relative gap of {}",
+                figure(target, 3),
+                figure(proven, 2)
+            ),
+        ),
+    };
+    let mut remedies = Vec::new();
+    let smallest = round_up(proven, 2);
+    if smallest < COARSE {
+        remedies.push(Remedy {
+            change: format!("ask for what is proven, a gap of {smallest:e}"),
+            command: Some(format!("--gap {smallest:e}")),
+            steps: None,
+            proven: true,
+            safe: false,
+            fix: Fix::Gap(smallest),
+        });
+    }
+    let mut evidence = Map::new();
+    evidence.insert("proven_gap".to_owned(), json!(proven));
+    evidence.insert("wanted_gap".to_owned(), json!(target));
+    evidence.insert("steps".to_owned(), json!(candidate.steps));
+    Diagnosis { code, message, reasons: Vec::new(), evidence, also: Vec::new(), remedies, exact: None }
+}

@@ -1,0 +1,287 @@
+//! The whole way for a loss of any kind on rows in memory: solver → certificate → diagnosis.
+//!
+//! Hinges are solved in their dual, smooth losses by Newton's method or L-BFGS. A solver stops by its own estimate
+//! of the gap; where the certificate then finds a little more, it goes on from where it was towards a smaller one.
+
+use super::Verdict;
+use crate::certificate::{Certificate, certify_samples};
+use crate::data::Samples;
+use crate::diagnosis::{self, Diagnosis};
+use crate::error::{Error, Result};
+use crate::loss::{self, Curvature};
+use crate::oracle::Pass;
+use crate::problem::{Coefficients, Intercept, LossKind, Problem};
+use crate::solver::{Candidate, Stop, dual_ascent, lbfgs, newton_cg};
+use faer::Mat;
+use std::time::{Duration, Instant};
+
+/// How often a solver goes on when the certificate finds more than the solver saw.
+const ATTEMPTS: usize = 4;
+/// The share of the wanted gap that a solver is asked for, at first and again.
+const ASKED: f64 = 0.9;
+const AGAIN: f64 = 0.25;
+
+/// Which algorithm finds the answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Method {
+    /// By the loss and the shape of the data; [`SampleFit::reason`] says why.
+    #[default]
+    Auto,
+    /// Dual block ascent, for hinges.
+    DualAscent,
+    /// Newton's method with conjugate gradients, for smooth losses.
+    NewtonCg,
+    /// L-BFGS, for smooth losses.
+    Lbfgs,
+}
+
+/// How to fit.
+#[derive(Clone, Copy, Debug)]
+pub struct SampleSettings {
+    /// The algorithm.
+    pub method: Method,
+    /// The wanted relative gap ε.
+    pub gap: f64,
+    /// Rounds or steps at most; absent leaves it to the solver.
+    pub max_iter: Option<usize>,
+    /// Stop after so long.
+    pub time_limit: Option<Duration>,
+    /// Of the order of rows.
+    pub seed: u64,
+}
+
+/// What is known on the way.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    /// Rounds or steps.
+    pub step: usize,
+    /// The objective.
+    pub objective: f64,
+    /// The solver's own estimate of the gap.
+    pub gap: f64,
+}
+
+/// An answer, what is known of it, and what went wrong.
+#[derive(Clone, Debug)]
+pub struct SampleFit {
+    /// How it ended.
+    pub verdict: Verdict,
+    /// The answer; not usable when failed.
+    pub candidate: Candidate,
+    /// How far it is from the best one.
+    pub certificate: Certificate,
+    /// The algorithm, and why this one.
+    pub method: Method,
+    /// See [`Self::method`].
+    pub reason: &'static str,
+    /// Walks over all rows.
+    pub passes: f64,
+    /// The named cause, when the answer is not certified.
+    pub diagnosis: Option<Diagnosis>,
+    /// n × c: the dual point that proves a hinge, to begin with for a neighbouring penalty.
+    pub dual: Option<Mat<f64>>,
+}
+
+/// The algorithm for a loss, and the reason in words.
+///
+/// # Errors
+/// One that cannot do the loss.
+pub fn choose_method(method: Method, loss: LossKind) -> Result<(Method, &'static str)> {
+    let kinks = loss::named(loss).curvature() == Curvature::Piecewise;
+    match (method, kinks) {
+        (Method::Auto, true) => Ok((Method::DualAscent, "the loss has kinks, its dual has none")),
+        (Method::Auto, false) => Ok((Method::NewtonCg, "the loss is smooth")),
+        (Method::DualAscent, true) | (Method::NewtonCg | Method::Lbfgs, false) => Ok((method, "as asked")),
+        (Method::DualAscent, false) => Err(usage(
+            format!("dual ascent is for the hinges, and the {} loss is smooth", loss.name()),
+            "leave out `--solver`, or use newton-cg or lbfgs",
+        )),
+        (Method::NewtonCg | Method::Lbfgs, true) => Err(usage(
+            format!("the {} loss has kinks, which this solver cannot cross", loss.name()),
+            "leave out `--solver`, or use dual-ascent",
+        )),
+    }
+}
+
+/// Fits `problem` to samples, certifies the answer and diagnoses what keeps it from being certified. `watch` is told
+/// of every round or step and ends the fit, with the best answer so far, by answering false.
+///
+/// # Errors
+/// Settings that make no sense together, or a problem whose optimum no solver here can find: a hinge without a
+/// penalty.
+pub fn fit_samples(
+    samples: &Samples<'_>,
+    problem: &Problem,
+    settings: &SampleSettings,
+    watch: &(dyn Fn(Progress) -> bool + Sync),
+) -> Result<SampleFit> {
+    problem.loss.check()?;
+    let (method, reason) = choose_method(settings.method, problem.loss)?;
+    if method == Method::DualAscent && problem.penalty.lambda == 0.0 {
+        return Err(usage(
+            format!("the {} loss is solved with a penalty above 0 only", problem.loss.name()),
+            "leave out `--penalty` for 1/n, or give a small one such as 1e-6",
+        ));
+    }
+    if problem.penalty.lambda == 0.0
+        && problem.loss.is_of_classes()
+        && let Some(separation) = diagnosis::separation(samples, problem)?
+    {
+        return failed(samples, problem, settings, (method, reason), separation);
+    }
+    let begun = Instant::now();
+    let run = Runner { samples, problem, settings, watch, begun };
+    let mut answer = Answer::default();
+    let mut asked = ASKED * settings.gap;
+    let mut certificate = None;
+    for _ in 0..ATTEMPTS {
+        answer = run.go_on(method, asked, answer)?;
+        let Some(candidate) = &answer.candidate else { break };
+        let found = certify_samples(
+            samples,
+            problem,
+            &candidate.coefficients,
+            answer.dual.as_ref().map(Mat::as_ref),
+        )?;
+        let done = found.certifies(settings.gap) || candidate.stop != Stop::Certified;
+        certificate = Some(found);
+        if done {
+            break;
+        }
+        asked *= AGAIN;
+    }
+    let (Some(candidate), Some(certificate)) = (answer.candidate, certificate) else {
+        return Err(Error::Internal("a solver came back without an answer".to_owned()));
+    };
+    let certified = certificate.certifies(settings.gap);
+    let verdict = if certified { Verdict::Certified } else { Verdict::Uncertified };
+    let diagnosis =
+        (!certified).then(|| diagnosis::unproven_samples(problem, &candidate, &certificate, settings.gap));
+    let passes = answer.passes;
+    Ok(SampleFit { verdict, candidate, certificate, method, reason, passes, diagnosis, dual: answer.dual })
+}
+
+/// No finite optimum: the answer is the point at which that was seen.
+fn failed(
+    samples: &Samples<'_>,
+    problem: &Problem,
+    settings: &SampleSettings,
+    (method, reason): (Method, &'static str),
+    (at, diagnosis): (Coefficients, Diagnosis),
+) -> Result<SampleFit> {
+    let certificate = certify_samples(samples, problem, &at, None)?;
+    let candidate = Candidate { coefficients: at, stop: Stop::Diverged, steps: 0 };
+    let _ = settings;
+    let verdict = Verdict::Failed;
+    Ok(SampleFit {
+        verdict,
+        candidate,
+        certificate,
+        method,
+        reason,
+        passes: 0.0,
+        diagnosis: Some(diagnosis),
+        dual: None,
+    })
+}
+
+/// Where a solver is.
+#[derive(Default)]
+struct Answer {
+    candidate: Option<Candidate>,
+    dual: Option<Mat<f64>>,
+    passes: f64,
+}
+
+/// What a solver needs to be run.
+struct Runner<'r, 's> {
+    samples: &'r Samples<'s>,
+    problem: &'r Problem,
+    settings: &'r SampleSettings,
+    watch: &'r (dyn Fn(Progress) -> bool + Sync),
+    begun: Instant,
+}
+
+impl Runner<'_, '_> {
+    fn go_on(&self, method: Method, gap: f64, from: Answer) -> Result<Answer> {
+        match method {
+            Method::DualAscent | Method::Auto => self.ascend(gap, from),
+            Method::NewtonCg | Method::Lbfgs => self.descend(method, gap, from),
+        }
+    }
+
+    fn in_time(&self) -> bool {
+        self.settings.time_limit.is_none_or(|limit| self.begun.elapsed() < limit)
+    }
+
+    fn ascend(&self, gap: f64, from: Answer) -> Result<Answer> {
+        let usual = dual_ascent::Settings::default();
+        let start = match (&from.dual, &from.candidate) {
+            (Some(dual), Some(candidate)) => {
+                Some((dual.as_ref(), candidate.coefficients.intercept.as_slice()))
+            }
+            _ => None,
+        };
+        let settings = dual_ascent::Settings {
+            gap,
+            max_rounds: self.settings.max_iter.unwrap_or(usual.max_rounds),
+            seed: self.settings.seed,
+            start,
+        };
+        let go_on = |round: dual_ascent::Round| {
+            let progress = Progress { step: round.round, objective: round.objective, gap: round.gap };
+            (self.watch)(progress) && self.in_time()
+        };
+        let mut ascent = dual_ascent::ascend(self.samples, self.problem, &settings, &go_on)?;
+        if ascent.candidate.stop == Stop::Interrupted && !self.in_time() {
+            ascent.candidate.stop = Stop::Time;
+        }
+        let passes = from.passes + ascent.round.map_or(0.0, |round| round.epochs + round.round as f64);
+        Ok(Answer { candidate: Some(ascent.candidate), dual: Some(ascent.dual), passes })
+    }
+
+    fn descend(&self, method: Method, gap: f64, from: Answer) -> Result<Answer> {
+        let usual = newton_cg::Settings::default();
+        let left = self.settings.time_limit.map(|limit| limit.saturating_sub(self.begun.elapsed()));
+        let settings = newton_cg::Settings {
+            gap,
+            max_iter: self.settings.max_iter.unwrap_or(usual.max_iter),
+            time_limit: left,
+            start: from.candidate.map(|candidate| candidate.coefficients),
+        };
+        let mut pass = Pass::new(*self.samples, self.problem.loss)?;
+        let watch = |step: newton_cg::Step| {
+            (self.watch)(Progress { step: step.step, objective: step.objective, gap: step.gap })
+        };
+        let run = if method == Method::Lbfgs {
+            lbfgs::minimize(&mut pass, self.problem, &settings, &watch)?
+        } else {
+            newton_cg::minimize(&mut pass, self.problem, &settings, &watch)?
+        };
+        let passes = from.passes + run.passes as f64;
+        Ok(Answer { candidate: Some(run.candidate), dual: None, passes })
+    }
+}
+
+fn usage(what: String, hint: &str) -> Error {
+    Error::Usage { what, hint: hint.to_owned() }
+}
+
+/// The penalty that is taken where none is asked for: 1/Σs, which is scikit-learn's C = 1; 0 for losses of numbers.
+pub fn usual_penalty(loss: LossKind, samples: &Samples<'_>) -> f64 {
+    if loss.is_of_classes() { 1.0 / samples.total_weight() } else { 0.0 }
+}
+
+/// The relative gap that is wanted where none is asked for: 1e-4 for losses of linear pieces, 1e-6 for smooth ones.
+pub fn usual_gap(loss: LossKind) -> f64 {
+    if loss::named(loss).curvature() == Curvature::Piecewise { 1e-4 } else { 1e-6 }
+}
+
+/// The intercept of a formula, or of sparse rows, which have one.
+pub fn intercept(has: bool, penalized: bool) -> Intercept {
+    match (has, penalized) {
+        (false, _) => Intercept::Absent,
+        (true, true) => Intercept::Penalized,
+        (true, false) => Intercept::Free,
+    }
+}
