@@ -36,8 +36,8 @@ const SLACK: f64 = 1.0;
 /// Epochs of a round: so many that they visit about this many times all rows, within the limits.
 const VISITS: f64 = 2.0;
 const MOST_EPOCHS: f64 = 50.0;
-/// ρ/λ of a free intercept, as a share of the mean `‖xᵢ‖²`.
-const TETHER: f64 = 0.1;
+/// λ/ρ of a free intercept, as a share of the mean `‖xᵢ‖²`: by so much the tether makes the dual of a row steeper.
+const TETHER: f64 = 0.25;
 /// q of a row of zeros, whose dual goes to its bound at once.
 const LEAST_CURVATURE: f64 = 1e-100;
 /// What is added to the gap for the tether of a free intercept, in units of `ρ‖b − b̂‖²`.
@@ -167,7 +167,7 @@ impl Bias {
     fn new(intercept: Intercept, outputs: usize, lambda: f64, total: f64, mean_square: f64) -> Self {
         let tether = match intercept {
             Intercept::Absent => f64::INFINITY,
-            Intercept::Free if mean_square > 0.0 => lambda * TETHER * mean_square,
+            Intercept::Free if mean_square > 0.0 => lambda / (TETHER * mean_square),
             Intercept::Penalized | Intercept::Free => lambda,
         };
         Self {
