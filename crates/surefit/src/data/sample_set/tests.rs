@@ -141,5 +141,8 @@ fn labels_of_sparse_rows_are_numbers_for_a_loss_of_numbers() {
     let Targets::Values(y) = numbers.samples(LossKind::Squared).unwrap().targets else { panic!("classes") };
     assert_eq!((y[(0, 0)], y[(1, 0)]), (1.5, -2.0));
     let refused = set("1 0:1\nred 0:2\n").unwrap_err();
-    assert_eq!(refused.to_string(), "the label column of t has `red` in row 2, and a loss of numbers needs a finite number");
+    assert_eq!(
+        refused.to_string(),
+        "the label column of t has `red` in row 2, and a loss of numbers needs a finite number"
+    );
 }
