@@ -1110,9 +1110,9 @@ fn one_row_of_a_gradient_is_told_for_every_loss() {
         "ovr-logistic",
         "softmax",
     ] {
-        all += &ask("101", &["--at", &at, "--loss", loss]);
+        all += &ask("102", &["--at", &at, "--loss", loss]);
     }
-    all += &ask("101", &["--at", &at, "--margin", "0.1"]);
+    all += &ask("102", &["--at", &at, "--margin", "0.1"]);
     let number = |loss| {
         told(&["explain-gradient", "data/sales.csv", "sales ~ temp", "--row", "2", "-q", "--loss", loss])
     };
