@@ -64,13 +64,11 @@ impl SampleSet {
             Some(places) => labels.of_rows(places),
             None => labels,
         };
-        match &set.weights {
-            Some(_) => set.weigh(&labels),
-            None => {
-                let (list, of_rows) = labels.classes()?;
-                Ok(Self { answers: Answers::Classes { list, of_rows }, ..set })
-            }
+        if set.weights.is_some() {
+            return set.weigh(&labels);
         }
+        let (list, of_rows) = labels.classes()?;
+        Ok(Self { answers: Answers::Classes { list, of_rows }, ..set })
     }
 
     /// The rows of an svmlight file: for a loss of classes their labels are classes, otherwise numbers. Columns
