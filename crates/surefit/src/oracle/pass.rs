@@ -91,7 +91,7 @@ impl<'a> Pass<'a> {
             loss.hessian(z, targets, weights, v);
             0.0
         };
-        sweep(&samples, direction, &act, &mut [], Some(sums));
+        sweep(&samples, Some(direction), &act, &mut [], Some(sums));
         sums.mean_into(&samples, *total, product);
         let pairs = (0..samples.outputs)
             .flat_map(|k| direction.weights.col_as_slice(k).iter().zip(product.weights.col_as_slice(k)));
@@ -103,7 +103,7 @@ impl<'a> Pass<'a> {
     pub fn head(&mut self, direction: &Coefficients) {
         let Self { samples, heading, .. } = self;
         heading.resize(samples.x.rows() * samples.outputs, 0.0);
-        sweep(samples, direction, &|_, _| 0.0, heading, None);
+        sweep(samples, Some(direction), &|_, _| 0.0, heading, None);
     }
 
     /// The mean loss, and its derivative in t, at the point last evaluated plus t times the direction of the last
@@ -131,6 +131,22 @@ impl<'a> Pass<'a> {
     pub fn advance(&mut self, t: f64) {
         self.scores.iter_mut().zip(&self.heading).for_each(|(z, u)| *z += t * u);
     }
+
+    /// What [`Oracle::eval`] would say at the point that [`Self::advance`] came to, in half a pass: its scores
+    /// are known, but for the rounding of the steps.
+    pub fn arrive(&mut self, answer: &mut Answer) {
+        let Self { samples, loss, scores, sums, total, .. } = self;
+        let (samples, loss, c) = (*samples, &**loss, samples.outputs);
+        let act = |rows: Range<usize>, mut z: MatMut<'_, f64>| {
+            let known = &scores[rows.start * c..rows.end * c];
+            z.copy_from(MatRef::from_row_major_slice(known, rows.len(), c));
+            let (targets, weights) = of_rows(&samples, &rows);
+            loss.block(z, targets, weights)
+        };
+        sums.value = sweep(&samples, None, &act, &mut [], Some(sums));
+        sums.mean_into(&samples, *total, answer);
+        answer.value = sums.value / *total;
+    }
 }
 
 impl Oracle for Pass<'_> {
@@ -146,9 +162,9 @@ impl Oracle for Pass<'_> {
             loss.block(z, targets, weights)
         };
         match ask {
-            Ask::Value => answer.value = sweep(samples, at, &act, &mut [], None) / *total,
+            Ask::Value => answer.value = sweep(samples, Some(at), &act, &mut [], None) / *total,
             Ask::Gradient => {
-                sums.value = sweep(samples, at, &act, scores, Some(sums));
+                sums.value = sweep(samples, Some(at), &act, scores, Some(sums));
                 sums.mean_into(samples, *total, answer);
                 answer.value = sums.value / *total;
             }
@@ -195,11 +211,11 @@ fn of_rows<'a>(samples: &Samples<'a>, rows: &Range<usize>) -> (loss::Targets<'a>
     (samples.targets.rows(rows.start, rows.len()), weights)
 }
 
-/// Scores of all rows, into `keep` where it has room, then `act` on them; returns the sum of its values and,
+/// Scores of all rows, zeros without a point, into `keep` where it has room, then `act` on them; returns the sum of its values and,
 /// where wanted, sums `Xᵀ` times what it left, by features of sparse rows and by classes of dense ones.
 fn sweep(
     samples: &Samples<'_>,
-    at: &Coefficients,
+    at: Option<&Coefficients>,
     act: Act<'_>,
     keep: &mut [f64],
     sums: Option<&mut Sums>,
@@ -218,7 +234,7 @@ fn sweep(
 fn dense<V: Number>(
     x: MatRef<'_, V>,
     samples: &Samples<'_>,
-    at: &Coefficients,
+    at: Option<&Coefficients>,
     act: Act<'_>,
     keep: &mut [f64],
     sums: Option<&mut Sums>,
@@ -230,7 +246,7 @@ fn dense<V: Number>(
         act,
         shape,
         block: (BLOCK / shape.columns.max(1)).clamp(BLOCK_ROWS.0, BLOCK_ROWS.1),
-        by_feature: by_feature(at),
+        by_feature: at.map(by_feature).unwrap_or_default(),
         gradient: sums.is_some(),
     };
     let mut unwanted = Sums::default();
@@ -285,7 +301,8 @@ fn by_feature(at: &Coefficients) -> Vec<f64> {
 /// What the strips of a dense [`sweep`] have in common.
 struct Walk<'f, V> {
     x: MatRef<'f, V>,
-    at: &'f Coefficients,
+    /// None where `act` brings the scores.
+    at: Option<&'f Coefficients>,
     act: Act<'f>,
     shape: Shape,
     /// Rows of a block.
@@ -327,7 +344,7 @@ impl<V: Number> Walk<'_, V> {
         scores: &mut [f64],
     ) {
         let (n, Shape { columns: d, outputs: c, .. }) = (rows.len(), self.shape);
-        let mut z = tile.scores(self.at, &self.by_feature, n, scores);
+        let mut z = tile.scores(self.at, &self.by_feature, (n, c), scores);
         for (row, kept) in keep.chunks_exact_mut(c.max(1)).enumerate() {
             kept.iter_mut().zip(z.as_ref().row(row).iter()).for_each(|(kept, z)| *kept = *z);
         }
@@ -371,12 +388,18 @@ impl<'t> Tile<'t> {
     /// XW + b into `room`, n × c, in the order of strides that suits the tile.
     fn scores<'z>(
         &self,
-        at: &Coefficients,
+        at: Option<&Coefficients>,
         by_feature: &[f64],
-        n: usize,
+        (n, c): (usize, usize),
         room: &'z mut [f64],
     ) -> MatMut<'z, f64> {
-        let c = at.intercept.len();
+        let Some(at) = at else {
+            return if self.by_rows {
+                MatMut::from_row_major_slice_mut(room, n, c)
+            } else {
+                MatMut::from_column_major_slice_mut(room, n, c)
+            };
+        };
         if self.by_rows {
             room.chunks_exact_mut(c.max(1)).for_each(|z| z.copy_from_slice(&at.intercept));
             let weights: Vec<&[f64]> = (0..c).map(|k| at.weights.col_as_slice(k)).collect();
@@ -421,16 +444,17 @@ fn widen<V: Number>(from: &[V], to: &mut [f64]) {
 fn sparse<V: Number, I: Index>(
     x: &Csr<'_, V, I>,
     samples: &Samples<'_>,
-    at: &Coefficients,
+    at: Option<&Coefficients>,
     act: Act<'_>,
     keep: &mut [f64],
     sums: Option<&mut Sums>,
 ) -> f64 {
     let (n, c) = (x.rows(), samples.outputs);
-    let weights = by_feature(at);
+    let weights = at.map(by_feature).unwrap_or_default();
     let mut g = vec![0.0; n * c];
     let part = |(z, (rows, keep)): (&mut [f64], Strip<'_>)| {
-        for (row, z) in rows.clone().zip(z.chunks_exact_mut(c.max(1))) {
+        let scored = rows.clone().zip(z.chunks_exact_mut(c.max(1)));
+        for ((row, z), at) in scored.zip(std::iter::repeat(at)).filter_map(|(row, at)| Some((row, at?))) {
             z.copy_from_slice(&at.intercept);
             let (indices, values) = x.row(row);
             add_sparse_scores(indices, values, &weights, z);
