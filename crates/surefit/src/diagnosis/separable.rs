@@ -71,7 +71,8 @@ fn margin(samples: &Samples<'_>, loss: LossKind, at: &Coefficients, norms: &[f64
                 rivals.fold(f64::INFINITY, f64::min)
             }
         };
-        if !(margin > rounding) {
+        // Also where one of them is no number.
+        if margin.partial_cmp(&rounding) != Some(std::cmp::Ordering::Greater) {
             return Ok(None);
         }
         least = least.min(margin / (norms[i].sqrt() * reach + bias));

@@ -281,7 +281,7 @@ mod tests {
         }
     }
 
-    /// What a change a of those entries is worth: m·a less q/2 times the square of the change of the dual row.
+    /// What a change a of those entries is worth: `m·a` less q/2 times the square of the change of the dual row.
     fn worth(hinge: Hinge, q: f64, entries: &[(f64, f64)], change: &[f64]) -> f64 {
         let linear: f64 = entries.iter().zip(change).map(|((m, _), a)| m * a).sum();
         let square: f64 = change.iter().map(|a| a * a).sum();

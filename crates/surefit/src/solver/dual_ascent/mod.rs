@@ -311,18 +311,22 @@ impl<'a> Climb<'a> {
             inner: vec![0.0; size],
             room: Vec::new(),
         };
-        for rows in active.chunks(size) {
-            self.visit(rows, &mut scratch);
+        let mut rest = active;
+        while let Some((rows, next)) =
+            rest.split_at_checked(size.min(rest.len())).filter(|(rows, _)| !rows.is_empty())
+        {
+            rest = next;
+            self.visit(rows, &next[..size.min(next.len())], &mut scratch);
         }
     }
 
     /// A handful of rows, one after the other.
-    fn visit(&mut self, rows: &[u32], scratch: &mut Scratch) {
+    fn visit(&mut self, rows: &[u32], next: &[u32], scratch: &mut Scratch) {
         let c = self.samples.outputs;
         let Scratch { z, changes, inner, room } = scratch;
         let (z, changes) = (&mut z[..rows.len() * c], &mut changes[..rows.len() * c]);
         z.fill(0.0);
-        self.store.add_scores(rows, z);
+        self.store.add_scores(rows, next, z);
         for z in z.chunks_exact_mut(c) {
             z.iter_mut().zip(self.bias.values()).for_each(|(z, b)| *z = *z * self.scale + b);
         }
