@@ -63,6 +63,11 @@ def spread(values):
     return {"median": statistics.median(values), "low": values[0], "high": values[-1], "runs": len(values)}
 
 
+def peers(value, form):
+    """A peer's figure; there is none where no peer gets there."""
+    return "–" if value != value else format(value, form)
+
+
 def processor():
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
@@ -77,8 +82,8 @@ def write(name, rows, versions):
     (RESULTS / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
     for row in rows:
         print(
-            f"{row['what']}: surefit {row['surefit']:.4g} {row['unit']}, {row['peer']} {row['theirs']:.4g},"
-            f" ratio {row['ratio']['median']:.3g} [{row['ratio']['low']:.3g}, {row['ratio']['high']:.3g}]"
+            f"{row['what']}: surefit {row['surefit']:.4g} {row['unit']}, {row['peer']} {peers(row['theirs'], '.4g')},"
+            f" ratio {peers(row['ratio']['median'], '.3g')} [{peers(row['ratio']['low'], '.3g')}, {peers(row['ratio']['high'], '.3g')}]"
             f"; goal {row['goal']}; {row['quality']}"
         )
     renew_table()
@@ -99,8 +104,8 @@ def renew_table():
         for row in record["rows"]:
             ratio = row["ratio"]
             lines.append(
-                f"| {row['what']} | {row['surefit']:.3g} {row['unit']} | {row['peer']} | {row['theirs']:.3g} {row['unit']} "
-                f"| {ratio['median']:.3g} [{ratio['low']:.3g}, {ratio['high']:.3g}] of {ratio['runs']} | {row['goal']} | {row['quality']} |"
+                f"| {row['what']} | {row['surefit']:.3g} {row['unit']} | {row['peer']} | {peers(row['theirs'], '.3g')} {row['unit']} "
+                f"| {peers(ratio['median'], '.3g')} [{peers(ratio['low'], '.3g')}, {peers(ratio['high'], '.3g')}] of {ratio['runs']} | {row['goal']} | {row['quality']} |"
             )
     lines += ["", "Measured with " + ", ".join(f"{k} {v}" for k, v in sorted(versions.items())) + "."]
     text = readme.read_text()

@@ -5,6 +5,12 @@
 //! files, X in column-major order, and print one JSON line: every run's seconds, the answer's objective and
 //! certificate, for `ridge` also the seconds of the processor, and what this machine can do, measured between the
 //! runs (a plain read of X, and multiply-adds in registers).
+//!
+//! `surefit-bench pass X.f64 COLUMNS CLASSES THREADS REPEATS f64|f32` times the fused pass of the hinge over X in
+//! row-major order, beside the same two rates. `surefit-bench classes FOLDER fashion|news LOSS LAMBDA GAP INTERCEPT
+//! THREADS` fits a real data set.
+
+mod classes;
 
 use faer::MatRef;
 use pulp::{Arch, Simd, WithSimd};
@@ -103,10 +109,46 @@ fn path(design: &DesignRef<'_>, penalties: &[f64]) -> Outcome<Value> {
 
 fn main() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().collect();
+    match arguments.get(1).map(String::as_str) {
+        Some("pass") => of_pass(&arguments),
+        Some("classes") => of_classes(&arguments),
+        _ => of_squares(&arguments),
+    }
+}
+
+fn threads(count: &str) -> Outcome<()> {
+    Ok(rayon::ThreadPoolBuilder::new().num_threads(count.parse()?).build_global()?)
+}
+
+fn of_pass(arguments: &[String]) -> Outcome<()> {
+    let [_, _, x, columns, classes, count, repeats, width] = arguments else {
+        return Err("wrong number of arguments; see the source".into());
+    };
+    threads(count)?;
+    let x = read(x)?;
+    let mut runs = classes::pass(&x, columns.parse()?, classes.parse()?, width == "f32", repeats.parse()?)?;
+    let best = |rate: &dyn Fn() -> f64| (0..3).map(|_| rate()).fold(0.0, f64::max);
+    runs["read_bytes_per_second"] = best(&|| read_rate(&x)).into();
+    runs["flops_per_second"] = best(&flop_rate).into();
+    println!("{runs}");
+    Ok(())
+}
+
+fn of_classes(arguments: &[String]) -> Outcome<()> {
+    let [_, _, folder, data, loss, lambda, gap, intercept, count] = arguments else {
+        return Err("wrong number of arguments; see the source".into());
+    };
+    threads(count)?;
+    let folder = std::path::Path::new(folder);
+    println!("{}", classes::fit(folder, data, loss, lambda.parse()?, gap.parse()?, intercept)?);
+    Ok(())
+}
+
+fn of_squares(arguments: &[String]) -> Outcome<()> {
     let argument = |k: usize| arguments.get(k).map(String::as_str).ok_or("too few arguments; see the source");
     let (rows, columns): (usize, usize) = (argument(4)?.parse()?, argument(5)?.parse()?);
     let (threads, repeats): (usize, usize) = (argument(6)?.parse()?, argument(7)?.parse()?);
-    rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
+    self::threads(&threads.to_string())?;
     let (x, y) = (read(argument(2)?)?, read(argument(3)?)?);
     if x.len() != rows * columns || y.len() != rows {
         return Err("the files do not have the sizes given".into());

@@ -269,7 +269,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// m and α_old of every entry that has a bound: of the rivals, or of all classes for Crammer and Singer.
+    /// m and the old α of every entry that has a bound: of the rivals, or of all classes for Crammer and Singer.
     fn entries(hinge: Hinge, z: &[f64], dual: &[f64], class: usize, s: f64) -> Vec<(f64, f64)> {
         match hinge {
             Hinge::WestonWatkins { margin } => rivals(z, dual, class, margin).collect(),
@@ -308,7 +308,9 @@ mod tests {
                 Hinge::CrammerSinger { .. } => (pull + fixed) / free.len() as f64,
                 Hinge::OneVsRest => 0.0,
             };
-            free.iter().for_each(|j| change[*j] = entries[*j].0 / q - shift);
+            for j in &free {
+                change[*j] = entries[*j].0 / q - shift;
+            }
             let feasible = change
                 .iter()
                 .zip(entries)

@@ -143,8 +143,8 @@ fn a_column_with_a_larger_penalty_is_that_column_divided_by_its_root() {
         let b = ascend(&others, &plain, &settings, &|_| true).unwrap();
         let (a, b) = (a.candidate.coefficients, b.candidate.coefficients);
         for k in 0..b.weights.ncols() {
-            for j in 0..3 {
-                assert!((a.weights[(j, k)] * factors[j].sqrt() - b.weights[(j, k)]).abs() < 1e-4, "{loss:?}");
+            for (j, factor) in factors.iter().enumerate() {
+                assert!((a.weights[(j, k)] * factor.sqrt() - b.weights[(j, k)]).abs() < 1e-4, "{loss:?}");
             }
         }
         assert!((objective(samples, &weighted, &a) - objective(others, &plain, &b)).abs() < 1e-9);
