@@ -488,13 +488,9 @@ fn widened<'t, V: Number>(slices: &[&[V]], room: &'t mut Vec<f64>) -> Vec<&'t [f
     let length = slices.first().map_or(0, |slice| slice.len());
     room.resize(slices.len() * length, 0.0);
     for (out, slice) in room.chunks_exact_mut(length.max(1)).zip(slices) {
-        widen(slice, out);
+        V::widen(slice, out);
     }
     pieces(room, slices.len(), length)
-}
-
-fn widen<V: Number>(from: &[V], to: &mut [f64]) {
-    to.iter_mut().zip(from).for_each(|(to, from)| *to = from.wide());
 }
 
 /// [`sweep`] over sparse rows.

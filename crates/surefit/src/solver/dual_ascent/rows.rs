@@ -148,7 +148,9 @@ impl<R: RowsOf> Store for Dense<R> {
         for &i in rows {
             let row = self.rows.row(place(i));
             if R::Number::as_wide(row).is_none() {
-                self.room.extend(row.iter().map(|x| x.wide()));
+                let from = self.room.len();
+                self.room.resize(from + row.len(), 0.0);
+                R::Number::widen(row, &mut self.room[from..]);
             }
         }
         let upcoming: Vec<&[f64]> =
