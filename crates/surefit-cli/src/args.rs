@@ -1,6 +1,7 @@
 //! The command line, in two steps: [`Cli`] is what was typed; `FitArgs::check` and its like turn it into
 //! settings that make sense together, or into one sentence that says what does not.
 
+use crate::numbers::counted;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -915,7 +916,11 @@ impl CheckGradientArgs {
             return Ok(());
         }
         Err(usage(
-            format!("there are {gradients} gradients at {points} points"),
+            format!(
+                "the files are {} at {}",
+                counted(gradients as u64, "gradient"),
+                counted(points as u64, "point")
+            ),
             "give an `--at W.csv` for every `--gradient G.csv`, in the same order".to_owned(),
         ))
     }

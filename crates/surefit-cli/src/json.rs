@@ -202,15 +202,11 @@ fn with_problem(report: &FitReport, answer: &Model) -> Value {
 }
 
 fn model(model: &Model) -> Value {
-    let named = |values: &Vec<f64>| match model.by_class {
-        true => by_name(&model.targets, values),
-        false => by_target(&model.targets, values),
-    };
     let terms = model.terms.iter().zip(&model.weights);
-    let coefficients: Option<Map<String, Value>> =
-        (!model.unlisted).then(|| terms.map(|(term, weights)| (term.clone(), named(weights))).collect());
+    let coefficients: Option<Map<String, Value>> = (!model.unlisted)
+        .then(|| terms.map(|(term, weights)| (term.clone(), each(model, weights))).collect());
     json!({
-        "intercept": model.intercept.as_ref().map(named),
+        "intercept": model.intercept.as_ref().map(|values| each(model, values)),
         "coefficients": coefficients,
     })
 }
@@ -223,6 +219,11 @@ fn by_target(targets: &[String], values: &[f64]) -> Value {
     }
 }
 
+/// A number a class, each by its name, or a number a target.
+fn each(model: &Model, values: &[f64]) -> Value {
+    if model.by_class { by_name(&model.targets, values) } else { by_target(&model.targets, values) }
+}
+
 fn by_name(names: &[String], values: &[f64]) -> Value {
     names.iter().cloned().zip(values.iter().copied().map(number)).collect()
 }
@@ -230,7 +231,7 @@ fn by_name(names: &[String], values: &[f64]) -> Value {
 fn certificate(proof: &Proof, report: &FitReport) -> Value {
     let within = |errors: &Vec<Vec<f64>>| -> Option<Value> {
         let model = report.model.as_ref()?;
-        let named = |(term, error): (&String, &Vec<f64>)| (term.clone(), by_target(&model.targets, error));
+        let named = |(term, error): (&String, &Vec<f64>)| (term.clone(), each(model, error));
         Some(model.terms.iter().zip(errors).map(named).collect())
     };
     json!({

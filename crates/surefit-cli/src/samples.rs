@@ -219,6 +219,7 @@ fn with_findings() -> FitReport {
             targets: vec!["value".to_owned()],
             intercept: Some(vec![0.0]),
             weights: vec![vec![-1e-9], vec![2e12], vec![0.5]],
+            ..line()
         }),
         inference: None,
         certificate: base.certificate.clone().map(|proof| Proof { coefficients_within: None, ..proof }),

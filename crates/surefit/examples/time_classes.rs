@@ -14,7 +14,7 @@ use surefit::data::Samples;
 use surefit::data::features::Features;
 use surefit::data::read::{SparseData, SvmlightOptions};
 use surefit::oracle::Pass;
-use surefit::solver::newton_cg::{self, Settings};
+use surefit::solver::smooth::{self, Method, Settings, Step};
 use surefit::{Error, Intercept, LossKind, Problem, Ridge, loss};
 
 fn internal(error: &dyn std::fmt::Display) -> Error {
@@ -41,7 +41,7 @@ fn run(what: &str, x: Features<'_>, classes: &[u32], count: usize, choice: &Choi
     let mut pass = Pass::new(samples, choice.problem.loss)?;
     let settings = Settings { gap: choice.gap, ..Settings::default() };
     let start = Instant::now();
-    let watch = |step: newton_cg::Step| {
+    let watch = |step: Step| {
         println!(
             "    {:3}  {:.8}  gap {:.2e}  {:4} walks  {:.3} s",
             step.step,
@@ -52,10 +52,14 @@ fn run(what: &str, x: Features<'_>, classes: &[u32], count: usize, choice: &Choi
         );
         true
     };
-    let run = match choice.solver.as_str() {
-        "lbfgs" => surefit::solver::lbfgs::minimize(&mut pass, &choice.problem, &settings, &watch)?,
-        _ => newton_cg::minimize(&mut pass, &choice.problem, &settings, &watch)?,
+    let (chosen, why) = smooth::choose(&samples);
+    let method = match choice.solver.as_str() {
+        "lbfgs" => Method::Lbfgs,
+        "newton-cg" => Method::NewtonCg,
+        _ => chosen,
     };
+    println!("  {method:?} (by itself: {why})");
+    let run = smooth::minimize(method, &mut pass, &choice.problem, &settings, &watch)?;
     let solved = start.elapsed().as_secs_f64();
     let start = Instant::now();
     let proof = certify_samples(&samples, &choice.problem, &run.candidate.coefficients, None)?;
@@ -92,7 +96,7 @@ fn main() -> surefit::Result<()> {
     };
     let problem =
         Problem { loss: kind, penalty: Ridge::uniform(number(2, 1e-4)), intercept: Intercept::Free };
-    let choice = Choice { solver: word(1, "newton-cg"), problem, gap: number(3, 1e-4) };
+    let choice = Choice { solver: word(1, "auto"), problem, gap: number(3, 1e-4) };
     let folder = std::env::var("SUREFIT_DATA").unwrap_or_else(|_| "../shared/data".to_owned());
     let folder = Path::new(&folder).join("multiclass");
     let wanted = word(4, "all");

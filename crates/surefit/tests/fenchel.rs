@@ -143,7 +143,7 @@ fn case() -> impl Strategy<Value = Case> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(150))]
 
     #[test]
     fn the_gap_is_never_below_the_true_one(case in case(), wild in prop::collection::vec(-1.5f64..1.5, 40)) {
@@ -192,7 +192,7 @@ proptest! {
 /// Fifty rows of three classes that overlap, and an odd number in one column.
 fn overlapping(loss: LossKind, intercept: Intercept, n: usize) -> Case {
     let number = |seed: usize| ((seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20) % 1001) as f64 / 250.0 - 2.0;
-    let classes: Vec<u32> = (0..n).map(|i| u32::try_from(i * i % 3).unwrap()).collect();
+    let classes: Vec<u32> = (0..n).map(|i| u32::try_from(i % 3).unwrap()).collect();
     let outputs = loss::named(loss).outputs(3);
     Case {
         x: Mat::from_fn(n, 4, |i, j| {
@@ -295,6 +295,25 @@ fn a_hinge_is_proven_by_a_dual_point_that_is_climbed_to() {
         let proof = case.certificate(&best, Some(dual.as_ref()));
         assert_eq!(proof.method(), Method::Dual);
         assert!(proof.relative_gap() < 0.02, "{intercept:?} {}", proof.relative_gap());
+    }
+}
+
+/// The dual point is climbed to without the equality of a free intercept; moving dual numbers where it costs least
+/// makes up for it.
+#[test]
+fn a_free_intercept_is_made_up_for() {
+    for (loss, most) in
+        [(LossKind::Hinge { margin: 1.0 }, 0.1), (LossKind::CrammerSinger { margin: 1.0 }, 0.1)]
+    {
+        let case = overlapping(loss, Intercept::Free, 30);
+        let penalized = Case {
+            problem: Problem { intercept: Intercept::Penalized, ..case.problem.clone() },
+            ..case.clone()
+        };
+        let (_, best) = case.reached(50_000);
+        let proof = case.certificate(&best, Some(climbed(&penalized, 4000).as_ref()));
+        assert_eq!(proof.method(), Method::Dual);
+        assert!(proof.relative_gap() < most, "{loss:?} {}", proof.relative_gap());
     }
 }
 

@@ -239,13 +239,9 @@ fn told_apart(
     Ok((set.confusion(scores), found.certificate.certain(&margins, &norms)))
 }
 
+/// Which solver, why, and how far it went.
 fn method_in_words(fit: &SampleFit) -> String {
-    let (name, step) = match fit.method {
-        Method::DualAscent | Method::Auto => ("dual ascent", "round"),
-        Method::NewtonCg => ("Newton's method with conjugate gradients", "step"),
-        Method::Lbfgs => ("L-BFGS", "step"),
-    };
+    let step = if fit.method == Method::DualAscent { "round" } else { "step" };
     let steps = counted(fit.candidate.steps as u64, step);
-    let passes = plain(fit.passes.round());
-    format!("{name} ({}): {steps}, {passes} passes over the rows", fit.reason)
+    format!("{}; {steps}, {} passes over the rows", fit.reason, plain(fit.passes.round()))
 }

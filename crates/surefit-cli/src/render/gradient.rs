@@ -1,7 +1,7 @@
 //! A row's share of a gradient, and a gradient beside what it should be.
 
 use super::{INDENT, Page, diagnosis, more};
-use crate::numbers::{counted, plain, rough};
+use crate::numbers::{count, counted, plain, rough};
 use crate::report::{CheckReport, RowReport};
 use crate::text::{BAD, Column, FAIR, GOOD, shorten, table, wrap};
 use surefit::LossKind;
@@ -19,12 +19,11 @@ const LISTED: usize = 5;
 /// `surefit explain-gradient`.
 pub fn gradient_of_row(report: &RowReport, width: usize) -> String {
     let mut page = Page::new(width);
-    let number = counted(report.number as u64, "row").replace(" rows", "").replace(" row", "");
     let mut about = vec![format!("{} loss{}", report.loss.name(), delta(report.loss))];
     about.extend(report.class().map(|class| format!("class `{class}`")));
     about.push(report.at.as_ref().map_or("W = 0".to_owned(), |at| format!("W from {at}")));
-    let about = format!("of {}: {}", report.data, about.join(", "));
-    page.headline(GOOD, &format!("row {number}"), &[&about]);
+    let row = format!("row {} of {}", count(report.number as u64), report.data);
+    page.headline(GOOD, &row, &[&about.join(", ")]);
     let shown = shown(report);
     scores(&mut page, report, &shown);
     page.paragraph(&format!("loss of this row {}", plain(report.row.loss)));
@@ -98,13 +97,10 @@ fn scores(page: &mut Page, report: &RowReport, shown: &[usize]) {
     rest(page, report.outputs.len() - shown.len(), "class", "classes");
 }
 
-fn rest(page: &mut Page, count: usize, one: &str, many: &str) {
-    if count > 0 {
-        let what = if count == 1 { one } else { many };
-        page.paragraph(&format!(
-            "… and {} {what} more (`--json` has all)",
-            crate::numbers::count(count as u64)
-        ));
+fn rest(page: &mut Page, others: usize, one: &str, many: &str) {
+    if others > 0 {
+        let what = if others == 1 { one } else { many };
+        page.paragraph(&format!("… and {} {what} more (`--json` has all)", count(others as u64)));
     }
 }
 
@@ -188,11 +184,11 @@ fn lines(page: &mut Page, report: &RowReport, shown: &[usize]) {
     };
     let pulls = numbers(&|j| report.row.pulls[j]);
     let raw = numbers(&|j| if report.row.class == Some(j) { 0.0 } else { report.row.pulls[j] });
-    let count = "G[np.arange(n), y] = -G.sum(axis=1)";
+    let own = "G[np.arange(n), y] = -G.sum(axis=1)";
     let mut code: Vec<(String, String)> = match report.loss {
-        LossKind::Hinge { .. } => vec![("G = (margins > 0) * 1.0".into(), raw), (count.into(), pulls)],
+        LossKind::Hinge { .. } => vec![("G = (margins > 0) * 1.0".into(), raw), (own.into(), pulls)],
         LossKind::SquaredHinge { .. } => {
-            vec![("G = 2 * np.maximum(0, margins)".into(), raw), (count.into(), pulls)]
+            vec![("G = 2 * np.maximum(0, margins)".into(), raw), (own.into(), pulls)]
         }
         LossKind::CrammerSinger { .. } => vec![
             ("G = (margins == margins.max(1, keepdims=True)) & (margins > 0)".into(), raw),
@@ -231,15 +227,16 @@ fn lines(page: &mut Page, report: &RowReport, shown: &[usize]) {
 pub fn gradient_agrees(report: &CheckReport, width: usize) -> String {
     let mut page = Page::new(width);
     let points = counted(report.files.len() as u64, "point");
-    let about = format!(
-        "{} at {points} at most {} off",
-        counted(report.entries() as u64, "entry").replace("entrys", "entries"),
-        rough(report.largest())
-    );
+    let about =
+        format!("{} at {points}, each at most {} off", entries_of(report.entries()), rough(report.largest()));
     page.headline(GOOD, "✓ AGREES", &[&about]);
     page.paragraph(&problem(report));
     caveats(&mut page, report);
     page.finish()
+}
+
+fn entries_of(number: usize) -> String {
+    if number == 1 { "1 entry".to_owned() } else { format!("{} entries", count(number as u64)) }
 }
 
 fn problem(report: &CheckReport) -> String {
@@ -259,10 +256,9 @@ fn problem(report: &CheckReport) -> String {
 fn caveats(page: &mut Page, report: &CheckReport) {
     let kinks = report.kinks();
     if kinks > 0 {
-        let entries = if kinks == 1 { "entry is".to_owned() } else { format!("{kinks} entries are") };
-        let entries = if kinks == 1 { format!("1 {entries}") } else { entries };
+        let (entries, are) = (entries_of(kinks), if kinks == 1 { "is" } else { "are" });
         page.paragraph(&format!(
-            "{entries} at a kink, where everything between the slopes of both sides is right"
+            "{entries} {are} at a kink, where everything between the slopes of both sides is right"
         ));
     }
     if report.verdict.penalty_unseen && report.diagnosis.is_none() {
@@ -312,6 +308,6 @@ fn entries(page: &mut Page, report: &CheckReport) {
     ];
     page.lines.extend(table(columns, INDENT, page.width).0);
     if wrong.len() > LISTED {
-        page.paragraph(&format!("… and {} more", crate::numbers::count((wrong.len() - LISTED) as u64)));
+        page.paragraph(&format!("… and {} more", count((wrong.len() - LISTED) as u64)));
     }
 }

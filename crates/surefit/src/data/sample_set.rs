@@ -53,13 +53,11 @@ impl SampleSet {
     pub fn of_table(table: &Table, recipe: &Recipe) -> Result<Self> {
         let (set, labels) = Self::read(table, recipe, &Encoded::new(table, recipe)?)?;
         let Some(labels) = labels else { return Ok(set) };
-        match &set.weights {
-            Some(_) => set.weigh(&labels),
-            None => {
-                let (list, of_rows) = labels.classes()?;
-                Ok(Self { answers: Answers::Classes { list, of_rows }, ..set })
-            }
+        if set.weights.is_some() {
+            return set.weigh(&labels);
         }
+        let (list, of_rows) = labels.classes()?;
+        Ok(Self { answers: Answers::Classes { list, of_rows }, ..set })
     }
 
     /// Another table for a model that is fitted, whose classes are `known`; rows of weight 0 stay.

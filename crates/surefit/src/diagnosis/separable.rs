@@ -29,9 +29,8 @@ pub fn separation(samples: &Samples<'_>, problem: &Problem) -> Result<Option<(Co
     let one_vs_rest =
         matches!(problem.loss, LossKind::OvrHinge | LossKind::OvrSquaredHinge | LossKind::OvrLogistic);
     let loss = if one_vs_rest { LossKind::OvrHinge } else { LossKind::CrammerSinger { margin: 1.0 } };
-    // A penalised intercept is a coefficient like others, and without a penalty a free one.
-    let intercept =
-        if problem.intercept == Intercept::Absent { Intercept::Absent } else { Intercept::Penalized };
+    // Without a penalty a penalised intercept is a free one.
+    let intercept = if problem.intercept == Intercept::Absent { Intercept::Absent } else { Intercept::Free };
     let norms = samples.x.squared_norms();
     let mean = norms.iter().sum::<f64>() / norms.len().max(1) as f64;
     let unit = if mean > 0.0 { mean } else { 1.0 } / samples.total_weight();
@@ -72,7 +71,8 @@ fn margin(samples: &Samples<'_>, loss: LossKind, at: &Coefficients, norms: &[f64
                 rivals.fold(f64::INFINITY, f64::min)
             }
         };
-        if !(margin > rounding) {
+        // Also where one of them is no number.
+        if margin.partial_cmp(&rounding) != Some(std::cmp::Ordering::Greater) {
             return Ok(None);
         }
         least = least.min(margin / (norms[i].sqrt() * reach + bias));

@@ -3,6 +3,7 @@
 //! The lines are `NumPy`, in the names of `CS231n`: `X` is n × d, `W` and `dW` are d × c, `y` holds the classes, `reg` is
 //! λ. The mistake explains every gradient that was handed in, so the line that undoes it makes all of them right.
 
+use super::words::figure;
 use super::{Code, Diagnosis, Fix, Remedy};
 use crate::gradcheck::{Finding, Mistake, Verdict};
 use serde_json::{Map, Value, json};
@@ -33,10 +34,13 @@ pub fn wrong_gradient(verdict: &Verdict, terms: &[String], outputs: &[String]) -
         }),
     );
     let example = format!(
-        "{count}, the worst in `{term}` for `{output}`: {:.6e} is given, the values say {:.6e}",
-        entry.given, entry.numeric
+        "{count}, the worst in `{term}` for `{output}`: {} is given, the values say {}",
+        figure(entry.given, 6),
+        figure(entry.numeric, 6)
     );
+    let zero = verdict.reports.iter().flat_map(|report| &report.entries).all(|entry| entry.given == 0.0);
     let (message, mut reasons, remedies) = match &verdict.finding {
+        _ if zero => ("the gradient is 0 in every entry".to_owned(), vec![example], Vec::new()),
         Some(finding) => {
             evidence.extend(of_finding(finding));
             (finding.to_string(), vec![example], remedies(finding))
@@ -120,10 +124,10 @@ fn remedies(finding: &Finding) -> Vec<Remedy> {
         ],
         Mistake::TrueClassMissing => vec![line(
             "each row's own class, before the product with X.T",
-            "binary[np.arange(n), y] = -binary.sum(axis=1)".to_owned(),
+            "G[np.arange(n), y] = -G.sum(axis=1)".to_owned(),
         )],
         Mistake::IndicatorForCount => {
-            vec![line("the count in place of 1", "binary[np.arange(n), y] = -binary.sum(axis=1)".to_owned())]
+            vec![line("the count in place of 1", "G[np.arange(n), y] = -G.sum(axis=1)".to_owned())]
         }
         Mistake::Sign => vec![line("at the end", "dW = -dW".to_owned())],
         Mistake::TimesRows => vec![line("at the end", format!("dW /= {n}"))],

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::loss::{self, Curvature};
 use crate::oracle::Pass;
 use crate::problem::{Coefficients, Intercept, LossKind, Problem};
-use crate::solver::{Candidate, Stop, dual_ascent, lbfgs, newton_cg};
+use crate::solver::{Candidate, Stop, dual_ascent, lbfgs, newton_cg, smooth};
 use faer::Mat;
 use std::time::{Duration, Instant};
 
@@ -73,7 +73,7 @@ pub struct SampleFit {
     /// The algorithm, and why this one.
     pub method: Method,
     /// See [`Self::method`].
-    pub reason: &'static str,
+    pub reason: String,
     /// Walks over all rows.
     pub passes: f64,
     /// The named cause, when the answer is not certified.
@@ -82,16 +82,23 @@ pub struct SampleFit {
     pub dual: Option<Mat<f64>>,
 }
 
-/// The algorithm for a loss, and the reason in words.
+/// The algorithm for a loss and the shape of the data, and the reason in words.
 ///
 /// # Errors
 /// One that cannot do the loss.
-pub fn choose_method(method: Method, loss: LossKind) -> Result<(Method, &'static str)> {
+pub fn choose_method(method: Method, samples: &Samples<'_>, loss: LossKind) -> Result<(Method, String)> {
     let kinks = loss::named(loss).curvature() == Curvature::Piecewise;
     match (method, kinks) {
-        (Method::Auto, true) => Ok((Method::DualAscent, "the loss has kinks, its dual has none")),
-        (Method::Auto, false) => Ok((Method::NewtonCg, "the loss is smooth")),
-        (Method::DualAscent, true) | (Method::NewtonCg | Method::Lbfgs, false) => Ok((method, "as asked")),
+        (Method::Auto, true) => {
+            Ok((Method::DualAscent, "dual ascent: the loss has kinks, and its dual has none".to_owned()))
+        }
+        (Method::Auto, false) => {
+            let (method, why) = smooth::choose(samples);
+            Ok((if method == smooth::Method::Lbfgs { Method::Lbfgs } else { Method::NewtonCg }, why))
+        }
+        (Method::DualAscent, true) => Ok((method, "dual ascent, as asked".to_owned())),
+        (Method::NewtonCg, false) => Ok((method, "Newton-CG, as asked".to_owned())),
+        (Method::Lbfgs, false) => Ok((method, "L-BFGS, as asked".to_owned())),
         (Method::DualAscent, false) => Err(usage(
             format!("dual ascent is for the hinges, and the {} loss is smooth", loss.name()),
             "leave out `--solver`, or use newton-cg or lbfgs",
@@ -116,7 +123,7 @@ pub fn fit_samples(
     watch: &(dyn Fn(Progress) -> bool + Sync),
 ) -> Result<SampleFit> {
     problem.loss.check()?;
-    let (method, reason) = choose_method(settings.method, problem.loss)?;
+    let (method, reason) = choose_method(settings.method, samples, problem.loss)?;
     if method == Method::DualAscent && problem.penalty.lambda == 0.0 {
         return Err(usage(
             format!("the {} loss is solved with a penalty above 0 only", problem.loss.name()),
@@ -127,7 +134,7 @@ pub fn fit_samples(
         && problem.loss.is_of_classes()
         && let Some(separation) = diagnosis::separation(samples, problem)?
     {
-        return failed(samples, problem, settings, (method, reason), separation);
+        return failed(samples, problem, (method, reason), separation);
     }
     let begun = Instant::now();
     let run = Runner { samples, problem, settings, watch, begun };
@@ -181,13 +188,11 @@ pub fn dual_point(samples: &Samples<'_>, problem: &Problem, fit: &SampleFit) -> 
 fn failed(
     samples: &Samples<'_>,
     problem: &Problem,
-    settings: &SampleSettings,
-    (method, reason): (Method, &'static str),
+    (method, reason): (Method, String),
     (at, diagnosis): (Coefficients, Diagnosis),
 ) -> Result<SampleFit> {
     let certificate = certify_samples(samples, problem, &at, None)?;
     let candidate = Candidate { coefficients: at, stop: Stop::Diverged, steps: 0 };
-    let _ = settings;
     let verdict = Verdict::Failed;
     Ok(SampleFit {
         verdict,
@@ -221,7 +226,7 @@ struct Runner<'r, 's> {
 impl Runner<'_, '_> {
     fn go_on(&self, method: Method, gap: f64, from: Answer) -> Result<Answer> {
         match method {
-            Method::DualAscent | Method::Auto => self.ascend(gap, from),
+            Method::DualAscent | Method::Auto => self.ascend(gap, &from),
             Method::NewtonCg | Method::Lbfgs => self.descend(method, gap, from),
         }
     }
@@ -230,7 +235,7 @@ impl Runner<'_, '_> {
         self.settings.time_limit.is_none_or(|limit| self.begun.elapsed() < limit)
     }
 
-    fn ascend(&self, gap: f64, from: Answer) -> Result<Answer> {
+    fn ascend(&self, gap: f64, from: &Answer) -> Result<Answer> {
         let usual = dual_ascent::Settings::default();
         let start = match (&from.dual, &from.candidate) {
             (Some(dual), Some(candidate)) => {

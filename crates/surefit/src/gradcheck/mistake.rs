@@ -147,7 +147,9 @@ pub struct Finding {
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (lambda, n) = (self.lambda, self.size);
-        let [wrong, own, penalty] = self.coefficients.unwrap_or([f64::NAN; 3]);
+        // A nought has no sign.
+        let clean = |factor: f64| if factor.abs() < 5e-7 { 0.0 } else { factor };
+        let [wrong, own, penalty] = self.coefficients.unwrap_or([f64::NAN; 3]).map(clean);
         match self.mistake {
             Mistake::NotAveraged => {
                 write!(f, "the losses are summed, not averaged: factor {wrong:.6} for n = {n}")

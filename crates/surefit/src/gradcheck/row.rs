@@ -13,7 +13,7 @@ use faer::MatMut;
 /// What a loss of classes looks at in a score.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Margin {
-    /// δ + zⱼ − z_y of a rival; it violates where this is above 0.
+    /// `δ + zⱼ − z_y` of a rival; it violates where this is above 0.
     Rival(f64),
     /// The row's own class, where rivals are compared with it.
     Own,

@@ -9,6 +9,7 @@
 
 #![allow(clippy::inline_always, reason = "kernels must be compiled inside the dispatch on the processor")]
 
+use super::simd::prefetch;
 use pulp::{Arch, Simd, WithSimd};
 
 /// Numbers of each row of a [`Panel`] that lie side by side: those of the widest vector.
@@ -79,12 +80,13 @@ impl Panel {
     }
 }
 
-/// `out[i · width + k] += aᵢ · bₖ`. Rows of a are as long as those of b; `out` has room for every pair.
-pub(crate) fn dots(a: &[&[f64]], b: &Panel, out: &mut [f64]) {
+/// `out[i · width + k] += aᵢ · bₖ`. Rows of a are as long as those of b; `out` has room for every pair. Of the rows
+/// that are `upcoming` the first ones are asked for from memory meanwhile.
+pub(crate) fn dots(a: &[&[f64]], b: &Panel, out: &mut [f64], upcoming: &[&[f64]]) {
     let fits = a.iter().all(|row| row.len() == b.length) && out.len() >= a.len() * b.width;
     debug_assert!(fits, "rows of the same length and room for their products");
     if fits {
-        Arch::new().dispatch(Dots { a, b, out });
+        Arch::new().dispatch(Dots { a, b, out, upcoming });
     }
 }
 
@@ -110,6 +112,7 @@ struct Dots<'a> {
     a: &'a [&'a [f64]],
     b: &'a Panel,
     out: &'a mut [f64],
+    upcoming: &'a [&'a [f64]],
 }
 
 impl WithSimd for Dots<'_> {
@@ -192,8 +195,20 @@ impl Dots<'_> {
             let (head, tail) = self.a[i + r][numbers.0..numbers.1].as_chunks::<GROUP>();
             (heads[r], tails[r]) = (&head[..whole], tail);
         }
+        // The rows of the next tile, once.
+        let mut ahead: [&[[f64; GROUP]]; R] = [&[]; R];
+        for r in (0..R).filter(|_| first == 0) {
+            let place = i + R + r;
+            let row = self.a.get(place).or_else(|| self.upcoming.get(place - self.a.len()));
+            ahead[r] = row.and_then(|row| row.get(numbers.0..numbers.1)).map_or(&[], |row| row.as_chunks().0);
+        }
         let mut sums = [[simd.splat_f64s(0.0); C]; R];
         for (t, panel) in panel.chunks_exact(stride).take(whole).enumerate() {
+            for ahead in ahead {
+                if let Some(line) = ahead.get(t) {
+                    prefetch(line);
+                }
+            }
             let panel = &panel[first * GROUP..(first + C) * GROUP];
             let (w, _) = S::as_simd_f64s(panel);
             for v in 0..V {
@@ -380,9 +395,9 @@ mod tests {
             everywhere(&|how| {
                 let mut out = vec![1.0; height * width];
                 let (views, panel) = (views(&a), panel(&b, length));
-                let kernel = |out| Dots { a: &views, b: &panel, out };
+                let kernel = |out| Dots { a: &views, b: &panel, out, upcoming: &views };
                 match how {
-                    0 => dots(&views, &panel, &mut out),
+                    0 => dots(&views, &panel, &mut out, &[]),
                     1 => kernel(&mut out).with_simd(Scalar::new()),
                     #[cfg(target_arch = "x86_64")]
                     _ if pulp::x86::V3::try_new().is_some() => {

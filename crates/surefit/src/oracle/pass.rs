@@ -21,6 +21,8 @@ use std::ops::Range;
 const BLOCK: usize = 1 << 16;
 /// Rows of a block, at least and at most.
 const BLOCK_ROWS: (usize, usize) = (16, 256);
+/// Rows of the next block that are asked for during the last ones of a block.
+const AHEAD: usize = 8;
 /// Rows of a strip, about.
 const STRIP_ROWS: usize = 2048;
 /// Below so many multiplications one thread is faster than two.
@@ -407,7 +409,7 @@ impl<V: Number> Walk<'_, V> {
             let tile = self.tile(&block, x);
             if let Some((weights, intercept)) = &self.at {
                 z.chunks_exact_mut(c.max(1)).for_each(|z| z.copy_from_slice(intercept));
-                add_scores(&tile, weights, z, panel);
+                add_scores(&tile, weights, z, panel, &self.upcoming(block.end));
             }
             keep.iter_mut().zip(z.iter()).for_each(|(kept, z)| *kept = *z);
             sums.value += (self.act)(block.clone(), MatMut::from_row_major_slice_mut(z, block.len(), c));
@@ -418,6 +420,13 @@ impl<V: Number> Walk<'_, V> {
                 add_gradient(&tile, z, panel, &mut sums.weights);
             }
         }
+    }
+
+    /// The first rows of the next block, where they need no conversion.
+    fn upcoming(&self, first: usize) -> Vec<&[f64]> {
+        let rows = first..self.x.nrows().min(first + AHEAD);
+        let row = |i| V::as_wide(self.x.row(i).try_as_row_major()?.as_slice());
+        if self.by_rows { rows.filter_map(row).collect() } else { Vec::new() }
     }
 
     /// The rows of a block, or its columns, whichever are contiguous, in `f64`: as they lie in memory, or converted
@@ -442,9 +451,9 @@ impl<V: Number> Walk<'_, V> {
 }
 
 /// `z += XW`, row by row.
-fn add_scores(tile: &[&[f64]], weights: &Weights, z: &mut [f64], panel: &mut Panel) {
+fn add_scores(tile: &[&[f64]], weights: &Weights, z: &mut [f64], panel: &mut Panel, upcoming: &[&[f64]]) {
     match weights {
-        Weights::Panel(weights) => dots(tile, weights, z),
+        Weights::Panel(weights) => dots(tile, weights, z, upcoming),
         Weights::ByFeature(weights) => {
             let c = weights.len() / tile.len().max(1);
             panel.reset(z.len() / c.max(1), c);
@@ -464,7 +473,7 @@ fn add_gradient(tile: &[&[f64]], g: &[f64], panel: &mut Panel, sums: &mut Weight
             let c = sums.len() / tile.len().max(1);
             panel.reset(g.len() / c.max(1), c);
             (0..c).for_each(|k| panel.set_row(k, g.iter().copied().skip(k).step_by(c)));
-            dots(tile, panel, sums);
+            dots(tile, panel, sums, &[]);
         }
     }
 }

@@ -1,10 +1,12 @@
 //! Limited-memory BFGS for smooth losses (Nocedal and Wright, *Numerical Optimization*, 2nd ed., algorithms 7.4 and
-//! 7.5): the direction comes from the last few changes of point and gradient, without a system to solve.
+//! 7.5): the direction comes from the last few changes of point and gradient, without a system to solve. They correct
+//! the same preconditioner that Newton's systems have, made anew after ever more steps.
 //!
-//! A step costs one walk for the gradient and half of one for the scores of its direction; the line search, for the
+//! A step costs half a walk for the scores of its direction and half of one for the gradient where it ends; the line search, for the
 //! strong conditions of Wolfe (algorithms 3.5 and 3.6), walks over no data.
 
 use super::Stop;
+use super::smooth::preconditioner::Preconditioner;
 use super::smooth::vectors::{add, dot, set};
 use super::smooth::{Here, Line, Objective};
 pub use super::smooth::{Run, Settings, Step};
@@ -14,9 +16,11 @@ use crate::problem::{Coefficients, Problem};
 use std::collections::VecDeque;
 
 /// Changes kept.
-const MEMORY: usize = 15;
+pub(super) const MEMORY: usize = 15;
 /// The share of the promised decrease that a step must keep, and the share of the slope that it may keep.
 const WOLFE: (f64, f64) = (1e-4, 0.9);
+/// The step at which the preconditioner is made anew for the first time; later each after twice as many and these.
+const REFRESH: usize = 4;
 /// Trial points of one search.
 const TRIALS: usize = 40;
 
@@ -35,20 +39,23 @@ pub fn minimize(
     let mut objective = Objective::new(pass, problem, settings)?;
     let mut here = objective.start(settings)?;
     let mut memory = Memory::default();
-    let (mut step, mut decrease) = (0, f64::INFINITY);
+    let (mut step, mut decrease, mut refresh) = (0, f64::INFINITY, 0);
     loop {
         let mut stop = objective.verdict(&here, step, decrease, settings, watch);
         if stop == Some(Stop::Certified) {
             objective.settle(&mut here)?;
             stop = objective.verdict(&here, step, decrease, settings, watch);
-            memory.pairs.clear();
         }
         if let Some(stop) = stop {
             return Ok(objective.run(here, stop, step));
         }
+        if step >= refresh {
+            memory.preconditioner = Preconditioner::new(&objective);
+            refresh = 2 * step + REFRESH;
+        }
         let mut direction = memory.direction(&here.gradient);
         let mut slope = dot(&direction, &here.gradient);
-        if !(slope < 0.0) {
+        if slope >= 0.0 || slope.is_nan() {
             memory.pairs.clear();
             direction = memory.direction(&here.gradient);
             slope = dot(&direction, &here.gradient);
@@ -56,7 +63,7 @@ pub fn minimize(
         let line = objective.head(&here, &direction);
         let first =
             if memory.pairs.is_empty() { 1.0 / dot(&direction, &direction).sqrt().max(1.0) } else { 1.0 };
-        let Some(t) = search(&objective, &line, slope, first) else {
+        let Some(t) = search(&objective, &line, (here.objective, slope), first) else {
             if memory.pairs.is_empty() {
                 objective.settle(&mut here)?;
                 return Ok(objective.run(here, Stop::Tolerance, step));
@@ -65,11 +72,10 @@ pub fn minimize(
             continue;
         };
         let before = here.gradient.clone();
-        add(&mut here.point, t, &direction);
         let value = here.objective;
-        objective.look(&mut here)?;
+        objective.arrive(t, &direction, &mut here);
         decrease = value - here.objective;
-        memory.keep(t, direction, before, &here);
+        memory.keep(t, &direction, &before, &here);
         step += 1;
     }
 }
@@ -84,6 +90,8 @@ struct Change {
 
 #[derive(Default)]
 struct Memory {
+    /// What the changes correct.
+    preconditioner: Option<Preconditioner>,
     pairs: VecDeque<Change>,
 }
 
@@ -97,10 +105,14 @@ impl Memory {
             add(&mut q, -factor, &pair.gradient);
             factors.push(factor);
         }
-        let scale =
-            self.pairs.back().map_or(1.0, |last| 1.0 / (last.rho * dot(&last.gradient, &last.gradient)));
-        let mut out = q.clone();
-        set(&mut out, scale, &q);
+        let mut out = if let Some(preconditioner) = &self.preconditioner {
+            preconditioner.apply(&q)
+        } else {
+            let scale = |last: &Change| 1.0 / (last.rho * dot(&last.gradient, &last.gradient));
+            let mut out = q.clone();
+            set(&mut out, self.pairs.back().map_or(1.0, scale), &q);
+            out
+        };
         for (pair, factor) in self.pairs.iter().zip(factors.iter().rev()) {
             let back = pair.rho * dot(&pair.gradient, &out);
             add(&mut out, factor - back, &pair.point);
@@ -110,12 +122,10 @@ impl Memory {
         out
     }
 
-    fn keep(&mut self, t: f64, direction: Coefficients, before: Coefficients, here: &Here) {
-        let (mut point, mut gradient) = (direction.clone(), before);
-        set(&mut point, t, &direction);
-        let negative = gradient.clone();
-        set(&mut gradient, -1.0, &negative);
-        add(&mut gradient, 1.0, &here.gradient);
+    fn keep(&mut self, t: f64, direction: &Coefficients, before: &Coefficients, here: &Here) {
+        let (mut point, mut gradient) = (direction.clone(), here.gradient.clone());
+        set(&mut point, t, direction);
+        add(&mut gradient, -1.0, before);
         let product = dot(&point, &gradient);
         if product > f64::EPSILON * dot(&gradient, &gradient) {
             if self.pairs.len() == MEMORY {
@@ -135,20 +145,20 @@ struct Trial {
 }
 
 /// A step that satisfies the strong conditions of Wolfe; none where rounding hides every decrease.
-fn search(objective: &Objective<'_, '_>, line: &Line, slope: f64, first: f64) -> Option<f64> {
-    if !(slope < 0.0) {
+fn search(objective: &Objective<'_, '_>, line: &Line, (value, slope): (f64, f64), first: f64) -> Option<f64> {
+    if slope >= 0.0 || slope.is_nan() {
         return None;
     }
     let at = |t: f64| {
         let (value, slope) = objective.along(line, t);
         Trial { t, value, slope }
     };
-    let start = Trial { slope, ..at(0.0) };
+    let start = Trial { t: 0.0, value, slope };
     let (mut low, mut high): (Trial, Option<Trial>) = (start, None);
     let mut t = first;
     for _ in 0..TRIALS {
         let trial = at(t);
-        let rises = !(trial.value <= start.value + WOLFE.0 * t * slope);
+        let rises = trial.value.is_nan() || trial.value > start.value + WOLFE.0 * t * slope;
         let flat = trial.slope.abs() <= -WOLFE.1 * slope;
         let hidden = (trial.value - start.value).abs() <= 1e-13 * start.value.abs();
         if flat && (!rises || hidden) {

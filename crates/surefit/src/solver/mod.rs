@@ -9,7 +9,7 @@ pub mod gradient_descent;
 pub mod lbfgs;
 pub mod newton_cg;
 pub mod ridge_path;
-mod smooth;
+pub mod smooth;
 
 /// Why a solver stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

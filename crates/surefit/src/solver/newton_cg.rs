@@ -24,6 +24,9 @@ const FORCING: f64 = 0.01;
 const WORN: usize = 8;
 /// Products with the Hessian in one system.
 const MOST_PRODUCTS: usize = 250;
+/// A heading that bends less than this beside what the preconditioner expects leads out of a system that has no
+/// solution: rows that pull steadily, and nothing that holds a free intercept.
+const FLAT: f64 = 1e-8;
 /// The share of the promised decrease that a step must keep.
 const ARMIJO: f64 = 1e-4;
 /// A gap of so many times the wanted one is closed by one more step, whose system is solved as well as that takes.
@@ -64,8 +67,7 @@ pub fn minimize(
             objective.settle(&mut here)?;
             return Ok(objective.run(here, Stop::Tolerance, step));
         };
-        add(&mut here.point, t, &system.direction);
-        objective.look(&mut here)?;
+        objective.arrive(t, &system.direction, &mut here);
         step += 1;
     }
 }
@@ -101,18 +103,25 @@ impl System {
         let mut heading = z.clone();
         let mut product = zeros(shape);
         let mut size = dot(&residual, &z);
+        // The heading's square in the metric of the preconditioner.
+        let mut length = size;
         let wanted = settings.gap * here.objective.abs();
         let (first, enough) = (size, LAST * wanted);
         let forcing = if objective.gap(&here.gradient) <= NEAR * wanted { 0.0 } else { FORCING };
         self.products = 0;
         for count in 0..MOST_PRODUCTS {
-            if size <= forcing * first && count > 0 || objective.gap(&residual) <= enough || !(size > 0.0) {
+            if size <= forcing * first && count > 0
+                || objective.gap(&residual) <= enough
+                || size <= 0.0
+                || size.is_nan()
+            {
                 break;
             }
             objective.product(&heading, &mut product);
             self.products += 1;
             let bend = dot(&heading, &product);
-            if !(bend > 0.0 && bend.is_finite()) || objective.is_over(settings) && count > 0 {
+            let flat = !(bend > FLAT * length && bend.is_finite());
+            if flat || objective.is_over(settings) && count > 0 {
                 break;
             }
             let t = size / bend;
@@ -120,7 +129,9 @@ impl System {
             add(&mut residual, -t, &product);
             z = apply(&residual);
             let before = std::mem::replace(&mut size, dot(&residual, &z));
-            add_to(&mut heading, size / before, &z);
+            let turn = size / before;
+            length = size + turn * turn * length;
+            add_to(&mut heading, turn, &z);
         }
         if dot(&self.direction, &self.direction) == 0.0 {
             self.direction.clone_from(&heading);
@@ -132,10 +143,10 @@ impl System {
 
 /// A step length with enough decrease, the full one first; none where rounding hides every decrease.
 fn search(objective: &Objective<'_, '_>, here: &Here, line: &Line, slope: f64) -> Option<f64> {
-    if !(slope < 0.0) {
+    if slope >= 0.0 || slope.is_nan() {
         return None;
     }
-    let (value, _) = objective.along(line, 0.0);
+    let value = here.objective;
     let mut t = 1.0;
     for _ in 0..60 {
         let (ahead, steep) = objective.along(line, t);
@@ -150,6 +161,5 @@ fn search(objective: &Objective<'_, '_>, here: &Here, line: &Line, slope: f64) -
         let least = -0.5 * slope * t * t / (ahead - value - slope * t);
         t = if least.is_finite() { least.clamp(0.1 * t, 0.5 * t) } else { 0.1 * t };
     }
-    let _ = here;
     None
 }

@@ -5,21 +5,21 @@
 //! the optimum, where its intercept is −∞. Then
 //! - without a given dual point and for smooth losses, the gradient is taken at shifted scores `z + v`, v the best
 //!   intercept for these scores, by Newton's method in c numbers;
-//! - for linear pieces, dual numbers move between outputs p and q within rows: τ from gₚ to g_q. With violations
+//! - for linear pieces, dual numbers move between outputs p and q within rows: τ from `gₚ` to `g_q`. With violations
 //!   `vⱼ = δ + zⱼ − z_y` and `v_y = 0` this costs `τ(vₚ − v_q)` in the brackets, so rows are taken in that order, each
 //!   as far as its domain allows. One against the rest, every output is balanced alone at the cost `z − t` a unit.
 //!
 //! # Bounding the rest
 //! Only points (W′, b′) that are no worse than the answer matter, so `P(W′, b′) ≤ P`. Losses are ≥ 0, hence
 //! `½ Σ λⱼ‖W′ⱼ‖² ≤ P`: with `R = √2P` and rows measured as `‖x‖² = Σ xⱼ²/λⱼ`, `|x·w′ₖ| ≤ R‖x‖` and
-//! `|x·(w′ⱼ − w′ₖ)| ≤ √2 R‖x‖`. Let S_y be the weight of class y and ρ_y its mean of ‖x‖.
+//! `|x·(w′ⱼ − w′ₖ)| ≤ √2 R‖x‖`. Let `S_y` be the weight of class y and `ρ_y` its mean of ‖x‖.
 //!
 //! - *Weston and Watkins, Crammer and Singer, softmax* (there δ = 0): rows of class y have `ℓ ≥ δ + z_j − z_y` for
 //!   every j. Their weighted sum is at most SP, so `b′_j − b′_y ≤ U_y = SP/S_y − δ + √2 R ρ_y`.
 //! - *Squared hinge*: `ℓ ≥ max(0, δ + z_j − z_y)²`, and by Jensen the mean violation is at most `√(SP/S_y)`:
-//!   that in place of SP/S_y.
+//!   that in place of `SP/S_y`.
 //! - The entries of each gᵢ sum to 0, and so does m: it moves mass `½ Σ|mₖ|` from outputs with mₖ > 0 to
-//!   outputs with mₖ < 0, and `−b′·m ≤ ½ Σ|mₖ| · max U_y` over the y with m_y > 0.
+//!   outputs with mₖ < 0, and `−b′·m ≤ ½ Σ|mₖ| · max U_y` over the y with `m_y > 0`.
 //! - *One against the rest*: output k is a problem of two classes with margins `±z_k`. From `f ≥ δ − margin` (δ = 1,
 //!   logistic 0) on the positive side, `−b′ₖ ≤ SP/S₊ − δ + Rρ₊`, and `b′ₖ ≤ SP/S₋ − δ + Rρ₋` on the other; squared
 //!   with √(SP/S±).

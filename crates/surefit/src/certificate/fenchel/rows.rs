@@ -38,7 +38,7 @@ pub(super) fn scores(x: Features<'_>, at: &Coefficients, metric: &[f64]) -> Scor
     }
 }
 
-/// XᵀG, d × c, for G of n × c row by row.
+/// `XᵀG`, d × c, for G of n × c row by row.
 pub(super) fn transposed(x: Features<'_>, g: &[f64], c: usize) -> Mat<f64> {
     match x {
         Features::F64(x) => dense_sums(x.shape(), |rows| Tile::Borrowed(block(x, rows)), g, c),
@@ -126,7 +126,9 @@ fn dense_scores<'a>(
     let strips = z.par_chunks_mut(STRIP * c).zip(rows.par_chunks_mut(STRIP)).enumerate();
     let parts: Vec<Vec<f64>> = strips.map(part).collect();
     let mut columns = vec![0.0; d];
-    parts.iter().for_each(|part| add(&mut columns, part));
+    for part in &parts {
+        add(&mut columns, part);
+    }
     Scores { z, rows, columns }
 }
 
@@ -205,7 +207,9 @@ fn dense_sums<'a>(
     for first in (0..strips).step_by(in_flight) {
         let batch = first..strips.min(first + in_flight);
         let parts: Vec<Mat<f64>> = batch.into_par_iter().map(part).collect();
-        parts.iter().for_each(|part| total += part);
+        for part in &parts {
+            total += part;
+        }
     }
     total
 }

@@ -190,8 +190,8 @@ fn a_gradient_in_few_digits_is_right_and_one_of_single_precision_too() {
         let data = Data::new(5, 3, false);
         let at = point(data.dense(loss).shape(), 9, 0.5);
         let mut gradient = by_rows(&data.dense(loss), loss, 0.2, &at);
-        for value in gradient.weights.col_iter_mut().flat_map(|column| column.iter_mut()) {
-            *value = format!("{value:.7e}").parse().unwrap();
+        for column in gradient.weights.col_iter_mut() {
+            column.iter_mut().for_each(|value| *value = format!("{value:.7e}").parse().unwrap());
         }
         assert!(check(data.dense(loss), loss, &[Claim { at, gradient }]).agrees(), "{loss:?}");
     }

@@ -192,7 +192,12 @@ fn a_line_through_a_point_needs_no_pass_and_ends_where_the_step_does() {
     let ahead = pass.along(-0.5).0;
     pass.advance(-0.5);
     let moved = pass.scores().to_owned();
+    let mut arrived = Answer::new(samples.shape());
+    pass.arrive(&mut arrived);
     pass.eval(&there, Ask::Gradient, &mut answer).unwrap();
+    assert!((arrived.value - answer.value).abs() < 1e-13);
+    assert!((&arrived.weights - &answer.weights).norm_max() < 1e-13);
+    assert!(arrived.intercept.iter().zip(&answer.intercept).all(|(a, b)| (a - b).abs() < 1e-13));
     assert!((ahead - answer.value).abs() < 1e-13);
     assert!((0..n).all(|i| (0..c).all(|k| (moved[(i, k)] - pass.scores()[(i, k)]).abs() < 1e-13)));
 }

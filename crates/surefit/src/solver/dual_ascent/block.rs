@@ -230,22 +230,22 @@ fn crammer_singer(margin: f64, row: &mut Row<'_>, change: &mut [f64], room: &mut
         }
         t = next;
     }
-    let mut total = 0.0;
-    let mut moved = false;
-    for j in (0..scores.len()).filter(|j| *j != class) {
-        let alpha = (v(j, dual) - t).clamp(0.0, s);
-        change[j] = -alpha - dual[j];
-        moved |= change[j] != 0.0;
-        total += alpha;
-    }
-    for j in (0..scores.len()).filter(|j| *j != class) {
-        dual[j] += change[j];
-    }
+    let rivals = || (0..scores.len()).filter(|j| *j != class);
+    let total: f64 = rivals().map(|j| (v(j, dual) - t).clamp(0.0, s)).sum();
     // Rounding leads nowhere outside the simplex.
-    let total = total.min(s);
-    change[class] = total - dual[class];
-    dual[class] = total;
-    moved || change[class] != 0.0
+    let shrink = if total > s { s / total } else { 1.0 };
+    let own = total.min(s);
+    for j in rivals() {
+        let alpha = (v(j, dual) - t).clamp(0.0, s) * shrink;
+        change[j] = -alpha - dual[j];
+    }
+    change[class] = own - dual[class];
+    let moved = change.iter().any(|change| *change != 0.0);
+    for j in rivals() {
+        dual[j] = (dual[j] + change[j]).clamp(-s, 0.0);
+    }
+    dual[class] = own;
+    moved
 }
 
 fn one_vs_rest(row: &mut Row<'_>, change: &mut [f64]) -> bool {
@@ -281,7 +281,7 @@ mod tests {
         }
     }
 
-    /// What a change a of those entries is worth: m·a less q/2 times the square of the change of the dual row.
+    /// What a change a of those entries is worth: `m·a` less q/2 times the square of the change of the dual row.
     fn worth(hinge: Hinge, q: f64, entries: &[(f64, f64)], change: &[f64]) -> f64 {
         let linear: f64 = entries.iter().zip(change).map(|((m, _), a)| m * a).sum();
         let square: f64 = change.iter().map(|a| a * a).sum();
@@ -384,10 +384,10 @@ mod tests {
             for ((new, old), change) in dual.iter().zip(&old).zip(&change) {
                 prop_assert!((new - old - change).abs() <= 1e-14 * (1.0 + s));
             }
-            // The dual row is one that the loss allows, to the last bit of its bounds.
+            // The dual row is one that the loss allows, but for the rounding of a sum.
             let mut allowed = dual.clone();
             hinge.project(&mut allowed, class, s);
-            prop_assert!(allowed.iter().zip(&dual).all(|(a, b)| (a - b).abs() <= 1e-15 * (1.0 + s)));
+            prop_assert!(allowed.iter().zip(&dual).all(|(a, b)| (a - b).abs() <= 4e-15 * (1.0 + s)));
         }
 
         #[test]

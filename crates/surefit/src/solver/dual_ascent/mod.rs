@@ -36,8 +36,8 @@ const SLACK: f64 = 1.0;
 /// Epochs of a round: so many that they visit about this many times all rows, within the limits.
 const VISITS: f64 = 2.0;
 const MOST_EPOCHS: f64 = 50.0;
-/// ρ/λ of a free intercept, as a share of the mean `‖xᵢ‖²`.
-const TETHER: f64 = 0.1;
+/// λ/ρ of a free intercept, as a share of the mean `‖xᵢ‖²`: by so much the tether makes the dual of a row steeper.
+const TETHER: f64 = 0.25;
 /// q of a row of zeros, whose dual goes to its bound at once.
 const LEAST_CURVATURE: f64 = 1e-100;
 /// What is added to the gap for the tether of a free intercept, in units of `ρ‖b − b̂‖²`.
@@ -167,7 +167,7 @@ impl Bias {
     fn new(intercept: Intercept, outputs: usize, lambda: f64, total: f64, mean_square: f64) -> Self {
         let tether = match intercept {
             Intercept::Absent => f64::INFINITY,
-            Intercept::Free if mean_square > 0.0 => lambda * TETHER * mean_square,
+            Intercept::Free if mean_square > 0.0 => lambda / (TETHER * mean_square),
             Intercept::Penalized | Intercept::Free => lambda,
         };
         Self {
@@ -311,18 +311,22 @@ impl<'a> Climb<'a> {
             inner: vec![0.0; size],
             room: Vec::new(),
         };
-        for rows in active.chunks(size) {
-            self.visit(rows, &mut scratch);
+        let mut rest = active;
+        while let Some((rows, next)) =
+            rest.split_at_checked(size.min(rest.len())).filter(|(rows, _)| !rows.is_empty())
+        {
+            rest = next;
+            self.visit(rows, &next[..size.min(next.len())], &mut scratch);
         }
     }
 
     /// A handful of rows, one after the other.
-    fn visit(&mut self, rows: &[u32], scratch: &mut Scratch) {
+    fn visit(&mut self, rows: &[u32], next: &[u32], scratch: &mut Scratch) {
         let c = self.samples.outputs;
         let Scratch { z, changes, inner, room } = scratch;
         let (z, changes) = (&mut z[..rows.len() * c], &mut changes[..rows.len() * c]);
         z.fill(0.0);
-        self.store.add_scores(rows, z);
+        self.store.add_scores(rows, next, z);
         for z in z.chunks_exact_mut(c) {
             z.iter_mut().zip(self.bias.values()).for_each(|(z, b)| *z = *z * self.scale + b);
         }

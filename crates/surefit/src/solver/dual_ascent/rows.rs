@@ -20,8 +20,8 @@ pub(super) trait Store: Sync {
     /// n: `‖xᵢ‖²`.
     fn squares(&self) -> Vec<f64>;
 
-    /// `z += XW` for some rows; z is rows × c.
-    fn add_scores(&mut self, rows: &[u32], z: &mut [f64]);
+    /// `z += XW` for some rows, while those that come next are asked for from memory; z is rows × c.
+    fn add_scores(&mut self, rows: &[u32], next: &[u32], z: &mut [f64]);
 
     /// `xᵢ·xⱼ` for the row at place `i` of the handful whose scores were last asked for, and all later ones.
     fn inner(&self, rows: &[u32], i: usize, products: &mut [f64]);
@@ -143,7 +143,7 @@ impl<R: RowsOf> Store for Dense<R> {
         (0..self.rows.count()).map(square).collect()
     }
 
-    fn add_scores(&mut self, rows: &[u32], z: &mut [f64]) {
+    fn add_scores(&mut self, rows: &[u32], next: &[u32], z: &mut [f64]) {
         self.room.clear();
         for &i in rows {
             let row = self.rows.row(place(i));
@@ -151,7 +151,9 @@ impl<R: RowsOf> Store for Dense<R> {
                 self.room.extend(row.iter().map(|x| x.wide()));
             }
         }
-        dots(&self.slices(rows), &self.weights, z);
+        let upcoming: Vec<&[f64]> =
+            next.iter().filter_map(|i| R::Number::as_wide(self.rows.row(place(*i)))).collect();
+        dots(&self.slices(rows), &self.weights, z, &upcoming);
     }
 
     fn inner(&self, rows: &[u32], i: usize, products: &mut [f64]) {
@@ -238,7 +240,7 @@ impl<V: Number, I: Index> Store for Sparse<'_, V, I> {
         (0..self.x.rows()).map(|i| self.entries(i).map(|(_, x)| x * x).sum()).collect()
     }
 
-    fn add_scores(&mut self, rows: &[u32], z: &mut [f64]) {
+    fn add_scores(&mut self, rows: &[u32], _next: &[u32], z: &mut [f64]) {
         for (&i, z) in rows.iter().zip(z.chunks_exact_mut(self.c.max(1))) {
             for (j, x) in self.entries(place(i)) {
                 let weights = &self.weights[j * self.c..(j + 1) * self.c];

@@ -18,7 +18,7 @@ pub(super) fn best_shift(samples: &Samples<'_>, loss: &dyn Loss, scores: MatRef<
     let mut here = look(samples, loss, scores, &shift, false);
     for _ in 0..STEPS {
         let bend = look(samples, loss, scores, &shift, true).bend;
-        let Some(step) = step(bend, &here.slope) else { break };
+        let Some(step) = step(&bend, &here.slope) else { break };
         let falls: f64 = step.iter().zip(&here.slope).map(|(step, slope)| step * slope).sum();
         let ahead = |t: f64| -> Vec<f64> { shift.iter().zip(&step).map(|(v, step)| v + t * step).collect() };
         let size = |slope: &[f64]| slope.iter().map(|slope| slope.abs()).sum::<f64>();
@@ -105,7 +105,7 @@ fn second(loss: &dyn Loss, z: &[f64], c: usize, targets: Targets<'_>, weights: O
 }
 
 /// −H⁻¹ slope, with a ridge for directions in which nothing bends.
-fn step(bend: Vec<f64>, slope: &[f64]) -> Option<Vec<f64>> {
+fn step(bend: &[f64], slope: &[f64]) -> Option<Vec<f64>> {
     let c = slope.len();
     let mut bend = Mat::from_fn(c, c, |l, k| bend[k * c + l]);
     let trace: f64 = (0..c).map(|k| bend[(k, k)]).sum();

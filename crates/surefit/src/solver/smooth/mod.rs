@@ -6,6 +6,7 @@ pub(super) mod preconditioner;
 pub(super) mod vectors;
 
 use super::{Candidate, Stop};
+use crate::data::Samples;
 use crate::error::{Error, Result};
 use crate::loss::{self, Curvature, Loss};
 use crate::num::UNIT_ROUNDOFF;
@@ -57,6 +58,50 @@ pub struct Run {
     pub gap: f64,
     /// Walks over the samples; half of one counts as one.
     pub passes: usize,
+}
+
+/// The algorithms for smooth losses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// [`super::newton_cg`].
+    NewtonCg,
+    /// [`super::lbfgs`].
+    Lbfgs,
+}
+
+/// Numbers that L-BFGS may keep of past steps, at most (64 MiB).
+const REMEMBERED: usize = 1 << 23;
+
+/// The algorithm that fits the shape of these samples, and why.
+pub fn choose(samples: &Samples<'_>) -> (Method, String) {
+    let parameters = samples.x.columns().saturating_add(1).saturating_mul(samples.outputs);
+    let memory = parameters.saturating_mul(2 * super::lbfgs::MEMORY);
+    if memory <= REMEMBERED {
+        (
+            Method::Lbfgs,
+            format!("L-BFGS: {parameters} coefficients, so that past steps are cheap to remember"),
+        )
+    } else {
+        let why = format!("Newton-CG: {parameters} coefficients, too many to remember past steps of");
+        (Method::NewtonCg, why)
+    }
+}
+
+/// Minimises the objective of a smooth loss by the algorithm that is asked for.
+///
+/// # Errors
+/// As [`super::newton_cg::minimize`].
+pub fn minimize(
+    method: Method,
+    pass: &mut Pass<'_>,
+    problem: &Problem,
+    settings: &Settings,
+    watch: &dyn Fn(Step) -> bool,
+) -> Result<Run> {
+    match method {
+        Method::NewtonCg => super::newton_cg::minimize(pass, problem, settings, watch),
+        Method::Lbfgs => super::lbfgs::minimize(pass, problem, settings, watch),
+    }
 }
 
 /// Without a penalty an objective that fell by this factor falls on for ever.
@@ -165,7 +210,7 @@ impl<'o, 'a> Objective<'o, 'a> {
         Ok(here)
     }
 
-    pub fn samples(&self) -> crate::data::Samples<'a> {
+    pub fn samples(&self) -> Samples<'a> {
         self.pass.samples()
     }
 
@@ -188,6 +233,16 @@ impl<'o, 'a> Objective<'o, 'a> {
         let penalty = self.with_penalty(&here.point, &mut here.gradient);
         here.objective = self.answer.value + 0.5 * penalty;
         Ok(())
+    }
+
+    /// P and ∇P at the end of a step of length t along the line of the last [`Self::head`], in half a walk.
+    pub fn arrive(&mut self, t: f64, direction: &Coefficients, here: &mut Here) {
+        vectors::add(&mut here.point, t, direction);
+        self.pass.advance(t);
+        self.pass.arrive(&mut self.answer);
+        self.passes += 1;
+        let penalty = self.with_penalty(&here.point, &mut here.gradient);
+        here.objective = self.answer.value + 0.5 * penalty;
     }
 
     /// `(H + Λ) v` where the gradient was last looked at.

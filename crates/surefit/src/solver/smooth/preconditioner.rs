@@ -61,36 +61,40 @@ impl Preconditioner {
         let stride = if dense { (shape.rows / (CANDIDATES * SAMPLE * p.max(1))).max(1) } else { 1 };
         let candidates: Vec<usize> = (0..shape.rows).step_by(stride).collect();
         let total: f64 = candidates.iter().map(|i| samples.weight(*i)).sum();
-        let identity = Mat::<f64>::identity(c, c);
-        let mean = curvature(objective, &candidates, identity.as_ref(), |sum, rows| {
-            rows.chunks_exact(c * c)
-                .for_each(|row| sum.iter_mut().zip(row).for_each(|(sum, row)| *sum += row));
-        });
-        let mean = Mat::from_fn(c, c, |l, k| mean[k * c + l] / total);
-        let (values, basis) = symmetric_eigen(mean.as_ref())?;
-        let largest = values.iter().copied().fold(0.0, f64::max);
-        if !(largest > 0.0 && largest.is_finite()) {
-            return None;
-        }
+        let basis = if dense { eigenvectors(objective, &candidates)? } else { Mat::identity(c, c) };
         let ones = objective.has_intercept();
         let along = traces(objective, &candidates, basis.as_ref());
+        let sums: Vec<f64> = along.iter().map(|along| along.iter().sum()).collect();
+        let largest = sums.iter().copied().fold(0.0, f64::max);
+        if !(largest > 0.0 && largest.is_finite() && total > 0.0) {
+            return None;
+        }
+        // A direction in which nothing bends is left to the penalty.
+        let scale = |k: usize| if sums[k] > FLAT * largest { sums[k] / total } else { 0.0 };
+        let moments = |k: usize| moments(samples.x, &candidates, &along[k], scale(k), SAMPLE * p, ones);
+        let last = c - 1;
+        let alike = dense && (0..c).all(|k| scale(k) == 0.0 || proportional(&along[k], &along[last]));
+        let shared = alike.then(|| moments(last));
         let system = |k: usize| {
-            let sum: f64 = along[k].iter().sum();
-            // A direction in which nothing bends is left to the penalty.
-            let scale = if values[k] > FLAT * largest { sum / total } else { 0.0 };
-            if dense {
-                let moments = moments(samples.x, &candidates, &along[k], scale, SAMPLE * p, ones);
-                factor(moments, objective).map(System::Dense)
-            } else {
-                Some(System::Diagonal(diagonal(&squares(samples.x, &along[k], total), scale, objective)))
+            if !dense {
+                let squares = squares(samples.x, &along[k], total);
+                return Some(System::Diagonal(diagonal(&squares, scale(k), objective)));
             }
+            let moments = match &shared {
+                Some(shared) => faer::Scale(scale(k) / scale(last).max(f64::MIN_POSITIVE)) * shared,
+                None => moments(k),
+            };
+            factor(moments, objective).map(System::Dense)
         };
-        let systems = (0..c).map(system).collect::<Option<Vec<System>>>()?;
+        let systems = (0..c).into_par_iter().map(system).collect::<Option<Vec<System>>>()?;
         Some(Self { shape, has_intercept: ones, basis, systems })
     }
 
     /// An approximation of `(H + Λ)⁻¹ r`.
     pub fn apply(&self, r: &Coefficients) -> Coefficients {
+        if self.systems.iter().all(|system| matches!(system, System::Diagonal(_))) {
+            return self.apply_diagonals(r);
+        }
         let (d, c) = (self.shape.columns, self.shape.outputs);
         let mut out = zeros(self.shape);
         let weights = product(r.weights.as_ref(), self.basis.as_ref());
@@ -107,11 +111,7 @@ impl Preconditioner {
                     solved.col_as_slice_mut(k).iter_mut().enumerate().for_each(|(j, out)| *out = rhs[(j, 0)]);
                     of_intercept[k] = if self.has_intercept { rhs[(d, 0)] } else { 0.0 };
                 }
-                System::Diagonal(inverse) => {
-                    let entries = solved.col_as_slice_mut(k).iter_mut().zip(weights.col_as_slice(k));
-                    entries.zip(inverse).for_each(|((out, r), inverse)| *out = r * inverse);
-                    of_intercept[k] = inverse.get(d).map_or(0.0, |inverse| inverse * intercept);
-                }
+                System::Diagonal(_) => {}
             }
         }
         add_product(out.weights.as_mut(), 1.0, solved.as_ref(), self.basis.transpose());
@@ -120,28 +120,38 @@ impl Preconditioner {
         }
         out
     }
+
+    fn apply_diagonals(&self, r: &Coefficients) -> Coefficients {
+        let mut out = r.clone();
+        for (k, system) in self.systems.iter().enumerate() {
+            let System::Diagonal(inverse) = system else { continue };
+            let entries = out.weights.col_as_slice_mut(k).iter_mut().chain([&mut out.intercept[k]]);
+            entries.zip(inverse).for_each(|(entry, inverse)| *entry *= inverse);
+        }
+        out
+    }
 }
 
-/// Adds up, over strips in their order, what `sum` makes of `∇²ℓᵢ uₖ` for each row and each column u of `directions`:
-/// c · c numbers a row.
-fn curvature(
-    objective: &Objective<'_, '_>,
-    rows: &[usize],
-    directions: MatRef<'_, f64>,
-    sum: impl Fn(&mut [f64], &[f64]) + Sync,
-) -> Vec<f64> {
-    let c = directions.nrows();
+/// c × c: U.
+fn eigenvectors(objective: &Objective<'_, '_>, rows: &[usize]) -> Option<Mat<f64>> {
+    let c = objective.samples().outputs;
+    let identity = Mat::<f64>::identity(c, c);
     let part = |rows: &[usize]| {
-        let bent = bent(objective, rows, directions);
-        let mut out = vec![0.0; c * c];
-        sum(&mut out, &bent);
-        out
+        let mut sum = vec![0.0; c * c];
+        for row in bent(objective, rows, identity.as_ref()).chunks_exact(c * c) {
+            sum.iter_mut().zip(row).for_each(|(sum, row)| *sum += row);
+        }
+        sum
     };
     let parts: Vec<Vec<f64>> = rows.par_chunks(STRIP).map(part).collect();
-    parts.iter().fold(vec![0.0; c * c], |mut sums, part| {
-        sums.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
-        sums
-    })
+    let mean = Mat::from_fn(c, c, |l, k| parts.iter().map(|part| part[k * c + l]).sum::<f64>());
+    mean.is_all_finite().then(|| symmetric_eigen(mean.as_ref()))?.map(|(_, basis)| basis)
+}
+
+/// Whether two directions bend alike in every row.
+fn proportional(a: &[f64], b: &[f64]) -> bool {
+    let (of_a, of_b): (f64, f64) = (a.iter().sum(), b.iter().sum());
+    a.iter().zip(b).all(|(a, b)| (a * of_b - b * of_a).abs() <= 1e-9 * a * of_b)
 }
 
 /// `∇²ℓᵢ uₖ`, k by k within a row.
@@ -243,15 +253,16 @@ fn moments(
 /// The Cholesky factor of `G + Λ`.
 fn factor(mut system: Mat<f64>, objective: &Objective<'_, '_>) -> Option<Mat<f64>> {
     let p = system.nrows();
+    let penalty = |j: usize| objective.lambda.get(j).copied().unwrap_or(objective.of_intercept);
     let trace: f64 = (0..p).map(|j| system[(j, j)]).sum();
     // So small that it changes nothing but what is 0.
     let least = 1e-12 * trace + 1e-100;
-    // Where nothing bends a free intercept stays where it is, up to its rounding.
-    if trace == 0.0 && objective.has_intercept() {
-        system[(p - 1, p - 1)] = 1.0;
+    // Where nothing bends and nothing is penalised, all stays where it is, up to its rounding.
+    if trace == 0.0 {
+        (0..p).for_each(|j| system[(j, j)] = if penalty(j) > 0.0 { 0.0 } else { 1.0 });
     }
     for j in 0..p {
-        system[(j, j)] += least + objective.lambda.get(j).copied().unwrap_or(objective.of_intercept);
+        system[(j, j)] += least + penalty(j);
     }
     cholesky(system.as_mut()).then_some(system)
 }
@@ -282,17 +293,19 @@ fn squares(x: Features<'_>, bend: &[f64], total: f64) -> Vec<f64> {
         Features::LongCsr64(x) => sparse(&x, bend, &mut sums),
         Features::LongCsr32(x) => sparse(&x, bend, &mut sums),
     }
-    sums.iter_mut().for_each(|sum| *sum /= total);
+    for sum in &mut sums {
+        *sum /= total;
+    }
     sums
 }
 
 /// 1 / (gⱼ + λⱼ), the intercept last.
 fn diagonal(squares: &[f64], ones: f64, objective: &Objective<'_, '_>) -> Vec<f64> {
     let largest = squares.iter().copied().fold(ones, f64::max);
-    let least = 1e-12 * largest + 1e-100;
+    let least = 1e-12 * largest;
     let columns = squares.iter().zip(&objective.lambda).map(|(square, lambda)| square + lambda);
-    // Where nothing bends a free intercept stays where it is, up to its rounding.
-    let ones = if ones == 0.0 { 1.0 } else { ones };
     let ones = objective.has_intercept().then_some(ones + objective.of_intercept);
-    columns.chain(ones).map(|entry| 1.0 / (entry + least)).collect()
+    // Where nothing bends and nothing is penalised, all stays where it is, up to its rounding.
+    let entry = |entry: f64| if entry + least > 0.0 { 1.0 / (entry + least) } else { 1.0 };
+    columns.chain(ones).map(entry).collect()
 }
