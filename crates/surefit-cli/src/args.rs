@@ -621,6 +621,9 @@ pub struct LintArgs {
     /// Which rows count, and how much.
     #[command(flatten)]
     pub rows: RowsArgs,
+    /// Refused unless it is the squared one.
+    #[arg(long, hide = true)]
+    pub loss: Option<LossName>,
     /// λ of the penalty (λ/2)‖W‖² [default: 0]
     #[arg(long, value_name = "λ", value_parser = not_negative, allow_hyphen_values = true, help_heading = "Problem")]
     pub penalty: Option<f64>,
@@ -648,6 +651,14 @@ impl LintArgs {
     /// # Errors
     /// [`Error::Usage`] naming the flag and the way out.
     pub fn check(&self) -> Result<Option<Descent>, Error> {
+        let loss = LossArgs { loss: Some(self.loss.unwrap_or(LossName::Squared)), margin: None, delta: None };
+        let loss = loss.check()?;
+        if loss != LossKind::Squared {
+            return Err(usage(
+                format!("`lint` is for the squared loss, and the loss is {}", loss.name()),
+                "leave out `--loss`; `surefit fit` names what goes wrong with other losses".to_owned(),
+            ));
+        }
         self.shrinkage.check(self.penalty.is_some_and(|lambda| lambda > 0.0))?;
         self.descent.check(self.solver, &[])
     }

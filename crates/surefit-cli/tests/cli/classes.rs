@@ -10,6 +10,20 @@ fn iris<'a>(more: &'a str) -> Vec<&'a str> {
     [&IRIS[..], &more.split_whitespace().collect::<Vec<_>>()].concat()
 }
 
+/// Numbers to five decimals: more may differ between processors.
+fn short(text: &str) -> String {
+    let mut decimals = None;
+    let keep = |c: &char| {
+        decimals = match (decimals, c) {
+            (None, '.') => Some(0),
+            (Some(count), '0'..='9') => Some(count + 1),
+            _ => None,
+        };
+        decimals.is_none_or(|count| count <= 5)
+    };
+    text.chars().filter(keep).collect()
+}
+
 /// Three classes in two columns, some rows on the wrong side.
 const SPARSE: &str = "# two columns\n\
     a 1:1 2:0.5\na 1:1.2\na 1:0.8 2:-0.25\nb 2:1\nb 1:0.1 2:1.5\nb 1:1 2:1\nc 1:-1\nc 1:-1.5 2:-1\nc 2:-1.25\nc\n";
@@ -47,7 +61,12 @@ fn the_object_of_classes_is_keyed_by_them() {
     let mut found = object(&iris("--loss hinge --penalize-intercept"));
     found["seconds"] = 0.into();
     found["version"] = "…".into();
-    // Digits that depend on the processor.
+    // What depends on the processor in its last digits.
+    for key in ["steps", "passes", "method"] {
+        found[key] = key.into();
+    }
+    assert!(found["classification"]["certain"].is_u64());
+    found["certificate"]["coefficients_within"] = "…".into();
     for key in ["objective", "bound", "gap", "relative_gap", "rounding"] {
         assert!(found["certificate"][key].is_f64(), "{key}");
         found["certificate"][key] = key.into();
@@ -252,7 +271,7 @@ fn sparse_rows_are_fitted_tested_predicted_and_certified() {
     ] {
         writeln!(all, "\n# {}\n{}", arguments[0], told(arguments)).unwrap();
     }
-    folder.snapshot("sparse", &all);
+    folder.snapshot("sparse", &short(&all));
     let zero = folder.file("zero.svm", "a 0:1\nb 1:1\na 0:2\n");
     let fit = ["fit", &zero, "--zero-based", "--loss", "softmax", "--quiet", "-o", &model];
     assert_eq!(code(&fit), 0);
