@@ -5,7 +5,9 @@ use crate::numbers::counted;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use surefit::data::read::is_svmlight;
 use surefit::data::scale::Scale;
+use surefit::fit::Method;
 use surefit::{Error, LossKind};
 
 /// Linear models with proof: a certificate of optimality, or a diagnosis with a named cause.
@@ -206,12 +208,12 @@ pub struct Running {
 /// `surefit fit`.
 #[derive(Clone, Debug, Args)]
 pub struct FitArgs {
-    /// A .csv, .tsv (each also .gz), .parquet or .arrow file, or - for standard input
+    /// A .csv, .tsv (each also .gz), .parquet, .arrow, .svm or .libsvm file, or - for standard input
     #[arg(value_name = "DATA")]
     pub data: String,
-    /// `y ~ a + b`, `y ~ .`, `y ~ poly(x, 3) - 1`, `[y1, y2] ~ .`
+    /// `y ~ a + b`, `y ~ .`, `y ~ poly(x, 3) - 1`, `[y1, y2] ~ .`; an svmlight file needs none
     #[arg(value_name = "FORMULA")]
-    pub formula: String,
+    pub formula: Option<String>,
 
     /// Write the model to this file (safetensors)
     #[arg(short, long, value_name = "MODEL", help_heading = "Output")]
@@ -232,11 +234,20 @@ pub struct FitArgs {
     /// What a weight of 2 means: two such rows, or half the variance [default: frequency]
     #[arg(long, value_name = "TYPE", requires = "weights", help_heading = "Reading")]
     pub weight_type: Option<WeightTypeArg>,
+    /// The first column of an svmlight file is 0, not 1
+    #[arg(long, help_heading = "Reading")]
+    pub zero_based: bool,
 
-    /// The loss of one row: ½ Σ (z − y)²
-    #[arg(long, value_name = "LOSS", default_value = "squared", value_parser = loss, help_heading = "Problem")]
-    pub loss: LossKind,
-    /// λ of the penalty (λ/2)‖W‖², or LO..HI:K for K values to choose from [default: 0]
+    /// The loss of one row, scores s, class or target y [default: squared]
+    #[arg(long, value_name = "LOSS", help_heading = "Problem")]
+    pub loss: Option<LossName>,
+    /// δ of the hinges: a rival violates where its score + δ is above the own class's [default: 1]
+    #[arg(long, value_name = "δ", value_parser = positive, allow_hyphen_values = true, help_heading = "Problem")]
+    pub margin: Option<f64>,
+    /// δ of Huber's loss, from which on it is linear, in the target's units [default: 1.345]
+    #[arg(long, value_name = "δ", value_parser = positive, allow_hyphen_values = true, help_heading = "Problem")]
+    pub delta: Option<f64>,
+    /// λ of the penalty (λ/2)‖W‖², or LO..HI:K for K values to choose from [default: 0, of classes 1/n]
     #[arg(long, value_name = "λ|LO..HI:K", value_parser = penalty, allow_hyphen_values = true, help_heading = "Problem")]
     pub penalty: Option<Penalty>,
     /// Choose among the penalties by exact leave-one-out error
@@ -246,12 +257,15 @@ pub struct FitArgs {
     #[command(flatten)]
     pub shrinkage: Shrinkage,
 
-    /// The algorithm; auto takes a direct one that keeps the digits
+    /// The algorithm; auto takes the one for the loss
     #[arg(long, value_name = "NAME", default_value = "auto", help_heading = "Solver")]
-    pub solver: SolverArg,
-    /// The wanted relative gap [default: 1e-6]
+    pub solver: FitSolver,
+    /// The wanted relative gap [default: 1e-6, of the hinges 1e-4]
     #[arg(long, value_name = "ε", value_parser = positive, allow_hyphen_values = true, help_heading = "Solver")]
     pub gap: Option<f64>,
+    /// The order in which dual ascent visits rows [default: 0]
+    #[arg(long, value_name = "N", help_heading = "Solver")]
+    pub seed: Option<u64>,
     /// Stop after this long with the best answer so far: 30, 30s, 5m, 1h
     #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true, help_heading = "Running")]
     pub time_limit: Option<Duration>,
@@ -330,6 +344,67 @@ pub enum SolverArg {
     Gd,
 }
 
+/// `--solver` of `fit`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FitSolver {
+    /// The one for the loss.
+    Auto,
+    /// The direct method that keeps the digits; squared loss.
+    Exact,
+    /// Gradient descent as people write it; squared loss.
+    Gd,
+    /// Block ascent in the dual; hinges.
+    DualAscent,
+    /// Newton's method with conjugate gradients; smooth losses.
+    NewtonCg,
+    /// Limited-memory BFGS; smooth losses.
+    Lbfgs,
+}
+
+impl FitSolver {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Exact => "exact",
+            Self::Gd => "gd",
+            Self::DualAscent => "dual-ascent",
+            Self::NewtonCg => "newton-cg",
+            Self::Lbfgs => "lbfgs",
+        }
+    }
+
+    /// Among those of the squared loss.
+    fn squared(self) -> Result<SolverArg, Error> {
+        match self {
+            Self::Auto => Ok(SolverArg::Auto),
+            Self::Exact => Ok(SolverArg::Exact),
+            Self::Gd => Ok(SolverArg::Gd),
+            Self::DualAscent | Self::NewtonCg | Self::Lbfgs => Err(usage(
+                format!("`--solver {}` is for the other losses, and the loss is squared", self.name()),
+                "leave it out, use exact or gd, or name a loss with `--loss`".to_owned(),
+            )),
+        }
+    }
+
+    /// Among those of the other losses.
+    fn other(self, loss: LossKind) -> Result<Method, Error> {
+        match self {
+            Self::Auto => Ok(Method::Auto),
+            Self::DualAscent => Ok(Method::DualAscent),
+            Self::NewtonCg => Ok(Method::NewtonCg),
+            Self::Lbfgs => Ok(Method::Lbfgs),
+            Self::Exact | Self::Gd => Err(usage(
+                format!(
+                    "`--solver {}` is for the squared loss, and the loss is {}",
+                    self.name(),
+                    loss.name()
+                ),
+                "leave it out: auto takes the one for the loss".to_owned(),
+            )),
+        }
+    }
+}
+
 /// Gradient descent, checked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Descent {
@@ -349,20 +424,107 @@ impl FitArgs {
         self.gap.unwrap_or(1e-6)
     }
 
-    /// The gradient descent that was asked for, if it was; every flag that contradicts another is
-    /// refused here.
+    /// The loss.
     ///
     /// # Errors
-    /// [`Error::Usage`] naming the two flags and the way out.
-    pub fn check(&self) -> Result<Option<Descent>, Error> {
+    /// [`Error::Usage`] for a δ that the loss does not have.
+    pub fn loss(&self) -> Result<LossKind, Error> {
+        let loss = Some(self.loss.unwrap_or(LossName::Squared));
+        LossArgs { loss, margin: self.margin, delta: self.delta }.check()
+    }
+
+    /// The formula of a table.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] where there is none.
+    pub fn formula(&self) -> Result<&str, Error> {
+        self.formula.as_deref().ok_or_else(|| {
+            usage(
+                "a table needs a formula that says what its columns mean".to_owned(),
+                "add it: `surefit fit DATA 'y ~ a + b'`".to_owned(),
+            )
+        })
+    }
+
+    fn check_input(&self) -> Result<(), Error> {
         if self.data == STANDARD_INPUT && self.test.as_deref() == Some(STANDARD_INPUT) {
             return Err(usage(
                 "`-` is given for DATA and for `--test`, but standard input can be read only once".to_owned(),
                 "name a file for one of them".to_owned(),
             ));
         }
+        Ok(())
+    }
+
+    /// The gradient descent that was asked for, if it was, for the squared loss; every flag that contradicts
+    /// another is refused here.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] naming the two flags and the way out.
+    pub fn check(&self) -> Result<Option<Descent>, Error> {
+        self.check_input()?;
+        let others = [("--seed", self.seed.is_some()), ("--zero-based", self.zero_based)];
+        if let Some((flag, _)) = others.iter().find(|(_, given)| *given) {
+            return Err(usage(
+                format!("`{flag}` is for the other losses, and the loss is squared"),
+                format!("leave out `{flag}`, or name a loss with `--loss`"),
+            ));
+        }
+        if is_svmlight(&self.data) {
+            return Err(usage(
+                format!("{} has sparse rows, which the squared loss does not take", self.data),
+                "name another loss, such as `--loss hinge` for classes or `--loss huber` for numbers"
+                    .to_owned(),
+            ));
+        }
+        let solver = self.solver.squared()?;
         self.check_penalty()?;
-        self.descent.check(self.solver, &[("--trace", self.trace.is_some())])
+        self.descent.check(solver, &[("--trace", self.trace.is_some())])
+    }
+
+    /// The algorithm that was asked for, for another loss than the squared one, and λ where it was given; every
+    /// flag that such a loss has no use for is refused here.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] naming the flag and the way out.
+    pub fn check_samples(&self, loss: LossKind) -> Result<(Method, Option<f64>), Error> {
+        self.check_input()?;
+        let refused = [
+            ("--choose", self.choose.is_some()),
+            ("--penalty-weight", !self.shrinkage.penalty_weight.is_empty()),
+            ("--scale", self.shrinkage.scale != ScaleArg::None),
+            ("--scale-target", self.shrinkage.scale_target),
+            ("--weight-type precision", self.weight_type == Some(WeightTypeArg::Precision)),
+            ("--fix", self.fix),
+            ("--learning-rate", self.descent.learning_rate.is_some()),
+            ("--tolerance", self.descent.tolerance.is_some()),
+            ("--start", self.descent.start.is_some()),
+            ("--trace", self.trace.is_some()),
+        ];
+        if let Some((flag, _)) = refused.iter().find(|(_, given)| *given) {
+            return Err(usage(
+                format!("`{flag}` is for the squared loss, and the loss is {}", loss.name()),
+                if *flag == "--tolerance" {
+                    "say how close the answer must be with `--gap`".to_owned()
+                } else {
+                    format!("leave out `{flag}`")
+                },
+            ));
+        }
+        let method = self.solver.other(loss)?;
+        let lambda = match &self.penalty {
+            None => None,
+            Some(Penalty::One(lambda)) => Some(*lambda),
+            Some(Penalty::Path(_)) => {
+                return Err(usage(
+                    format!("`--penalty` takes one value for the {} loss", loss.name()),
+                    "give one, as in `--penalty 1e-3`".to_owned(),
+                ));
+            }
+        };
+        let penalized = lambda.map_or(loss.is_of_classes(), |lambda| lambda > 0.0);
+        self.shrinkage.check(penalized)?;
+        Ok((method, lambda))
     }
 
     fn check_penalty(&self) -> Result<(), Error> {
@@ -379,7 +541,7 @@ impl FitArgs {
                 "give a range, as in `--penalty 1e-4..1e2:100`".to_owned(),
             ));
         }
-        if path && self.solver == SolverArg::Gd {
+        if path && self.solver == FitSolver::Gd {
             return Err(usage(
                 "`--solver gd` takes one penalty, not a range".to_owned(),
                 "choose the penalty without `--solver gd` first".to_owned(),
@@ -421,6 +583,12 @@ pub struct PredictArgs {
     /// What to do about missing values: drop predicts NaN there [default: as the model was fitted]
     #[arg(long, value_name = "HOW", help_heading = "Reading")]
     pub missing: Option<MissingArg>,
+    /// Also the score of every class, as columns `score:CLASS`
+    #[arg(long, help_heading = "Output")]
+    pub scores: bool,
+    /// Also the probability of every class, as columns `proba:CLASS`: models of softmax and ovr-logistic
+    #[arg(long, help_heading = "Output")]
+    pub proba: bool,
     /// Write the predictions to this file (CSV) instead of standard output
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     pub output: Option<PathBuf>,
@@ -453,6 +621,9 @@ pub struct LintArgs {
     /// Which rows count, and how much.
     #[command(flatten)]
     pub rows: RowsArgs,
+    /// Refused unless it is the squared one.
+    #[arg(long, hide = true)]
+    pub loss: Option<LossName>,
     /// λ of the penalty (λ/2)‖W‖² [default: 0]
     #[arg(long, value_name = "λ", value_parser = not_negative, allow_hyphen_values = true, help_heading = "Problem")]
     pub penalty: Option<f64>,
@@ -480,6 +651,14 @@ impl LintArgs {
     /// # Errors
     /// [`Error::Usage`] naming the flag and the way out.
     pub fn check(&self) -> Result<Option<Descent>, Error> {
+        let loss = LossArgs { loss: Some(self.loss.unwrap_or(LossName::Squared)), margin: None, delta: None };
+        let loss = loss.check()?;
+        if loss != LossKind::Squared {
+            return Err(usage(
+                format!("`lint` is for the squared loss, and the loss is {}", loss.name()),
+                "leave out `--loss`; `surefit fit` names what goes wrong with other losses".to_owned(),
+            ));
+        }
         self.shrinkage.check(self.penalty.is_some_and(|lambda| lambda > 0.0))?;
         self.descent.check(self.solver, &[])
     }
@@ -523,21 +702,41 @@ pub struct CertifyArgs {
     /// Which rows count, and how much.
     #[command(flatten)]
     pub rows: RowsArgs,
+    /// The first column of an svmlight file is 0, not 1
+    #[arg(long, help_heading = "Reading")]
+    pub zero_based: bool,
     /// For coefficients: the loss [default: squared]
-    #[arg(long, value_name = "LOSS", value_parser = loss, help_heading = "Problem")]
-    pub loss: Option<LossKind>,
+    #[arg(long, value_name = "LOSS", help_heading = "Problem")]
+    pub loss: Option<LossName>,
+    /// For coefficients: δ of the hinges [default: 1]
+    #[arg(long, value_name = "δ", value_parser = positive, allow_hyphen_values = true, help_heading = "Problem")]
+    pub margin: Option<f64>,
+    /// For coefficients: δ of Huber's loss [default: 1.345]
+    #[arg(long, value_name = "δ", value_parser = positive, allow_hyphen_values = true, help_heading = "Problem")]
+    pub delta: Option<f64>,
     /// For coefficients: λ of the penalty (λ/2)‖W‖² [default: 0]
     #[arg(long, value_name = "λ", value_parser = not_negative, allow_hyphen_values = true, help_heading = "Problem")]
     pub penalty: Option<f64>,
     /// For coefficients: the intercept is shrunk like a coefficient
     #[arg(long, help_heading = "Problem")]
     pub penalize_intercept: bool,
-    /// The wanted relative gap [default: 1e-6]
+    /// The wanted relative gap [default: 1e-6, of the hinges 1e-4]
     #[arg(long, value_name = "ε", value_parser = positive, allow_hyphen_values = true, help_heading = "Problem")]
     pub gap: Option<f64>,
     /// How the work is done.
     #[command(flatten)]
     pub running: Running,
+}
+
+impl CertifyArgs {
+    /// The loss of coefficients.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a δ that the loss does not have.
+    pub fn loss(&self) -> Result<LossKind, Error> {
+        let loss = Some(self.loss.unwrap_or(LossName::Squared));
+        LossArgs { loss, margin: self.margin, delta: self.delta }.check()
+    }
 }
 
 /// `surefit explain`.
@@ -781,13 +980,6 @@ fn threads(text: &str) -> Result<usize, String> {
     match text.parse::<usize>() {
         Ok(count @ 1..=1024) => Ok(count),
         _ => Err(format!("must be a count from 1 to 1024, not {text}")),
-    }
-}
-
-fn loss(text: &str) -> Result<LossKind, String> {
-    match text {
-        "squared" => Ok(LossKind::Squared),
-        _ => Err(format!("unknown loss `{text}`; there is `squared`")),
     }
 }
 

@@ -1,11 +1,12 @@
 //! The one JSON object that `--json` prints, whatever the verdict. Numbers round-trip; what JSON has no
 //! number for is a string: "inf", "-inf", "nan".
 
-use crate::report::{FitReport, Model, Proof, Summary};
+use crate::report::{FitReport, Model, Proof, SampleFacts, Summary};
 use serde_json::{Map, Value, json};
-use surefit::Error;
 use surefit::diagnosis::{Code, Diagnosis, Finding, Remedy};
 use surefit::fit::Verdict;
+use surefit::metrics::Confusion;
+use surefit::{Error, LossKind};
 
 /// The version of the object's shape.
 const SCHEMA: u32 = 1;
@@ -89,7 +90,7 @@ pub fn fit(report: &FitReport) -> Value {
                 "rmse": by_target(targets, &test.rmse),
                 "r_squared": by_target(targets, &test.r_squared),
             })
-        }),
+        }).or_else(|| test_of_classes(report)),
         "notes": report.notes,
         "seconds": number(report.seconds),
         "rows": report.rows,
@@ -98,7 +99,47 @@ pub fn fit(report: &FitReport) -> Value {
     if let Value::Object(rest) = rest {
         object.extend(rest);
     }
+    if let Some(facts) = &report.samples {
+        object.insert("passes".to_owned(), facts.passes.map(number).into());
+        object.insert("classification".to_owned(), classification(facts));
+    }
     Value::Object(object)
+}
+
+/// The classes, and how the rows are told apart; null for a loss of numbers.
+fn classification(facts: &SampleFacts) -> Value {
+    let Some(classes) = &facts.classes else { return Value::Null };
+    let mut object = Map::new();
+    object.insert("classes".to_owned(), classes.clone().into());
+    if let Some(rows) = &facts.rows {
+        object.extend(told_apart(rows, classes));
+    }
+    object.insert("certain".to_owned(), facts.certain.into());
+    Value::Object(object)
+}
+
+fn test_of_classes(report: &FitReport) -> Option<Value> {
+    let facts = report.samples.as_ref()?;
+    let ((file, rows), classes) = (facts.test.as_ref()?, facts.classes.as_ref()?);
+    let mut object = Map::new();
+    object.insert("file".to_owned(), file.clone().into());
+    object.insert("rows".to_owned(), rows.rows().into());
+    object.extend(told_apart(rows, classes));
+    Some(Value::Object(object))
+}
+
+/// Rows right, their share, and rows of each class by the class that they were given, where that is not 0.
+fn told_apart(rows: &Confusion, classes: &[String]) -> Map<String, Value> {
+    let given = |counts: &Vec<u64>| -> Value {
+        let some = classes.iter().cloned().zip(counts.iter().copied()).filter(|(_, count)| *count > 0);
+        some.map(|(name, count)| (name, Value::from(count))).collect()
+    };
+    let confusion: Value = classes.iter().cloned().zip(rows.counts.iter().map(given)).collect();
+    let mut object = Map::new();
+    object.insert("right".to_owned(), rows.right().into());
+    object.insert("accuracy".to_owned(), number(rows.accuracy()));
+    object.insert("confusion".to_owned(), confusion);
+    object
 }
 
 /// An error of any verb: the same keys with nothing in them but the sentence, and the ways out.
@@ -144,6 +185,15 @@ fn remedy(remedy: &Remedy) -> Value {
 fn with_problem(report: &FitReport, answer: &Model) -> Value {
     let mut object = Map::new();
     object.insert("loss".to_owned(), report.loss.into());
+    match report.samples.as_ref().map(|facts| facts.loss) {
+        Some(LossKind::Huber { delta }) => object.insert("delta".to_owned(), number(delta)),
+        Some(
+            LossKind::Hinge { margin }
+            | LossKind::CrammerSinger { margin }
+            | LossKind::SquaredHinge { margin },
+        ) => object.insert("margin".to_owned(), number(margin)),
+        _ => None,
+    };
     object.insert("penalty".to_owned(), number(report.penalty));
     if let Value::Object(numbers) = model(answer) {
         object.extend(numbers);
@@ -152,14 +202,11 @@ fn with_problem(report: &FitReport, answer: &Model) -> Value {
 }
 
 fn model(model: &Model) -> Value {
-    let coefficients: Map<String, Value> = model
-        .terms
-        .iter()
-        .zip(&model.weights)
-        .map(|(term, weights)| (term.clone(), by_target(&model.targets, weights)))
-        .collect();
+    let terms = model.terms.iter().zip(&model.weights);
+    let coefficients: Option<Map<String, Value>> = (!model.unlisted)
+        .then(|| terms.map(|(term, weights)| (term.clone(), each(model, weights))).collect());
     json!({
-        "intercept": model.intercept.as_ref().map(|values| by_target(&model.targets, values)),
+        "intercept": model.intercept.as_ref().map(|values| each(model, values)),
         "coefficients": coefficients,
     })
 }
@@ -168,14 +215,23 @@ fn model(model: &Model) -> Value {
 fn by_target(targets: &[String], values: &[f64]) -> Value {
     match values {
         [value] => number(*value),
-        _ => targets.iter().cloned().zip(values.iter().copied().map(number)).collect(),
+        _ => by_name(targets, values),
     }
+}
+
+/// A number a class, each by its name, or a number a target.
+fn each(model: &Model, values: &[f64]) -> Value {
+    if model.by_class { by_name(&model.targets, values) } else { by_target(&model.targets, values) }
+}
+
+fn by_name(names: &[String], values: &[f64]) -> Value {
+    names.iter().cloned().zip(values.iter().copied().map(number)).collect()
 }
 
 fn certificate(proof: &Proof, report: &FitReport) -> Value {
     let within = |errors: &Vec<Vec<f64>>| -> Option<Value> {
         let model = report.model.as_ref()?;
-        let named = |(term, error): (&String, &Vec<f64>)| (term.clone(), by_target(&model.targets, error));
+        let named = |(term, error): (&String, &Vec<f64>)| (term.clone(), each(model, error));
         Some(model.terms.iter().zip(errors).map(named).collect())
     };
     json!({

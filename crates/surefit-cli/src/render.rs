@@ -2,6 +2,7 @@
 //! proven or run; the user's names and units; at most twelve lines for a failure.
 
 mod gradient;
+mod samples;
 
 pub use gradient::{gradient_agrees, gradient_of_row, gradient_wrong};
 
@@ -87,9 +88,10 @@ impl Page {
 pub fn fit(report: &FitReport, width: usize) -> String {
     let mut page = Page::new(width);
     verdict(&mut page, report);
-    match report.verdict {
-        Verdict::Certified => certified(&mut page, report),
-        Verdict::Uncertified | Verdict::Failed => named_cause(&mut page, report),
+    match (report.verdict, &report.samples) {
+        (verdict, Some(facts)) => samples::fit(&mut page, report, facts, verdict),
+        (Verdict::Certified, None) => certified(&mut page, report),
+        (Verdict::Uncertified | Verdict::Failed, None) => named_cause(&mut page, report),
     }
     for found in &report.findings {
         finding(&mut page, found);
@@ -100,6 +102,7 @@ pub fn fit(report: &FitReport, width: usize) -> String {
 fn verdict(page: &mut Page, report: &FitReport) {
     let (style, word) = match (report.verdict, report.stop) {
         (Verdict::Certified, _) => (GOOD, "✓ CERTIFIED"),
+        (Verdict::Failed, Some(Stop::Diverged)) if report.samples.is_some() => (BAD, "✗ NO OPTIMUM"),
         (Verdict::Failed, Some(Stop::Diverged)) => (BAD, "✗ DIVERGED"),
         (Verdict::Failed, _) => (BAD, "✗ FAILED"),
         (Verdict::Uncertified, Some(Stop::Time)) => (FAIR, "△ TIME IS UP"),
@@ -203,6 +206,11 @@ pub fn equation(model: &Model, target: usize) -> String {
 fn in_formula(name: &str) -> String {
     let odd = name.contains(|c: char| c.is_whitespace() || matches!(c, '=' | '+' | '-' | '·'));
     if odd && !name.ends_with(')') { format!("`{name}`") } else { name.to_owned() }
+}
+
+/// Whether a model of so many terms shows the largest effects alone.
+pub fn is_ranked(terms: usize) -> bool {
+    terms > LONG_MODEL && terms <= samples::MOST_COLUMNS
 }
 
 /// Indices of the terms to show, and how many are left out: all, or the largest standardised effects.
@@ -430,6 +438,11 @@ fn method(page: &mut Page, report: &FitReport) {
             page.paragraph("that is the end of the range: widen it to see whether the error falls further");
         }
     }
+    tests_of_numbers(page, report);
+}
+
+/// RMSE and R² on the rows of `--test`.
+fn tests_of_numbers(page: &mut Page, report: &FitReport) {
     if let (Some(test), Some(model)) = (&report.test, &report.model) {
         for (target, (rmse, r_squared)) in test.rmse.iter().zip(&test.r_squared).enumerate() {
             let name =

@@ -1,10 +1,12 @@
 //! Everything that is shown about a fit, as plain values. It is built in one place from the library's
 //! types; [`crate::render`] and [`crate::json`] see nothing else, so neither knows what the other does not.
 
+use surefit::data::SampleSet;
 use surefit::diagnosis::{Diagnosis, Finding};
 use surefit::fit::Verdict;
 use surefit::gradcheck::{self, RowGradient};
 use surefit::inference;
+use surefit::metrics::Confusion;
 use surefit::solver::Stop;
 use surefit::{Coefficients, LossKind};
 
@@ -19,17 +21,34 @@ pub struct Model {
     pub intercept: Option<Vec<f64>>,
     /// d × c: `weights[term][target]`.
     pub weights: Vec<Vec<f64>>,
+    /// Targets are classes, each with its name even where there is one.
+    pub by_class: bool,
+    /// There are too many coefficients to list: `terms` and `weights` are empty.
+    pub unlisted: bool,
 }
 
+/// Coefficients that are listed by name at most.
+const MOST_LISTED: usize = 10_000_000;
+
 impl Model {
+    /// Names an answer for rows in memory.
+    pub fn of_samples(answer: &Coefficients, set: &SampleSet, targets: &[String], intercept: bool) -> Self {
+        let unlisted = set.columns().saturating_mul(targets.len()) > MOST_LISTED;
+        let terms: Vec<String> = if unlisted { Vec::new() } else { set.names().collect() };
+        let by_class = set.classes().is_some();
+        Self { by_class, unlisted, ..Self::named(answer, &terms, targets, intercept) }
+    }
+
     /// Names a library answer.
     pub fn named(answer: &Coefficients, terms: &[String], targets: &[String], intercept: bool) -> Self {
-        let (d, c) = (answer.weights.nrows(), answer.weights.ncols());
+        let (d, c) = (terms.len().min(answer.weights.nrows()), answer.weights.ncols());
         Self {
             terms: terms.to_vec(),
             targets: targets.to_vec(),
             intercept: intercept.then(|| answer.intercept.clone()),
             weights: (0..d).map(|j| (0..c).map(|k| answer.weights[(j, k)]).collect()).collect(),
+            by_class: false,
+            unlisted: false,
         }
     }
 }
@@ -99,6 +118,25 @@ pub struct TestScore {
     pub r_squared: Vec<f64>,
 }
 
+/// What a fit by another loss than the squared one adds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SampleFacts {
+    /// The loss, with its δ.
+    pub loss: LossKind,
+    /// The intercept is shrunk too.
+    pub penalized_intercept: bool,
+    /// All classes; absent for a loss of numbers.
+    pub classes: Option<Vec<String>>,
+    /// How the rows are told apart.
+    pub rows: Option<Confusion>,
+    /// The file of `--test`, and how its rows are told apart.
+    pub test: Option<(String, Confusion)>,
+    /// Rows that the optimum is proven to give the same class.
+    pub certain: Option<usize>,
+    /// Walks over all rows.
+    pub passes: Option<f64>,
+}
+
 /// A penalty chosen from several.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Choice {
@@ -159,8 +197,10 @@ pub struct FitReport {
     pub method: Option<String>,
     /// The penalty that was chosen.
     pub choice: Option<Choice>,
-    /// The score on `--test`.
+    /// The score on `--test`, for targets that are numbers.
     pub test: Option<TestScore>,
+    /// What another loss than the squared one adds.
+    pub samples: Option<SampleFacts>,
     /// What was sniffed, encoded, dropped, applied.
     pub notes: Vec<String>,
     /// The wall-clock time.

@@ -18,6 +18,8 @@ fn line() -> Model {
         targets: vec!["sales".to_owned()],
         intercept: Some(vec![-159.474_152_34]),
         weights: vec![vec![30.087_861_79]],
+        by_class: false,
+        unlisted: false,
     }
 }
 
@@ -76,6 +78,7 @@ fn certified() -> FitReport {
         method: Some("Cholesky on the centred Gram, 15 digits".to_owned()),
         choice: None,
         test: None,
+        samples: None,
         notes: Vec::new(),
         seconds: 0.001,
         rows: 12,
@@ -186,6 +189,7 @@ fn wide() -> FitReport {
             targets: vec!["a".to_owned(), "b".to_owned(), "c".to_owned()],
             intercept: None,
             weights,
+            ..line()
         }),
         inference: None,
         choice: Some(Choice {
@@ -215,6 +219,7 @@ fn with_findings() -> FitReport {
             targets: vec!["value".to_owned()],
             intercept: Some(vec![0.0]),
             weights: vec![vec![-1e-9], vec![2e12], vec![0.5]],
+            ..line()
         }),
         inference: None,
         certificate: base.certificate.clone().map(|proof| Proof { coefficients_within: None, ..proof }),

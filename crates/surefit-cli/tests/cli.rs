@@ -9,6 +9,9 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+#[path = "cli/classes.rs"]
+mod classes;
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
@@ -182,7 +185,7 @@ fn nonsense_is_refused_in_one_sentence_with_a_way_out() {
         ),
         ("penalty weight of nothing", with("--penalty 1 --penalty-weight tmep=2")),
         ("weight type without weights", with("--weight-type precision")),
-        ("unknown loss", with("--loss hinge")),
+        ("unknown loss", with("--loss quadratic")),
         ("unknown scale", with("--scale zscore")),
         ("no threads", with("--threads 0")),
         ("no size", with("--memory-limit lots")),

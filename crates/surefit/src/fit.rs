@@ -7,8 +7,8 @@
 mod samples;
 
 pub use samples::{
-    Method, Progress, SampleFit, SampleSettings, choose_method, fit_samples, intercept, usual_gap,
-    usual_penalty,
+    Method, Progress, SampleFit, SampleSettings, choose_method, dual_point, fit_samples, intercept,
+    usual_gap, usual_penalty,
 };
 
 use crate::certificate::{Certificate, certify};

@@ -1,5 +1,7 @@
-//! How well scores tell classes: which class each row is given, how many are right, and who is taken for whom.
+//! How well scores tell classes: which class each row is given, how many are right, who is taken for whom, and the
+//! probabilities that some losses make of scores.
 
+use crate::problem::LossKind;
 use faer::MatRef;
 
 /// The class that a row of scores is given: the largest one, the first of equals; for a single column of scores the
@@ -27,6 +29,26 @@ pub fn margin(scores: impl ExactSizeIterator<Item = f64>) -> f64 {
         if score > first { (score, first) } else { (first, second.max(score)) }
     });
     first - second
+}
+
+/// The probabilities of the classes that a row of scores stands for: `exp zⱼ / Σ exp z` for softmax; for one against the
+/// rest with the logistic loss `σ(zⱼ)`, divided by their sum where there are more than two classes, as they are fitted
+/// one by one and need not add up to 1. `None` for losses whose scores are no probabilities.
+pub fn probabilities(loss: LossKind, scores: &[f64]) -> Option<Vec<f64>> {
+    /// log σ(z), which does not underflow.
+    fn log_sigmoid(z: f64) -> f64 {
+        z.min(0.0) - (-z.abs()).exp().ln_1p()
+    }
+    let logs: Vec<f64> = match (loss, scores) {
+        (LossKind::Softmax, _) => scores.to_vec(),
+        (LossKind::OvrLogistic, [z]) => vec![log_sigmoid(-z), log_sigmoid(*z)],
+        (LossKind::OvrLogistic, _) => scores.iter().map(|z| log_sigmoid(*z)).collect(),
+        _ => return None,
+    };
+    let largest = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let shares: Vec<f64> = logs.iter().map(|log| (log - largest).exp()).collect();
+    let sum: f64 = shares.iter().sum();
+    Some(shares.into_iter().map(|share| share / sum).collect())
 }
 
 /// True classes against given ones.
@@ -64,6 +86,15 @@ impl Confusion {
         self.counts.iter().enumerate().filter_map(|(k, row)| row.get(k)).sum()
     }
 
+    /// Classes taken for others, (class, given, rows), the most frequent first.
+    pub fn mistakes(&self) -> Vec<(usize, usize, u64)> {
+        let rows = self.counts.iter().enumerate();
+        let cells = rows.flat_map(|(k, row)| row.iter().enumerate().map(move |(given, n)| (k, given, *n)));
+        let mut found: Vec<_> = cells.filter(|(k, given, n)| k != given && *n > 0).collect();
+        found.sort_by_key(|(_, _, n)| std::cmp::Reverse(*n));
+        found
+    }
+
     /// The share of those.
     pub fn accuracy(&self) -> f64 {
         self.right() as f64 / self.rows() as f64
@@ -71,6 +102,7 @@ impl Confusion {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use faer::Mat;
@@ -92,5 +124,22 @@ mod tests {
         let confusion = Confusion::of(scores.as_ref(), &[0, 1, 1, 0], 2);
         assert_eq!(confusion.counts, [[1, 0], [1, 1]]);
         assert_eq!((confusion.right(), confusion.rows(), confusion.without), (2, 4, 1));
+        assert_eq!(confusion.mistakes(), [(1, 0, 1)]);
+    }
+
+    #[test]
+    fn probabilities_add_up_to_one_and_survive_scores_far_from_zero() {
+        for (loss, scores) in [
+            (LossKind::Softmax, &[1000.0, 999.0, -1000.0][..]),
+            (LossKind::OvrLogistic, &[-1000.0, -1001.0, -5000.0]),
+            (LossKind::OvrLogistic, &[0.5]),
+        ] {
+            let found = probabilities(loss, scores).unwrap();
+            assert!((found.iter().sum::<f64>() - 1.0).abs() < 1e-15, "{loss:?} {found:?}");
+            assert_eq!(found.len(), scores.len().max(2));
+        }
+        let one = probabilities(LossKind::OvrLogistic, &[3f64.ln()]).unwrap();
+        assert!((one[0] - 0.25).abs() < 1e-15 && (one[1] - 0.75).abs() < 1e-15, "{one:?}");
+        assert_eq!(probabilities(LossKind::OvrHinge, &[1.0, 2.0]), None);
     }
 }

@@ -14,7 +14,7 @@ use surefit::data::read::{ReadOptions, Source};
 use surefit::data::scale::Scale;
 use surefit::fit::Verdict;
 use surefit::fit::{Settings, Watch, fit};
-use surefit::model::{Fingerprint, Model};
+use surefit::model::{Fingerprint, Inputs, Model};
 use surefit::{Intercept, LossKind, Problem, Ridge};
 
 /// `SplitMix64` (Steele, Lea and Flood, OOPSLA 2014): the same inputs in every run.
@@ -93,7 +93,8 @@ fn model() -> Vec<u8> {
         columns: recipe.names().to_vec(),
         targets: recipe.targets().to_vec(),
         formula: formula.to_string(),
-        recipe: recipe.clone(),
+        classes: None,
+        inputs: Inputs::Table(Box::new(recipe.clone())),
         problem,
         scale: Scale::None,
         certificate: fit.certificate.record(),

@@ -9,7 +9,7 @@ use surefit::data::encode::Recipe;
 use surefit::data::scale::Scale;
 use surefit::data::{Design, Rows};
 use surefit::fit::Verdict;
-use surefit::model::{Fingerprint, Model, coefficients_from_csv};
+use surefit::model::{Fingerprint, Inputs, Model, coefficients_from_csv};
 use surefit::{Coefficients, Error, Intercept, LossKind, Problem, Ridge};
 
 fn design() -> Design {
@@ -42,7 +42,11 @@ fn model() -> Model {
         columns: vec!["temp".into(), "größe [m²]".into()],
         targets: vec!["sales".into(), "visits".into()],
         formula: "[sales, visits] ~ temp + `größe [m²]`".into(),
-        recipe: recipe(&["sales", "visits"], "[sales, visits] ~ 1 + temp + `größe [m²]`"),
+        classes: None,
+        inputs: Inputs::Table(Box::new(recipe(
+            &["sales", "visits"],
+            "[sales, visits] ~ 1 + temp + `größe [m²]`",
+        ))),
         problem,
         scale: Scale::Standardize,
         certificate,

@@ -14,14 +14,25 @@ use surefit::data::encode::{EncodeOptions, Encoded, Purpose, Recipe};
 use surefit::data::spool::Table;
 use surefit::diagnosis::penalty_conventions;
 use surefit::fit::Verdict;
-use surefit::model::{Model, ModelError, coefficients_from_csv};
-use surefit::{Coefficients, Intercept, LossKind, Problem, Result, Ridge};
+use surefit::model::{Inputs, Model, ModelError, coefficients_from_csv};
+use surefit::{Coefficients, Error, Intercept, LossKind, Problem, Result, Ridge};
 
 /// Runs the verb.
 pub fn run(args: &CertifyArgs, screen: &Screen) -> Result<Exit, Halt> {
     let begun = Instant::now();
     args::one_standard_input(&args.model)?;
-    let claim = if is_csv(args) { of_coefficients(args, screen)? } else { of_model(args, screen)? };
+    let claim = if is_csv(args) {
+        match args.loss()? {
+            LossKind::Squared => of_coefficients(args, screen)?,
+            loss => return super::certify_samples::of_coefficients(args, loss, begun, screen),
+        }
+    } else {
+        let model = saved(args)?;
+        if model.problem.loss != LossKind::Squared {
+            return super::certify_samples::of_model(args, model, begun, screen);
+        }
+        of_model(args, model, screen)?
+    };
     let Claim { table, recipe, problem, answer, formula, mut notes } = claim;
     let encoded = Encoded::with(&table, &recipe, Purpose::Evaluate)?;
     notes.extend(encoded.notes());
@@ -56,6 +67,7 @@ pub fn run(args: &CertifyArgs, screen: &Screen) -> Result<Exit, Halt> {
         method: None,
         choice: None,
         test: None,
+        samples: None,
         notes,
         seconds: begun.elapsed().as_secs_f64(),
         rows: shape.rows,
@@ -80,9 +92,13 @@ fn is_csv(args: &CertifyArgs) -> bool {
     args.formula.is_some() || args.model.extension().is_some_and(|kind| kind == "csv" || kind == "tsv")
 }
 
-fn of_model(args: &CertifyArgs, screen: &Screen) -> Result<Claim> {
+/// A model file, and no flags of coefficients beside it.
+fn saved(args: &CertifyArgs) -> Result<Model> {
     let given = [
         ("--loss", args.loss.is_some()),
+        ("--margin", args.margin.is_some()),
+        ("--delta", args.delta.is_some()),
+        ("--zero-based", args.zero_based),
         ("--penalty", args.penalty.is_some()),
         ("--penalize-intercept", args.penalize_intercept),
         ("--weights", args.rows.weights.is_some()),
@@ -93,19 +109,30 @@ fn of_model(args: &CertifyArgs, screen: &Screen) -> Result<Claim> {
             format!("leave out `{flag}`"),
         ));
     }
-    let mut model = Model::load(&args.model)?;
-    if let Some(missing) = args.rows.missing {
-        model.recipe = model.recipe.with_missing(load::missing(missing));
+    let model = Model::load(&args.model)?;
+    match args.rows.missing {
+        Some(missing) => model.with_missing(load::missing(missing)),
+        None => Ok(model),
     }
-    let table = load::by_recipe(&args.data, &model.recipe, Purpose::Evaluate, &args.reading, screen)?;
-    let same = table.fingerprint() == model.data.digest;
-    let notes = vec![if same {
+}
+
+/// Whether a certificate is for the data that a model was fitted to.
+pub fn whose_data(same: bool) -> String {
+    if same {
         "the data are those of the fit".to_owned()
     } else {
         "the data are not those of the fit: the certificate is for these".to_owned()
-    }];
-    let Model { recipe, problem, coefficients: answer, formula, .. } = model;
-    Ok(Claim { table, recipe, problem, answer, formula, notes })
+    }
+}
+
+fn of_model(args: &CertifyArgs, model: Model, screen: &Screen) -> Result<Claim> {
+    let Inputs::Table(recipe) = model.inputs.clone() else {
+        return Err(Error::Internal("a model of least squares without a recipe".to_owned()));
+    };
+    let table = load::by_recipe(&args.data, &recipe, Purpose::Evaluate, &args.reading, screen)?;
+    let notes = vec![whose_data(table.fingerprint() == model.data.digest)];
+    let Model { problem, coefficients: answer, formula, .. } = model;
+    Ok(Claim { table, recipe: *recipe, problem, answer, formula, notes })
 }
 
 fn of_coefficients(args: &CertifyArgs, screen: &Screen) -> Result<Claim> {
@@ -144,7 +171,6 @@ fn of_coefficients(args: &CertifyArgs, screen: &Screen) -> Result<Claim> {
         (true, false) => Intercept::Free,
         (true, true) => Intercept::Penalized,
     };
-    let loss = args.loss.unwrap_or(LossKind::Squared);
-    let problem = Problem { loss, penalty: Ridge::uniform(lambda), intercept };
+    let problem = Problem { loss: LossKind::Squared, penalty: Ridge::uniform(lambda), intercept };
     Ok(Claim { table, recipe, problem, answer, formula: formula.clone(), notes })
 }

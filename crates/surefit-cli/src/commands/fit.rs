@@ -18,9 +18,9 @@ use surefit::diagnosis::forecast::Forecast;
 use surefit::diagnosis::{Code, Fix, Remedy};
 use surefit::fit::{self, Fit, Settings, Solver, Verdict, Watch};
 use surefit::inference::{self, Inference, WeightType};
-use surefit::model::{Fingerprint, Model};
+use surefit::model::{Fingerprint, Inputs, Model};
 use surefit::solver::{Stop, exact};
-use surefit::{Error, Intercept, Problem, Result};
+use surefit::{Error, Intercept, LossKind, Problem, Result};
 
 /// `--fix` applies so many remedies, one after the other.
 const MOST_FIXES: usize = 4;
@@ -28,7 +28,12 @@ const MOST_FIXES: usize = 4;
 /// Runs the verb.
 pub fn run(args: &FitArgs, screen: &Screen) -> Result<Exit, Halt> {
     let begun = Instant::now();
+    let loss = args.loss()?;
+    if loss != LossKind::Squared {
+        return super::fit_samples::run(args, loss, screen);
+    }
     let descent = args.check()?;
+    let formula = args.formula()?;
     for path in args.output.iter().chain(&args.trace) {
         files::probe(path)?;
     }
@@ -39,7 +44,7 @@ pub fn run(args: &FitArgs, screen: &Screen) -> Result<Exit, Halt> {
     };
     let weights = args.rows.weights.as_deref();
     let Loaded { table, recipe, mut notes } =
-        load::by_formula(&args.data, &args.formula, weights, &args.reading, options, screen)?;
+        load::by_formula(&args.data, formula, weights, &args.reading, options, screen)?;
     let encoded = Encoded::new(&table, &recipe)?;
     notes.extend(encoded.notes());
     screen.notes(&notes);
@@ -64,7 +69,7 @@ pub fn run(args: &FitArgs, screen: &Screen) -> Result<Exit, Halt> {
     }
 
     let mut report =
-        report(&fit, "fit", &args.formula, args.gap(), recipe.names(), recipe.targets(), numbers.rows())?;
+        report(&fit, "fit", formula, args.gap(), recipe.names(), recipe.targets(), numbers.rows())?;
     for (summary, target) in report.inference.iter_mut().flatten().zip(0..) {
         // Only for a constant target is there no share of its spread.
         if summary.r_squared.is_none() {
@@ -209,7 +214,7 @@ fn problem(args: &FitArgs, recipe: &Recipe) -> Result<Problem> {
         Some(Penalty::Path(path)) => path.first().copied().unwrap_or(0.0),
         None => 0.0,
     };
-    ask::problem(args.loss, lambda, &args.shrinkage, recipe)
+    ask::problem(args.loss()?, lambda, &args.shrinkage, recipe)
 }
 
 fn settings(args: &FitArgs, descent: Option<Descent>, recipe: &Recipe) -> Settings {
@@ -231,8 +236,9 @@ fn saved_model(fit: &Fit, args: &FitArgs, recipe: &Recipe, digest: &str, rows: u
         coefficients: fit.candidate.coefficients.clone(),
         columns: recipe.names().to_vec(),
         targets: recipe.targets().to_vec(),
-        formula: args.formula.clone(),
-        recipe: recipe.clone(),
+        classes: None,
+        formula: args.formula.clone().unwrap_or_default(),
+        inputs: Inputs::Table(Box::new(recipe.clone())),
         problem: fit.problem.clone(),
         scale: args.shrinkage.scale.into(),
         certificate: fit.certificate.record(),
@@ -287,6 +293,7 @@ fn report(
         method: fit.descent.is_none().then(|| method(fit)),
         choice: fit.path.as_ref().map(choice),
         test: None,
+        samples: None,
         notes: Vec::new(),
         seconds: 0.0,
         rows: shape.rows,

@@ -8,8 +8,8 @@ use surefit::data::encode::{EncodeOptions, Encoded, Missing, Purpose, Recipe};
 use surefit::data::formula::Formula;
 use surefit::data::read::{ReadOptions, Source, SparseData, SvmlightOptions, Want, is_svmlight};
 use surefit::data::spool::Table;
-use surefit::data::{Design, Rows, SampleSet};
-use surefit::model::{ModelError, coefficients_from_csv};
+use surefit::data::{ClassList, Design, Rows, SampleSet};
+use surefit::model::{Fingerprint, Inputs, ModelError, SparseInputs, coefficients_from_csv};
 use surefit::{Coefficients, Error, LossKind, Result};
 
 /// A table and how its columns become a design.
@@ -93,11 +93,28 @@ pub struct LoadedSamples {
     pub intercept: bool,
 }
 
+/// The same, and what a model keeps of where they came from.
+pub struct Sourced {
+    /// The rows.
+    pub samples: LoadedSamples,
+    /// How data become the design.
+    pub inputs: Inputs,
+    /// Of every value that was read.
+    pub digest: String,
+    /// What was decided on the way, in sentences.
+    pub notes: Vec<String>,
+}
+
 /// Coefficients at most, d × c: 2 GB.
 const MOST_COEFFICIENTS: usize = 1 << 28;
 
 /// Reads rows with classes or numbers into memory: an svmlight file as it is, any other by its formula.
 pub fn samples(asked: &Asked<'_>, screen: &Screen) -> Result<LoadedSamples> {
+    Ok(sourced(asked, screen)?.samples)
+}
+
+/// The same, with what a model keeps of it.
+pub fn sourced(asked: &Asked<'_>, screen: &Screen) -> Result<Sourced> {
     let loaded = match (is_svmlight(asked.data), asked.formula) {
         (true, _) => sparse(asked, screen)?,
         (false, Some(formula)) => {
@@ -108,10 +125,16 @@ pub fn samples(asked: &Asked<'_>, screen: &Screen) -> Result<LoadedSamples> {
             };
             let weights = asked.rows.weights.as_deref();
             let loaded = by_formula(asked.data, formula, weights, asked.reading, options, screen)?;
-            let Loaded { table, recipe, notes } = loaded;
+            let Loaded { table, recipe, mut notes } = loaded;
             let set = SampleSet::of_table(&table, &recipe)?;
-            screen.notes(notes.iter().chain(set.notes()));
-            LoadedSamples { set, intercept: recipe.intercept() }
+            notes.extend_from_slice(set.notes());
+            screen.notes(&notes);
+            Sourced {
+                samples: LoadedSamples { set, intercept: recipe.intercept() },
+                digest: table.fingerprint().to_owned(),
+                inputs: Inputs::Table(Box::new(recipe)),
+                notes,
+            }
         }
         (false, None) => {
             return Err(usage(
@@ -126,7 +149,8 @@ pub fn samples(asked: &Asked<'_>, screen: &Screen) -> Result<LoadedSamples> {
             "leave it out".to_owned(),
         ));
     }
-    let (d, c) = (loaded.set.columns(), loaded.set.outputs(asked.loss).len());
+    let set = &loaded.samples.set;
+    let (d, c) = (set.columns(), set.outputs(asked.loss).len());
     if d.saturating_mul(c) > MOST_COEFFICIENTS {
         let count = |value: usize| crate::numbers::count(value as u64);
         return Err(usage(
@@ -142,7 +166,7 @@ pub fn samples(asked: &Asked<'_>, screen: &Screen) -> Result<LoadedSamples> {
     Ok(loaded)
 }
 
-fn sparse(asked: &Asked<'_>, screen: &Screen) -> Result<LoadedSamples> {
+fn sparse(asked: &Asked<'_>, screen: &Screen) -> Result<Sourced> {
     let refuse = |what: &str, hint: String| Err(usage(format!("an svmlight file has {what}"), hint));
     if let Some(formula) = asked.formula {
         return refuse("its own columns and labels", format!("leave out `{formula}`"));
@@ -150,16 +174,53 @@ fn sparse(asked: &Asked<'_>, screen: &Screen) -> Result<LoadedSamples> {
     if asked.rows.weights.is_some() {
         return refuse("no column of weights", "leave out `--weights`".to_owned());
     }
+    let options = SvmlightOptions { zero_based: asked.zero_based, ..SvmlightOptions::default() };
+    let rows = sparse_rows(asked.data, &options, screen)?;
+    let Fingerprint { digest, .. } = Fingerprint::of_sparse(&rows)?;
+    let inputs = SparseInputs { columns: rows.columns(), zero_based: asked.zero_based };
+    let set = SampleSet::of_sparse(rows, asked.loss, asked.zero_based)?;
+    let (samples, inputs) = (LoadedSamples { set, intercept: true }, Inputs::Sparse(inputs));
+    Ok(Sourced { samples, inputs, digest, notes: Vec::new() })
+}
+
+/// Reads an svmlight file, with progress.
+pub fn sparse_rows(data: &str, options: &SvmlightOptions, screen: &Screen) -> Result<SparseData> {
     let _waiting = screen.wait();
     let bar = Progress::new(screen.quiet);
-    let options = SvmlightOptions { zero_based: asked.zero_based, ..SvmlightOptions::default() };
-    let rows = SparseData::open(Path::new(asked.data), &options, &|progress| {
+    SparseData::open(Path::new(data), options, &|progress| {
         bar.show(progress.bytes, progress.total, || {
             format!("{} rows read", crate::numbers::count(progress.rows as u64))
         });
         !watch::interrupted()
-    })?;
-    Ok(LoadedSamples { set: SampleSet::of_sparse(rows, asked.loss, asked.zero_based)?, intercept: true })
+    })
+}
+
+/// The sparse rows of a file for a model of such rows.
+pub fn sparse_for(data: &str, inputs: SparseInputs, screen: &Screen) -> Result<SparseData> {
+    let SparseInputs { columns, zero_based } = inputs;
+    let options = SvmlightOptions { zero_based, columns: Some(columns), ..SvmlightOptions::default() };
+    sparse_rows(data, &options, screen)
+}
+
+/// Rows with targets for a model that is fitted, and their digest.
+pub fn for_model(
+    data: &str,
+    inputs: &Inputs,
+    classes: Option<&ClassList>,
+    reading: &Reading,
+    screen: &Screen,
+) -> Result<(SampleSet, String)> {
+    match inputs {
+        Inputs::Table(recipe) => {
+            let table = by_recipe(data, recipe, Purpose::Evaluate, reading, screen)?;
+            Ok((SampleSet::for_model(&table, recipe, classes)?, table.fingerprint().to_owned()))
+        }
+        Inputs::Sparse(inputs) => {
+            let rows = sparse_for(data, *inputs, screen)?;
+            let Fingerprint { digest, .. } = Fingerprint::of_sparse(&rows)?;
+            Ok((SampleSet::sparse_for_model(rows, classes, inputs.zero_based)?, digest))
+        }
+    }
 }
 
 /// Coefficients of a CSV file, or numbers of the same form.

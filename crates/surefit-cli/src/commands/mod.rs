@@ -2,11 +2,13 @@
 
 mod ask;
 pub mod certify;
+mod certify_samples;
 pub mod check_gradient;
 pub mod diagnose;
 pub mod explain;
 pub mod explain_gradient;
 pub mod fit;
+mod fit_samples;
 pub mod lint;
 mod load;
 pub mod predict;

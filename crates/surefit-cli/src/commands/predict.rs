@@ -1,16 +1,18 @@
-//! `surefit predict`: raw units in, raw units out, one line a row.
+//! `surefit predict`: raw units in, raw units out, one line a row; for a model of classes the class of each row.
 
 use super::load;
-use crate::args::{self, PredictArgs};
+use crate::args::{self, PredictArgs, usage};
 use crate::exit::Exit;
 use crate::screen::{Halt, Screen, halt};
 use crate::{files, json};
+use faer::Mat;
 use serde_json::{Map, Value};
 use std::io::{self, Write};
-use surefit::data::Rows;
 use surefit::data::encode::{Encoded, Purpose};
-use surefit::model::Model;
-use surefit::{Error, Result};
+use surefit::data::{Rows, Shape};
+use surefit::metrics::{class, probabilities};
+use surefit::model::{Inputs, Model};
+use surefit::{Error, LossKind, Result};
 
 /// Runs the verb.
 pub fn run(args: &PredictArgs, screen: &Screen) -> Result<Exit, Halt> {
@@ -20,19 +22,40 @@ pub fn run(args: &PredictArgs, screen: &Screen) -> Result<Exit, Halt> {
     }
     let mut model = Model::load(&args.model)?;
     if let Some(missing) = args.missing {
-        model.recipe = model.recipe.with_missing(load::missing(missing));
+        model = model.with_missing(load::missing(missing))?;
     }
-    let recipe = &model.recipe;
-    let table = load::by_recipe(&args.data, recipe, Purpose::Predict, &args.reading, screen)?;
-    screen.notes(table.notes());
-    let rows = Encoded::with(&table, recipe, Purpose::Predict)?;
-    screen.notes(rows.notes());
+    let fields = Fields::of(&model, args)?;
+    match &model.inputs {
+        Inputs::Table(recipe) => {
+            let table = load::by_recipe(&args.data, recipe, Purpose::Predict, &args.reading, screen)?;
+            screen.notes(table.notes());
+            let rows = Encoded::with(&table, recipe, Purpose::Predict)?;
+            screen.notes(rows.notes());
+            let scores = rows.blocks().map(|block| model.predict(block?.view()));
+            tell(args, &fields, scores, rows.shape(), screen)
+        }
+        Inputs::Sparse(inputs) => {
+            let rows = load::sparse_for(&args.data, *inputs, screen)?;
+            let shape = Shape { rows: rows.rows(), columns: rows.columns(), outputs: 0 };
+            let scores = std::iter::once_with(|| model.scores(rows.features()?));
+            tell(args, &fields, scores, shape, screen)
+        }
+    }
+}
+
+fn tell(
+    args: &PredictArgs,
+    fields: &Fields<'_>,
+    scores: impl Iterator<Item = Result<Mat<f64>>>,
+    shape: Shape,
+    screen: &Screen,
+) -> Result<Exit, Halt> {
     match &args.output {
         Some(path) => {
             // What goes wrong with the rows is told as such, not as a failed write.
             let mut failure = None;
             let written = files::write(path, |out| {
-                write_csv(&model, &rows, out).unwrap_or_else(|error| {
+                write_csv(fields, scores, out).unwrap_or_else(|error| {
                     failure = Some(error);
                     Err(io::Error::other("the rows could not be read"))
                 })
@@ -40,12 +63,12 @@ pub fn run(args: &PredictArgs, screen: &Screen) -> Result<Exit, Halt> {
             failure.map_or(written, Err)?;
         }
         None if screen.json => {
-            let object = object(&model, &rows)?;
+            let object = object(fields, scores, shape)?;
             screen.result(|_| String::new(), || object)?;
         }
         None => {
             let mut out = io::BufWriter::new(io::stdout().lock());
-            write_csv(&model, &rows, &mut out)?
+            write_csv(fields, scores, &mut out)?
                 .and_then(|()| out.flush())
                 .map_err(|error| halt("standard output", error))?;
         }
@@ -53,20 +76,114 @@ pub fn run(args: &PredictArgs, screen: &Screen) -> Result<Exit, Halt> {
     Ok(Exit::Done)
 }
 
-/// `prediction` for one target, otherwise the targets' names.
-fn heads(model: &Model) -> Vec<String> {
-    if model.targets.len() == 1 { vec!["prediction".to_owned()] } else { model.targets.clone() }
+/// What is told of each row.
+struct Fields<'a> {
+    loss: LossKind,
+    /// All classes, where there are any.
+    classes: Option<&'a [String]>,
+    /// Those with a column of scores, or targets.
+    outputs: &'a [String],
+    scores: bool,
+    proba: bool,
+}
+
+/// A field of a row.
+enum Field<'a> {
+    Number(f64),
+    /// `None` where a value is missing.
+    Class(Option<&'a str>),
+}
+
+impl Field<'_> {
+    fn text(&self) -> String {
+        match self {
+            Self::Number(value) => value.to_string(),
+            Self::Class(name) => name.unwrap_or("NaN").to_owned(),
+        }
+    }
+
+    fn value(&self) -> Value {
+        match self {
+            Self::Number(value) => json::number(*value),
+            Self::Class(name) => (*name).into(),
+        }
+    }
+}
+
+impl<'a> Fields<'a> {
+    fn of(model: &'a Model, args: &PredictArgs) -> Result<Self> {
+        let loss = model.problem.loss;
+        let classes = model.classes.as_ref().map(|classes| classes.names());
+        let flags = [("--scores", args.scores), ("--proba", args.proba)];
+        if let Some((flag, _)) = flags.iter().find(|(_, given)| *given && classes.is_none()) {
+            return Err(usage(
+                format!("`{flag}` is for models of classes, and the loss is {}", loss.name()),
+                format!("leave out `{flag}`: the prediction is all there is"),
+            ));
+        }
+        if args.proba && !matches!(loss, LossKind::Softmax | LossKind::OvrLogistic) {
+            return Err(usage(
+                format!("scores of the {} loss are no probabilities", loss.name()),
+                "use `--scores`, or fit with `--loss softmax`".to_owned(),
+            ));
+        }
+        Ok(Self { loss, classes, outputs: &model.targets, scores: args.scores, proba: args.proba })
+    }
+
+    /// `prediction` for one target or for classes, otherwise the targets' names.
+    fn heads(&self) -> Vec<String> {
+        let Some(classes) = self.classes else {
+            return match self.outputs {
+                [_] => vec!["prediction".to_owned()],
+                targets => targets.to_vec(),
+            };
+        };
+        let named = |kind: &str, names: &[String]| -> Vec<String> {
+            names.iter().map(|name| format!("{kind}:{name}")).collect()
+        };
+        let mut heads = vec!["prediction".to_owned()];
+        if self.scores {
+            heads.extend(named("score", self.outputs));
+        }
+        if self.proba {
+            heads.extend(named("proba", classes));
+        }
+        heads
+    }
+
+    fn row(&self, scores: &[f64]) -> Vec<Field<'a>> {
+        let numbers = |values: &[f64]| values.iter().map(|value| Field::Number(*value)).collect::<Vec<_>>();
+        let Some(classes) = self.classes else { return numbers(scores) };
+        let found = class(scores.iter().copied()).and_then(|k| classes.get(k));
+        let mut fields = vec![Field::Class(found.map(String::as_str))];
+        if self.scores {
+            fields.extend(numbers(scores));
+        }
+        if let Some(shares) = probabilities(self.loss, scores).filter(|_| self.proba) {
+            fields.extend(numbers(&shares));
+        }
+        fields
+    }
+
+    /// The rows of a block of scores.
+    fn rows(&self, scores: &Mat<f64>) -> impl Iterator<Item = Vec<Field<'a>>> {
+        (0..scores.nrows())
+            .map(|i| self.row(&(0..scores.ncols()).map(|k| scores[(i, k)]).collect::<Vec<_>>()))
+    }
 }
 
 /// The outer error is about the rows, the inner about writing.
-fn write_csv(model: &Model, rows: &dyn Rows, out: &mut dyn Write) -> Result<io::Result<()>> {
+fn write_csv(
+    fields: &Fields<'_>,
+    scores: impl Iterator<Item = Result<Mat<f64>>>,
+    out: &mut dyn Write,
+) -> Result<io::Result<()>> {
     let mut table = csv::WriterBuilder::new().from_writer(out);
-    let mut written = table.write_record(heads(model)).map_err(into_io);
-    for block in rows.blocks() {
-        let predicted = model.predict(block?.view())?;
-        for row in 0..predicted.nrows() {
-            let fields = (0..predicted.ncols()).map(|target| predicted[(row, target)].to_string());
-            written = written.and_then(|()| table.write_record(fields).map_err(into_io));
+    let mut written = table.write_record(fields.heads()).map_err(into_io);
+    for block in scores {
+        for row in fields.rows(&block?) {
+            let texts = row.iter().map(Field::text);
+            written = written.and_then(|()| table.write_record(texts).map_err(into_io));
         }
         if written.is_err() {
             break;
@@ -82,20 +199,23 @@ fn into_io(error: csv::Error) -> io::Error {
     }
 }
 
-fn object(model: &Model, rows: &dyn Rows) -> Result<Value, Error> {
-    let heads = heads(model);
+fn object(
+    fields: &Fields<'_>,
+    scores: impl Iterator<Item = Result<Mat<f64>>>,
+    shape: Shape,
+) -> Result<Value, Error> {
+    let heads = fields.heads();
     let mut columns: Vec<Vec<Value>> = vec![Vec::new(); heads.len()];
-    for block in rows.blocks() {
-        let predicted = model.predict(block?.view())?;
-        for (target, column) in columns.iter_mut().enumerate() {
-            column.extend((0..predicted.nrows()).map(|row| json::number(predicted[(row, target)])));
+    for block in scores {
+        for row in fields.rows(&block?) {
+            columns.iter_mut().zip(&row).for_each(|(column, field)| column.push(field.value()));
         }
     }
     let mut object = json::head(Some("predict"), "done", None, "the predictions are made");
-    object.insert("columns".to_owned(), rows.shape().columns.into());
+    object.insert("columns".to_owned(), shape.columns.into());
     let predictions: Map<String, Value> =
         heads.into_iter().zip(columns).map(|(name, column)| (name, Value::Array(column))).collect();
     object.insert("predictions".to_owned(), Value::Object(predictions));
-    object.insert("rows".to_owned(), rows.shape().rows.into());
+    object.insert("rows".to_owned(), shape.rows.into());
     Ok(Value::Object(object))
 }

@@ -2,11 +2,11 @@
 
 use super::load;
 use crate::args::Reading;
-use crate::report::TestScore;
+use crate::report::{FitReport, TestScore};
 use crate::screen::Screen;
 use surefit::Result;
-use surefit::data::Rows;
 use surefit::data::encode::{Encoded, Purpose, Recipe};
+use surefit::data::{Rows, SampleSet};
 use surefit::model::Model;
 
 /// Weighted sums for one target.
@@ -36,6 +36,32 @@ impl Sums {
     fn r_squared(&self) -> f64 {
         1.0 - self.residual / (self.second - self.first * self.first / self.weight)
     }
+}
+
+/// Scores rows in memory into the report: how classes are told apart, or RMSE and R².
+pub fn of_samples(model: &Model, set: &SampleSet, file: &str, report: &mut FitReport) -> Result<()> {
+    let scores = model.scores(set.features()?)?;
+    if let Some(confusion) = set.confusion(scores.as_ref()) {
+        if let Some(facts) = &mut report.samples {
+            facts.test = Some((file.to_owned(), confusion));
+        }
+        return Ok(());
+    }
+    let Some(y) = set.values() else { return Ok(()) };
+    let mut sums = vec![Sums::default(); y.ncols()];
+    for (k, sums) in sums.iter_mut().enumerate() {
+        for i in 0..y.nrows() {
+            let weight = set.weights().and_then(|weights| weights.get(i)).copied().unwrap_or(1.0);
+            sums.add(weight, scores[(i, k)], y[(i, k)]);
+        }
+    }
+    report.test = Some(TestScore {
+        file: file.to_owned(),
+        rows: set.rows(),
+        rmse: sums.iter().map(Sums::rmse).collect(),
+        r_squared: sums.iter().map(Sums::r_squared).collect(),
+    });
+    Ok(())
 }
 
 /// RMSE and R² on the rows of a file.

@@ -391,7 +391,11 @@ fn row_count(count: usize) -> String {
 }
 
 fn weightless_rows(count: usize) -> String {
-    if count == 0 { String::new() } else { format!("; the weight of {} others is 0", grouped(count)) }
+    match count {
+        0 => String::new(),
+        1 => "; the weight of 1 other is 0".to_owned(),
+        others => format!("; the weight of {} others is 0", grouped(others)),
+    }
 }
 
 fn more(count: usize) -> String {

@@ -6,7 +6,7 @@
 
 use super::classes::{ClassError, ClassList, Labels};
 use super::design::Design;
-use super::encode::{Encoded, Recipe};
+use super::encode::{Encoded, Purpose, Recipe};
 use super::features::Features;
 use super::read::SparseData;
 use super::samples::Samples;
@@ -14,8 +14,9 @@ use super::spool::Table;
 use crate::data::check::grouped;
 use crate::error::{Error, Result};
 use crate::loss::named;
+use crate::metrics::Confusion;
 use crate::problem::LossKind;
-use faer::Mat;
+use faer::{Mat, MatRef};
 
 /// n rows of features, each with a target and a weight.
 #[derive(Debug)]
@@ -50,25 +51,46 @@ impl SampleSet {
     /// # Errors
     /// What [`Encoded::new`] and [`Labels::classes`] refuse.
     pub fn of_table(table: &Table, recipe: &Recipe) -> Result<Self> {
-        let encoded = Encoded::new(table, recipe)?;
-        let left_out = encoded.left_out()?;
-        let Design { x, y, weights, .. } = Design::gather(&encoded)?;
-        let places = (!left_out.is_empty()).then(|| kept(table.rows(), &left_out));
-        let storage = Storage::Dense { x, names: recipe.names().to_vec() };
-        let (notes, rows_of_data) = (encoded.notes(), table.rows());
-        let answers = Answers::Values { y, names: recipe.targets().to_vec() };
-        let set = Self { storage, answers, weights, places, rows_of_data, notes };
-        let Some(column) = encoded.class_column() else { return Ok(set) };
-        let labels = Labels::of_column(table, column)?;
-        let labels = match &set.places {
-            Some(places) => labels.of_rows(places),
-            None => labels,
-        };
+        let (set, labels) = Self::read(table, recipe, &Encoded::new(table, recipe)?)?;
+        let Some(labels) = labels else { return Ok(set) };
         if set.weights.is_some() {
             return set.weigh(&labels);
         }
         let (list, of_rows) = labels.classes()?;
         Ok(Self { answers: Answers::Classes { list, of_rows }, ..set })
+    }
+
+    /// Another table for a model that is fitted, whose classes are `known`; rows of weight 0 stay.
+    ///
+    /// # Errors
+    /// What [`Encoded::with`] and [`Labels::places`] refuse.
+    pub fn for_model(table: &Table, recipe: &Recipe, known: Option<&ClassList>) -> Result<Self> {
+        let encoded = Encoded::with(table, recipe, Purpose::Evaluate)?;
+        match (Self::read(table, recipe, &encoded)?, known) {
+            ((set, Some(labels)), Some(known)) => {
+                let answers = Answers::Classes { list: known.clone(), of_rows: labels.places(known)? };
+                Ok(Self { answers, ..set })
+            }
+            ((set, _), _) => Ok(set),
+        }
+    }
+
+    /// Rows in use, and the labels of those that have classes.
+    fn read(table: &Table, recipe: &Recipe, encoded: &Encoded<'_>) -> Result<(Self, Option<Labels>)> {
+        let left_out = encoded.left_out()?;
+        let Design { x, y, weights, .. } = Design::gather(encoded)?;
+        let places = (!left_out.is_empty()).then(|| kept(table.rows(), &left_out));
+        let storage = Storage::Dense { x, names: recipe.names().to_vec() };
+        let (notes, rows_of_data) = (encoded.notes(), table.rows());
+        let answers = Answers::Values { y, names: recipe.targets().to_vec() };
+        let set = Self { storage, answers, weights, places, rows_of_data, notes };
+        let Some(column) = encoded.class_column() else { return Ok((set, None)) };
+        let labels = Labels::of_column(table, column)?;
+        let labels = match &set.places {
+            Some(places) => labels.of_rows(places),
+            None => labels,
+        };
+        Ok((set, Some(labels)))
     }
 
     /// The rows of an svmlight file: for a loss of classes their labels are classes, otherwise numbers. Columns
@@ -84,9 +106,24 @@ impl SampleSet {
             let y = rows.labels().numbers()?;
             Answers::Values { y: Mat::from_fn(y.len(), 1, |i, _| y[i]), names: vec!["label".to_owned()] }
         };
+        Ok(Self::sparse(rows, answers, zero_based))
+    }
+
+    /// The rows of another svmlight file for a model that is fitted, whose classes are `known`; without any, labels
+    /// are numbers.
+    ///
+    /// # Errors
+    /// What [`Labels::places`] refuses; for numbers, a label that is none.
+    pub fn sparse_for_model(rows: SparseData, known: Option<&ClassList>, zero_based: bool) -> Result<Self> {
+        let Some(known) = known else { return Self::of_sparse(rows, LossKind::Squared, zero_based) };
+        let answers = Answers::Classes { list: known.clone(), of_rows: rows.labels().places(known)? };
+        Ok(Self::sparse(rows, answers, zero_based))
+    }
+
+    fn sparse(rows: SparseData, answers: Answers, zero_based: bool) -> Self {
         let rows_of_data = rows.rows();
         let storage = Storage::Sparse { rows, first: usize::from(!zero_based) };
-        Ok(Self { storage, answers, weights: None, places: None, rows_of_data, notes: Vec::new() })
+        Self { storage, answers, weights: None, places: None, rows_of_data, notes: Vec::new() }
     }
 
     /// Classes by the rows that have a weight; rows of other classes are left out.
@@ -129,10 +166,7 @@ impl SampleSet {
     /// # Errors
     /// A loss of classes for numbers, or one of numbers for classes.
     pub fn samples(&self, loss: LossKind) -> Result<Samples<'_>> {
-        let x = match &self.storage {
-            Storage::Dense { x, .. } => Features::F64(x.as_ref()),
-            Storage::Sparse { rows, .. } => rows.features()?,
-        };
+        let x = self.features()?;
         let weights = self.weights.as_deref();
         match &self.answers {
             Answers::Classes { list, of_rows } if loss.is_of_classes() => {
@@ -144,6 +178,38 @@ impl SampleSet {
                 hint: "use a loss of classes for classes and one of numbers for numbers".to_owned(),
             }),
         }
+    }
+
+    /// The rows without their targets.
+    ///
+    /// # Errors
+    /// Never for rows that were read.
+    pub fn features(&self) -> Result<Features<'_>> {
+        match &self.storage {
+            Storage::Dense { x, .. } => Ok(Features::F64(x.as_ref())),
+            Storage::Sparse { rows, .. } => rows.features(),
+        }
+    }
+
+    /// How scores of these rows tell their classes, where they have classes.
+    pub fn confusion(&self, scores: MatRef<'_, f64>) -> Option<Confusion> {
+        match &self.answers {
+            Answers::Classes { list, of_rows } => Some(Confusion::of(scores, of_rows, list.len())),
+            Answers::Values { .. } => None,
+        }
+    }
+
+    /// The targets, n × c, where they are numbers.
+    pub fn values(&self) -> Option<MatRef<'_, f64>> {
+        match &self.answers {
+            Answers::Classes { .. } => None,
+            Answers::Values { y, .. } => Some(y.as_ref()),
+        }
+    }
+
+    /// Row weights; absent means 1.
+    pub fn weights(&self) -> Option<&[f64]> {
+        self.weights.as_deref()
     }
 
     /// Rows, n.

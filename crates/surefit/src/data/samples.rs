@@ -82,6 +82,24 @@ impl<'a> Samples<'a> {
         self.weights.map_or(self.x.rows() as f64, |weights| weights.iter().sum())
     }
 
+    /// d: the weighted standard deviation of each column, which says how much a coefficient moves scores.
+    pub fn spreads(&self) -> Vec<f64> {
+        let mut sums = vec![(0.0, 0.0); self.x.columns()];
+        for i in 0..self.x.rows() {
+            let s = self.weight(i);
+            self.x.for_each_in_row(i, |j, x| {
+                if let Some((first, second)) = sums.get_mut(j) {
+                    *first += s * x;
+                    *second += s * x * x;
+                }
+            });
+        }
+        let total = self.total_weight();
+        let spread =
+            |(first, second): &(f64, f64)| (second / total - (first / total).powi(2)).max(0.0).sqrt();
+        sums.iter().map(spread).collect()
+    }
+
     /// sᵢ; 0 for a row that is not there.
     #[inline]
     pub fn weight(&self, row: usize) -> f64 {

@@ -168,6 +168,22 @@ pub fn fit_samples(
     Ok(SampleFit { verdict, candidate, certificate, method, reason, passes, diagnosis, dual: answer.dual })
 }
 
+/// A dual point that proves the answer of a fit, n × c, to certify other answers of the same problem by: the one of
+/// dual ascent, or the gradient at the scores of the answer.
+///
+/// # Errors
+/// Targets that are not those of the loss.
+pub fn dual_point(samples: &Samples<'_>, problem: &Problem, fit: &SampleFit) -> Result<Mat<f64>> {
+    if let Some(dual) = &fit.dual {
+        return Ok(dual.clone());
+    }
+    let mut pass = Pass::new(*samples, problem.loss)?;
+    pass.score(&fit.candidate.coefficients);
+    let mut dual = pass.scores().to_owned();
+    loss::named(problem.loss).block(dual.as_mut(), samples.targets, samples.weights);
+    Ok(dual)
+}
+
 /// No finite optimum: the answer is the point at which that was seen.
 fn failed(
     samples: &Samples<'_>,

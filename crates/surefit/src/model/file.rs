@@ -1,16 +1,20 @@
 //! Model files: one safetensors file with the tensors `weights` (d × c) and `intercept` (c), both F64, and
 //! everything else as one JSON object under the key `surefit` of its metadata. The object's last field,
-//! `digest`, is that of its other fields and of both tensors.
+//! `digest`, is that of its other fields and of both tensors. A model of classes has `classes` as well, and one of
+//! sparse rows `sparse` in place of a recipe and of the names of its columns, which follow from it.
 //!
 //! A file is written beside its destination, synced, and renamed, so that a reader sees the old file or the
 //! whole new one. On loading nothing is taken for granted: sizes are limited before anything is read, every
 //! field is checked by itself, and a sentence names the one that is wrong; what passes for a model, and is not
 //! the one that was written, shows by the digest.
 
-use super::{Digest, Fingerprint, Model, ModelError};
+use super::{Digest, Fingerprint, Inputs, Model, ModelError, SparseInputs};
 use crate::certificate::Record;
+use crate::data::ClassList;
+use crate::data::encode::Recipe;
 use crate::error::Result;
 use crate::fit::Verdict;
+use crate::loss::named;
 use crate::problem::Coefficients;
 use faer::Mat;
 use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView};
@@ -106,21 +110,29 @@ impl Model {
     }
 
     fn metadata(&self) -> Map<String, Value> {
+        let columns = self.recipe().map_or(&[][..], |_| &self.columns);
         let fields = json!({
             "schema": SCHEMA,
             "version": self.version,
             "formula": self.formula,
-            "columns": self.columns,
+            "columns": columns,
             "targets": self.targets,
             "problem": self.problem,
             "scale": self.scale,
-            "recipe": self.recipe,
+            "recipe": self.recipe(),
             "certificate": self.certificate,
             "verdict": self.verdict,
             "code": self.code,
             "data": self.data,
         });
-        if let Value::Object(fields) = fields { fields } else { Map::new() }
+        let Value::Object(mut fields) = fields else { return Map::new() };
+        if let Some(classes) = &self.classes {
+            fields.insert("classes".to_owned(), json!(classes.names()));
+        }
+        if let Inputs::Sparse(sparse) = &self.inputs {
+            fields.insert("sparse".to_owned(), json!(sparse));
+        }
+        fields
     }
 
     /// Reads the contents of a model file; `name` is what messages call it.
@@ -142,17 +154,25 @@ impl Model {
         {
             return Err(fields.wrong(&format!("the tensor `{extra}`"), "does not belong to a model").into());
         }
-        let columns: Vec<String> = fields.take("columns")?;
+        let mut columns: Vec<String> = fields.take("columns")?;
         let targets: Vec<String> = fields.take("targets")?;
-        let weights = fields.tensor(&tensors, "weights", &[columns.len(), targets.len()])?;
-        let intercept = fields.tensor(&tensors, "intercept", &[targets.len()])?;
-        let (d, c) = (columns.len(), targets.len());
+        let inputs = fields.inputs(columns.len(), targets.len())?;
+        let (d, c) = match &inputs {
+            Inputs::Sparse(sparse) => (sparse.columns, targets.len()),
+            Inputs::Table(_) => (columns.len(), targets.len()),
+        };
+        let weights = fields.tensor(&tensors, "weights", &[d, c])?;
+        let intercept = fields.tensor(&tensors, "intercept", &[c])?;
+        if let Inputs::Sparse(sparse) = &inputs {
+            columns = sparse.names().collect();
+        }
         let model = Self {
             coefficients: Coefficients { weights: Mat::from_fn(d, c, |j, k| weights[j * c + k]), intercept },
             columns,
             targets,
+            classes: fields.classes()?,
             formula: fields.take("formula")?,
-            recipe: fields.take("recipe")?,
+            inputs,
             problem: fields.take("problem")?,
             scale: fields.take("scale")?,
             certificate: fields.take("certificate")?,
@@ -231,6 +251,35 @@ impl<'a> Fields<'a> {
         })
     }
 
+    /// A recipe, or the columns of sparse rows in its place.
+    fn inputs(&mut self, columns: usize, targets: usize) -> Result<Inputs, ModelError> {
+        let recipe: Option<Recipe> = self.take("recipe")?;
+        if !self.map.contains_key("sparse") {
+            let recipe = recipe.ok_or_else(|| self.wrong("`recipe`", "is empty"))?;
+            return Ok(Inputs::Table(Box::new(recipe)));
+        }
+        let sparse: SparseInputs = self.take("sparse")?;
+        if recipe.is_some() || columns > 0 {
+            return Err(self.wrong("`sparse`", "stands beside columns of a table"));
+        }
+        // Before there is a name for each of them.
+        let bytes = sparse.columns.checked_mul(8 * targets).and_then(|bytes| u64::try_from(bytes).ok());
+        if targets == 0 || bytes.is_none_or(|bytes| bytes > MAX_FILE) {
+            return Err(self.wrong("`sparse`", &format!("has {} columns", sparse.columns)));
+        }
+        Ok(Inputs::Sparse(sparse))
+    }
+
+    /// The classes, where there are any.
+    fn classes(&mut self) -> Result<Option<ClassList>, ModelError> {
+        if !self.map.contains_key("classes") {
+            return Ok(None);
+        }
+        let names: Vec<String> = self.take("classes")?;
+        let list = ClassList::saved(&names);
+        list.map(Some).ok_or_else(|| self.wrong("`classes`", "is not in order, or has a class twice"))
+    }
+
     fn nothing_left(&self) -> Result<(), ModelError> {
         match self.map.keys().next() {
             None => Ok(()),
@@ -282,9 +331,8 @@ fn check(model: &Model) -> Result<(), (&'static str, String)> {
     }
     check_names("columns", &model.columns)?;
     check_names("targets", &model.targets)?;
-    if model.recipe.names() != model.columns || model.recipe.targets() != model.targets {
-        return Err(("recipe", "makes other columns or targets than the model has".to_owned()));
-    }
+    check_inputs(model)?;
+    check_classes(model)?;
     check_problem(model)?;
     check_record(&model.certificate)?;
     let Fingerprint { digest, .. } = &model.data;
@@ -297,6 +345,56 @@ fn check(model: &Model) -> Result<(), (&'static str, String)> {
         }
         Verdict::Failed => Err(("verdict", "is that of a fit without an answer".to_owned())),
         Verdict::Certified | Verdict::Uncertified => Ok(()),
+    }
+}
+
+fn check_inputs(model: &Model) -> Result<(), (&'static str, String)> {
+    let size = model.columns.len().saturating_mul(8 * model.targets.len().max(1)) as u64;
+    if size > MAX_FILE {
+        return Err(("weights", format!("has {size} bytes, more than the {MAX_FILE} of a model file")));
+    }
+    match &model.inputs {
+        Inputs::Table(recipe) => {
+            let same_targets = model.classes.is_some() || recipe.targets() == model.targets;
+            if recipe.names() == model.columns
+                && same_targets
+                && recipe.has_classes() == model.classes.is_some()
+            {
+                return Ok(());
+            }
+            Err(("recipe", "makes other columns or targets than the model has".to_owned()))
+        }
+        Inputs::Sparse(sparse) if sparse.columns == model.columns.len() => {
+            if sparse.names().zip(&model.columns).all(|(name, column)| name == *column) {
+                return Ok(());
+            }
+            Err(("sparse", "has other names of columns than the model".to_owned()))
+        }
+        Inputs::Sparse(sparse) => {
+            Err(("sparse", format!("has {} columns, the model {}", sparse.columns, model.columns.len())))
+        }
+    }
+}
+
+fn check_classes(model: &Model) -> Result<(), (&'static str, String)> {
+    let loss = model.problem.loss;
+    match &model.classes {
+        None if loss.is_of_classes() => {
+            Err(("classes", format!("is missing, and the {} loss is of classes", loss.name())))
+        }
+        None => Ok(()),
+        Some(_) if !loss.is_of_classes() => {
+            Err(("classes", format!("is there, and the {} loss is of numbers", loss.name())))
+        }
+        Some(list) if list.len() < 2 => Err(("classes", "has fewer than two classes".to_owned())),
+        Some(list) => {
+            let columns = named(loss).outputs(list.len());
+            let names = list.names().get(list.len().saturating_sub(columns)..).unwrap_or_default();
+            if names == model.targets {
+                return Ok(());
+            }
+            Err(("targets", "is not the list of classes with a column of scores".to_owned()))
+        }
     }
 }
 

@@ -9,11 +9,12 @@ pub use error::ModelError;
 pub(crate) use error::{io_hint, refusal};
 
 use crate::certificate::Record;
-use crate::data::encode::Recipe;
+use crate::data::encode::{Missing, Recipe};
+use crate::data::read::SparseData;
 use crate::data::scale::Scale;
-use crate::data::{Block, DataError, Rows, map_reduce};
+use crate::data::{Block, ClassList, DataError, Features, Rows, map_reduce};
 use crate::diagnosis::Code;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::fit::Verdict;
 use crate::num::Dd;
 use crate::problem::{Coefficients, Problem};
@@ -32,6 +33,33 @@ pub struct Fingerprint {
     pub digest: String,
 }
 
+/// Where the columns of the design come from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Inputs {
+    /// Columns of a table, by a recipe.
+    Table(Box<Recipe>),
+    /// Sparse rows as they are.
+    Sparse(SparseInputs),
+}
+
+/// The columns of sparse rows, which are called by their index: `x1` the first, or `x0`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SparseInputs {
+    /// d.
+    pub columns: usize,
+    /// Whether a file calls the first one 0.
+    pub zero_based: bool,
+}
+
+impl SparseInputs {
+    /// The names of the columns.
+    pub fn names(self) -> impl Iterator<Item = String> {
+        let first = usize::from(!self.zero_based);
+        (first..first + self.columns).map(|index| format!("x{index}"))
+    }
+}
+
 /// A fitted model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Model {
@@ -39,12 +67,14 @@ pub struct Model {
     pub coefficients: Coefficients,
     /// d names of the design's columns.
     pub columns: Vec<String>,
-    /// c names of the targets.
+    /// c names of the targets, or of the classes that have a column of scores.
     pub targets: Vec<String>,
-    /// The formula as written.
+    /// All classes, where the loss is of classes: of two, one column of scores can tell both.
+    pub classes: Option<ClassList>,
+    /// The formula as written; empty for sparse rows.
     pub formula: String,
-    /// How a table becomes the design.
-    pub recipe: Recipe,
+    /// How data become the design.
+    pub inputs: Inputs,
     /// Which loss, penalty and intercept.
     pub problem: Problem,
     /// In which units penalty and gradient descent were meant.
@@ -62,6 +92,59 @@ pub struct Model {
 }
 
 impl Model {
+    /// How a table becomes the design; none for a model of sparse rows.
+    pub fn recipe(&self) -> Option<&Recipe> {
+        match &self.inputs {
+            Inputs::Table(recipe) => Some(recipe),
+            Inputs::Sparse(_) => None,
+        }
+    }
+
+    /// The same model with another rule for missing values.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for sparse rows, in which no value is missing.
+    pub fn with_missing(mut self, missing: Missing) -> Result<Self> {
+        match &mut self.inputs {
+            Inputs::Table(recipe) => **recipe = recipe.as_ref().clone().with_missing(missing),
+            Inputs::Sparse(_) => {
+                return Err(Error::Usage {
+                    what: "sparse rows have no missing values: what is not written is 0".to_owned(),
+                    hint: "leave out `--missing`".to_owned(),
+                });
+            }
+        }
+        Ok(self)
+    }
+
+    /// Scores `xW + b` of rows in memory, n × c: each is the exact value rounded, as in [`Self::predict`].
+    ///
+    /// # Errors
+    /// When the rows have another number of columns than the model, or a score is beyond the range of `f64`.
+    pub fn scores(&self, x: Features<'_>) -> Result<Mat<f64>> {
+        let Coefficients { weights, intercept } = &self.coefficients;
+        if x.columns() != weights.nrows() {
+            return Err(ModelError::Columns { model: weights.nrows(), data: x.columns() }.into());
+        }
+        let mut scores = Mat::zeros(x.rows(), intercept.len());
+        let mut sums = vec![Dd::ZERO; intercept.len()];
+        for i in 0..x.rows() {
+            sums.iter_mut().zip(intercept).for_each(|(sum, b)| *sum = Dd::from(*b));
+            x.for_each_in_row(i, |j, value| {
+                for (k, sum) in sums.iter_mut().enumerate() {
+                    *sum += Dd::product(value, weights[(j, k)]);
+                }
+            });
+            for (k, sum) in sums.iter().enumerate() {
+                scores[(i, k)] = sum.value();
+                if !scores[(i, k)].is_finite() {
+                    return Err(DataError::Beyond { row: i + 1 }.into());
+                }
+            }
+        }
+        Ok(scores)
+    }
+
     /// Predictions `xW + b` for a block of rows, rows × c, in the target's units: each is the exact value
     /// rounded, up to `(d + 2)²u²` of its terms, low parts of the design included.
     ///
@@ -111,6 +194,26 @@ impl Fingerprint {
         }
         map_reduce(rows, Digest::of, |part| digest.add(part.0))?;
         Ok(Self { rows: shape.rows as u64, digest: digest.hex() })
+    }
+
+    /// The same of sparse rows: every entry that is not 0, and every label as it is written.
+    ///
+    /// # Errors
+    /// Those of [`SparseData::features`].
+    pub fn of_sparse(rows: &SparseData) -> Result<Self> {
+        let mut digest = Digest::default();
+        for size in [rows.rows(), rows.columns(), rows.entries()] {
+            digest.add(size as u64);
+        }
+        let features = rows.features()?;
+        for i in 0..rows.rows() {
+            digest.add_bytes(rows.labels().label(i).unwrap_or_default().as_bytes());
+            features.for_each_in_row(i, |j, value| {
+                digest.add(j as u64);
+                digest.add(value.to_bits());
+            });
+        }
+        Ok(Self { rows: rows.rows() as u64, digest: digest.hex() })
     }
 }
 

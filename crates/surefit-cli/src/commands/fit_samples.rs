@@ -1,0 +1,247 @@
+//! `surefit fit` by another loss than the squared one: classes, or numbers that are met with Huber's loss.
+
+use super::fit::{exit_of, proof, title};
+use super::load::{self, Asked, LoadedSamples, Sourced};
+use super::score;
+use crate::args::{FitArgs, usage};
+use crate::exit::Exit;
+use crate::numbers::{count, counted, plain, rough};
+use crate::report::{self, FitReport, SampleFacts};
+use crate::screen::{Halt, Screen};
+use crate::watch::{self, Progress};
+use crate::{files, json, render};
+use std::sync::Mutex;
+use std::time::Instant;
+use surefit::certificate::Certificate;
+use surefit::data::{SampleSet, Samples};
+use surefit::fit::{Method, SampleFit, SampleSettings, Verdict, fit_samples, usual_gap, usual_penalty};
+use surefit::metrics::{Confusion, margin};
+use surefit::model::{Fingerprint, Model};
+use surefit::oracle::Pass;
+use surefit::{Coefficients, Error, Intercept, LossKind, Problem, Result, Ridge};
+
+/// Runs the verb.
+pub fn run(args: &FitArgs, loss: LossKind, screen: &Screen) -> Result<Exit, Halt> {
+    let begun = Instant::now();
+    let (method, lambda) = args.check_samples(loss)?;
+    if let Some(path) = &args.output {
+        files::probe(path)?;
+    }
+    let asked = Asked {
+        verb: "fit",
+        data: &args.data,
+        formula: args.formula.as_deref(),
+        loss,
+        penalized: lambda.map_or(loss.is_of_classes(), |lambda| lambda > 0.0),
+        reading: &args.reading,
+        zero_based: args.zero_based,
+        rows: &args.rows,
+    };
+    let Sourced { samples: LoadedSamples { set, intercept }, inputs, digest, mut notes } =
+        load::sourced(&asked, screen)?;
+    let samples = set.samples(loss)?;
+    let lambda = lambda.unwrap_or_else(|| {
+        let usual = usual_penalty(loss, &samples);
+        if usual > 0.0 {
+            let n = if set.weights().is_some() { "1/Σ weights" } else { "1/n" };
+            notes.push(format!("penalty λ = {n} = {} (C = 1 of scikit-learn)", plain(usual)));
+            screen.notes(notes.last());
+        }
+        usual
+    });
+    let intercept = intercept_of(intercept, args.shrinkage.penalize_intercept)?;
+    let problem = Problem { loss, penalty: Ridge::uniform(lambda), intercept };
+    // Before the work: a fault in it must not cost an answer.
+    let read = |file| load::for_model(file, &inputs, set.classes(), &args.reading, screen);
+    let test = args.test.as_ref().map(|file| read(file).map_err(|error| in_file(file, error))).transpose()?;
+    let settings = SampleSettings {
+        method,
+        gap: args.gap.unwrap_or_else(|| usual_gap(loss)),
+        max_iter: args.descent.max_iter.map(|most| usize::try_from(most).unwrap_or(usize::MAX)),
+        time_limit: args.time_limit.map(|limit| limit.saturating_sub(begun.elapsed())),
+        seed: args.seed.unwrap_or(0),
+    };
+    let fit = watched(&samples, &problem, &settings, screen)?;
+
+    let formula = args.formula.as_deref().unwrap_or_default();
+    let found = Found::of(&fit);
+    let mut report = report("fit", formula, &set, &problem, settings.gap, &found)?;
+    report.stop = Some(fit.candidate.stop);
+    report.steps = fit.candidate.steps as u64;
+    report.method = Some(method_in_words(&fit));
+    report.notes = notes;
+    let mut written = Vec::new();
+    if fit.verdict != Verdict::Failed {
+        let SampleFit { candidate, certificate, verdict, diagnosis, .. } = &fit;
+        let model = Model {
+            coefficients: candidate.coefficients.clone(),
+            columns: set.names().collect(),
+            targets: set.outputs(loss),
+            classes: set.classes().cloned(),
+            formula: formula.to_owned(),
+            inputs,
+            problem,
+            scale: args.shrinkage.scale.into(),
+            certificate: certificate.record(),
+            verdict: *verdict,
+            code: diagnosis.as_ref().map(|diagnosis| diagnosis.code),
+            data: Fingerprint { rows: set.rows() as u64, digest },
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        if let (Some(file), Some((test, _))) = (&args.test, &test) {
+            screen.notes(test.notes().iter().map(|note| format!("{file}: {note}")));
+            score::of_samples(&model, test, file, &mut report).map_err(|error| in_file(file, error))?;
+        }
+        if let Some(path) = &args.output {
+            let bytes = model.to_bytes()?;
+            written.push(files::stage(path, |out| out.write_all(&bytes))?);
+        }
+    }
+    written.into_iter().try_for_each(files::Staged::keep)?;
+    report.seconds = begun.elapsed().as_secs_f64();
+    screen.result(|width| render::fit(&report, width), || json::fit(&report))?;
+    Ok(exit_of(report.verdict))
+}
+
+fn in_file(file: &str, error: Error) -> Halt {
+    match error {
+        Error::Read(_) | Error::Data(_) => Halt::In(Box::new((file.to_owned(), error))),
+        error => error.into(),
+    }
+}
+
+/// The intercept that was asked for.
+pub fn intercept_of(has: bool, penalized: bool) -> Result<Intercept> {
+    if penalized && !has {
+        return Err(usage(
+            "`--penalize-intercept` needs an intercept, and the formula asks for none".to_owned(),
+            "leave out `- 1`, or leave out `--penalize-intercept`".to_owned(),
+        ));
+    }
+    Ok(surefit::fit::intercept(has, penalized))
+}
+
+/// Fits, showing the gap and how it falls.
+pub fn watched(
+    samples: &Samples<'_>,
+    problem: &Problem,
+    settings: &SampleSettings,
+    screen: &Screen,
+) -> Result<SampleFit> {
+    let bar = Mutex::new(Progress::new(screen.quiet));
+    let wanted = rough(settings.gap);
+    fit_samples(samples, problem, settings, &|progress| {
+        if let Ok(bar) = bar.lock() {
+            bar.show(progress.step as u64, None, || {
+                let gap = rough(progress.gap / progress.objective.abs());
+                format!("step {}, relative gap {gap}, wanted {wanted}", count(progress.step as u64))
+            });
+        }
+        !watch::interrupted()
+    })
+}
+
+/// An answer and what is known of it.
+pub struct Found<'a> {
+    pub answer: &'a Coefficients,
+    pub certificate: &'a Certificate,
+    pub verdict: Verdict,
+    pub diagnosis: Option<&'a surefit::diagnosis::Diagnosis>,
+    pub passes: Option<f64>,
+}
+
+impl<'a> Found<'a> {
+    fn of(fit: &'a SampleFit) -> Self {
+        Self {
+            answer: &fit.candidate.coefficients,
+            certificate: &fit.certificate,
+            verdict: fit.verdict,
+            diagnosis: fit.diagnosis.as_ref(),
+            passes: Some(fit.passes),
+        }
+    }
+}
+
+/// The plain values of an answer on the rows that it was found on, or is certified on.
+pub fn report(
+    command: &'static str,
+    formula: &str,
+    set: &SampleSet,
+    problem: &Problem,
+    wanted_gap: f64,
+    found: &Found<'_>,
+) -> Result<FitReport> {
+    let loss = problem.loss;
+    let samples = set.samples(loss)?;
+    let failed = found.verdict == Verdict::Failed;
+    let (rows, certain) =
+        if failed || !loss.is_of_classes() { (None, None) } else { told_apart(set, &samples, loss, found)? };
+    let intercept = problem.intercept != Intercept::Absent;
+    let model =
+        (!failed).then(|| report::Model::of_samples(found.answer, set, &set.outputs(loss), intercept));
+    let ranked = model.as_ref().filter(|model| render::is_ranked(model.terms.len()));
+    let effects = ranked.map(|model| {
+        let scaled = |(weights, spread): (&Vec<f64>, f64)| weights.iter().map(|w| w * spread).collect();
+        model.weights.iter().zip(samples.spreads()).map(scaled).collect()
+    });
+    Ok(FitReport {
+        command,
+        verdict: found.verdict,
+        formula: formula.to_owned(),
+        loss: loss.name(),
+        penalty: problem.penalty.lambda,
+        wanted_gap,
+        certificate: (!failed).then(|| proof(found.certificate)),
+        scaled_unit: None,
+        title: found.diagnosis.map(|diagnosis| title(diagnosis.code)),
+        exact: None,
+        diagnosis: found.diagnosis.cloned(),
+        inference: None,
+        effects,
+        model,
+        findings: Vec::new(),
+        minimum_norm: false,
+        stop: None,
+        steps: 0,
+        forecast_steps: None,
+        method: None,
+        choice: None,
+        test: None,
+        samples: Some(SampleFacts {
+            loss,
+            penalized_intercept: problem.intercept == Intercept::Penalized,
+            classes: set.classes().map(|classes| classes.names().to_vec()),
+            rows,
+            test: None,
+            certain,
+            passes: found.passes,
+        }),
+        notes: Vec::new(),
+        seconds: 0.0,
+        rows: set.rows(),
+        columns: set.columns(),
+    })
+}
+
+/// How the answer tells the rows' classes, and how many of them it is proven to give the optimum's class.
+fn told_apart(
+    set: &SampleSet,
+    samples: &Samples<'_>,
+    loss: LossKind,
+    found: &Found<'_>,
+) -> Result<(Option<Confusion>, Option<usize>)> {
+    let mut pass = Pass::new(*samples, loss)?;
+    pass.score(found.answer);
+    let scores = pass.scores();
+    let row = |i: usize| (0..scores.ncols()).map(move |k| scores[(i, k)]);
+    let margins: Vec<f64> = (0..scores.nrows()).map(|i| margin(row(i))).collect();
+    let norms: Vec<f64> = samples.x.squared_norms().into_iter().map(f64::sqrt).collect();
+    Ok((set.confusion(scores), found.certificate.certain(&margins, &norms)))
+}
+
+/// Which solver, why, and how far it went.
+fn method_in_words(fit: &SampleFit) -> String {
+    let step = if fit.method == Method::DualAscent { "round" } else { "step" };
+    let steps = counted(fit.candidate.steps as u64, step);
+    format!("{}; {steps}, {} passes over the rows", fit.reason, plain(fit.passes.round()))
+}
