@@ -7,9 +7,9 @@ use std::path::Path;
 use surefit::certificate::{Record, certify};
 use surefit::data::encode::Recipe;
 use surefit::data::scale::Scale;
-use surefit::data::{Design, Rows};
+use surefit::data::{ClassList, Design, Rows};
 use surefit::fit::Verdict;
-use surefit::model::{Fingerprint, Inputs, Model, coefficients_from_csv};
+use surefit::model::{Fingerprint, Inputs, Model, SparseInputs, coefficients_from_csv};
 use surefit::{Coefficients, Error, Intercept, LossKind, Problem, Ridge};
 
 fn design() -> Design {
@@ -144,9 +144,109 @@ fn a_file_cut_short_anywhere_is_refused() {
     assert_eq!(text, "m is damaged: its length is not what its header promises");
 }
 
+/// A model of three classes from sparse rows, two columns of which the first is called 0.
+fn sparse() -> Model {
+    let names = ["0", "9", "10"].map(str::to_owned);
+    Model {
+        coefficients: Coefficients {
+            weights: Mat::from_fn(2, 3, |j, k| j as f64 - 0.5 * k as f64),
+            intercept: vec![0.0, -1.0, 1.0],
+        },
+        columns: vec!["x0".into(), "x1".into()],
+        targets: names.to_vec(),
+        classes: Some(ClassList::of(&names)),
+        formula: String::new(),
+        inputs: Inputs::Sparse(SparseInputs { columns: 2, zero_based: true }),
+        problem: Problem { loss: LossKind::CrammerSinger { margin: 0.5 }, ..model().problem },
+        ..model()
+    }
+}
+
+#[test]
+fn a_model_of_classes_and_of_sparse_rows_comes_back() {
+    let bytes = sparse().to_bytes().unwrap();
+    assert_eq!(Model::from_bytes(&bytes, "m").unwrap(), sparse());
+    // Names of sparse columns follow from their count.
+    assert!(!bytes.windows(4).any(|four| four == b"\"x1\\"));
+    // Of two classes, one against the rest, the second has the scores.
+    let names = ["no".to_owned(), "yes".to_owned()];
+    let two = Model {
+        coefficients: Coefficients { weights: Mat::full(2, 1, 0.5), intercept: vec![1.0] },
+        targets: vec!["yes".into()],
+        classes: Some(ClassList::of(&names)),
+        problem: Problem { loss: LossKind::OvrLogistic, ..model().problem },
+        ..sparse()
+    };
+    assert_eq!(Model::from_bytes(&two.to_bytes().unwrap(), "m").unwrap(), two);
+}
+
+#[test]
+fn classes_and_sparse_columns_that_do_not_fit_are_named() {
+    let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+    let softmax = r#"{"loss": "softmax", "penalty": {"lambda": 1.0, "factors": null}, "intercept": "free"}"#;
+    let squared = softmax.replace("softmax", "squared");
+    let cases = [
+        ("classes", r#"["10", "9", "0"]"#, "`classes` is not in order, or has a class twice"),
+        ("classes", r#"["0", "9", "9"]"#, "`classes` is not in order, or has a class twice"),
+        ("classes", r#"["0"]"#, "`classes` has fewer than two classes"),
+        ("classes", r#"["0", "9"]"#, "`targets` is not the list of classes with a column of scores"),
+        ("problem", squared.as_str(), "`classes` is there, and the squared loss is of numbers"),
+        ("columns", r#"["x0", "x1"]"#, "`sparse` stands beside columns of a table"),
+        (
+            "sparse",
+            r#"{"columns": 9007199254740992, "zero_based": true}"#,
+            "`sparse` has 9007199254740992 columns",
+        ),
+        (
+            "sparse",
+            r#"{"columns": 3, "zero_based": true}"#,
+            "the tensor `weights` has shape [2, 3], the names of columns and targets ask for [3, 3]",
+        ),
+    ];
+    for (field, value, why) in cases {
+        let bytes = edited_of(&sparse(), |fields| {
+            fields.insert(field.to_owned(), json(value));
+        });
+        assert_eq!(message(&Model::from_bytes(&bytes, "m").unwrap_err()), format!("m is damaged: {why}"));
+    }
+    for (field, why) in [
+        ("classes", "`classes` is missing, and the crammer-singer loss is of classes"),
+        ("sparse", "`recipe` is empty"),
+    ] {
+        let bytes = edited_of(&sparse(), |fields| {
+            fields.shift_remove(field);
+        });
+        assert_eq!(message(&Model::from_bytes(&bytes, "m").unwrap_err()), format!("m is damaged: {why}"));
+    }
+    let renumbered = edited_of(&sparse(), |fields| {
+        fields.insert("sparse".to_owned(), json(r#"{"columns": 2, "zero_based": false}"#));
+    });
+    assert!(message(&Model::from_bytes(&renumbered, "m").unwrap_err()).contains("was altered"));
+}
+
+#[test]
+fn scores_of_rows_in_memory_are_those_of_blocks_dense_or_sparse() {
+    let (x, y) = (design().x, Mat::<f64>::zeros(5, 0));
+    let block = surefit::data::Block { first: 0, x: x.as_ref(), x_low: None, y: y.as_ref(), weights: None };
+    let scores = sparse().scores(surefit::data::Features::F64(x.as_ref())).unwrap();
+    assert_eq!(scores, sparse().predict(block).unwrap());
+    let wide = Mat::<f64>::zeros(1, 3);
+    let error = sparse().scores(surefit::data::Features::F64(wide.as_ref())).unwrap_err();
+    assert_eq!(message(&error), "the model has 2 columns, the data have 3");
+    let far = Mat::<f64>::full(1, 2, f64::MAX);
+    let mut steep = sparse();
+    steep.coefficients.weights = Mat::full(2, 3, 2.0);
+    let error = steep.scores(surefit::data::Features::F64(far.as_ref())).unwrap_err();
+    assert!(message(&error).contains("row 1"), "{error}");
+}
+
 /// A model file with its metadata edited.
 fn edited(edit: impl FnOnce(&mut serde_json::Map<String, serde_json::Value>)) -> Vec<u8> {
-    let bytes = model().to_bytes().unwrap();
+    edited_of(&model(), edit)
+}
+
+fn edited_of(model: &Model, edit: impl FnOnce(&mut serde_json::Map<String, serde_json::Value>)) -> Vec<u8> {
+    let bytes = model.to_bytes().unwrap();
     let (_, header) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
     let text = &header.metadata().as_ref().unwrap()["surefit"];
     let mut fields = serde_json::from_str(text).unwrap();

@@ -7,13 +7,13 @@ use super::fit_samples::{self, Found};
 use super::load::{self, Asked, LoadedSamples, Sourced};
 use crate::args::{self, CertifyArgs};
 use crate::exit::Exit;
-use crate::numbers::{plain, rough};
+use crate::numbers::rough;
 use crate::screen::{Halt, Screen};
 use crate::{json, render};
 use std::time::Instant;
 use surefit::certificate::{Certificate, certify_samples};
 use surefit::data::{SampleSet, Samples};
-use surefit::fit::{Method, SampleSettings, Verdict, dual_point, usual_gap, usual_penalty};
+use surefit::fit::{Method, SampleSettings, Verdict, dual_point, usual_gap};
 use surefit::model::Model;
 use surefit::{Coefficients, LossKind, Problem, Result, Ridge};
 
@@ -47,8 +47,7 @@ pub fn of_coefficients(
     begun: Instant,
     screen: &Screen,
 ) -> Result<Exit, Halt> {
-    let lambda = args.penalty;
-    let penalized = lambda.map_or(loss.is_of_classes(), |lambda| lambda > 0.0);
+    let penalized = args.penalty.map_or(loss.is_of_classes(), |lambda| lambda > 0.0);
     if args.penalize_intercept && !penalized {
         return Err(args::needs_penalty("--penalize-intercept").into());
     }
@@ -63,15 +62,7 @@ pub fn of_coefficients(
         rows: &args.rows,
     };
     let Sourced { samples: LoadedSamples { set, intercept }, mut notes, .. } = load::sourced(&asked, screen)?;
-    let lambda = match lambda {
-        Some(lambda) => lambda,
-        None => {
-            let usual = usual_penalty(loss, &set.samples(loss)?);
-            notes.push(format!("penalty λ = {}, the usual one, as none was given", plain(usual)));
-            screen.notes(notes.last());
-            usual
-        }
-    };
+    let lambda = fit_samples::lambda(args.penalty, loss, &set, &mut notes, screen)?;
     let names: Vec<String> = set.names().collect();
     let answer = load::coefficients(&args.model, &names, &set.outputs(loss), intercept)?;
     let intercept = fit_samples::intercept_of(intercept, args.penalize_intercept)?;

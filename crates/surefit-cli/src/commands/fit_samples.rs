@@ -16,7 +16,7 @@ use surefit::certificate::Certificate;
 use surefit::data::{SampleSet, Samples};
 use surefit::fit::{Method, SampleFit, SampleSettings, Verdict, fit_samples, usual_gap, usual_penalty};
 use surefit::metrics::{Confusion, margin};
-use surefit::model::{Fingerprint, Model};
+use surefit::model::{Fingerprint, Inputs, Model};
 use surefit::oracle::Pass;
 use surefit::{Coefficients, Error, Intercept, LossKind, Problem, Result, Ridge};
 
@@ -27,32 +27,14 @@ pub fn run(args: &FitArgs, loss: LossKind, screen: &Screen) -> Result<Exit, Halt
     if let Some(path) = &args.output {
         files::probe(path)?;
     }
-    let asked = Asked {
-        verb: "fit",
-        data: &args.data,
-        formula: args.formula.as_deref(),
-        loss,
-        penalized: lambda.map_or(loss.is_of_classes(), |lambda| lambda > 0.0),
-        reading: &args.reading,
-        zero_based: args.zero_based,
-        rows: &args.rows,
-    };
     let Sourced { samples: LoadedSamples { set, intercept }, inputs, digest, mut notes } =
-        load::sourced(&asked, screen)?;
+        load::sourced(&asked(args, loss, lambda), screen)?;
     let samples = set.samples(loss)?;
-    let lambda = lambda.unwrap_or_else(|| {
-        let usual = usual_penalty(loss, &samples);
-        if usual > 0.0 {
-            let n = if set.weights().is_some() { "1/Σ weights" } else { "1/n" };
-            notes.push(format!("penalty λ = {n} = {} (C = 1 of scikit-learn)", plain(usual)));
-            screen.notes(notes.last());
-        }
-        usual
-    });
+    let lambda = self::lambda(lambda, loss, &set, &mut notes, screen)?;
     let intercept = intercept_of(intercept, args.shrinkage.penalize_intercept)?;
     let problem = Problem { loss, penalty: Ridge::uniform(lambda), intercept };
     // Before the work: a fault in it must not cost an answer.
-    let read = |file| load::for_model(file, &inputs, set.classes(), &args.reading, screen);
+    let read = |file: &String| load::for_model(file, &inputs, set.classes(), &args.reading, screen);
     let test = args.test.as_ref().map(|file| read(file).map_err(|error| in_file(file, error))).transpose()?;
     let settings = SampleSettings {
         method,
@@ -64,43 +46,85 @@ pub fn run(args: &FitArgs, loss: LossKind, screen: &Screen) -> Result<Exit, Halt
     let fit = watched(&samples, &problem, &settings, screen)?;
 
     let formula = args.formula.as_deref().unwrap_or_default();
-    let found = Found::of(&fit);
-    let mut report = report("fit", formula, &set, &problem, settings.gap, &found)?;
+    let mut report = report("fit", formula, &set, &problem, settings.gap, &Found::of(&fit))?;
     report.stop = Some(fit.candidate.stop);
     report.steps = fit.candidate.steps as u64;
     report.method = Some(method_in_words(&fit));
     report.notes = notes;
-    let mut written = Vec::new();
     if fit.verdict != Verdict::Failed {
-        let SampleFit { candidate, certificate, verdict, diagnosis, .. } = &fit;
-        let model = Model {
-            coefficients: candidate.coefficients.clone(),
-            columns: set.names().collect(),
-            targets: set.outputs(loss),
-            classes: set.classes().cloned(),
-            formula: formula.to_owned(),
-            inputs,
-            problem,
-            scale: args.shrinkage.scale.into(),
-            certificate: certificate.record(),
-            verdict: *verdict,
-            code: diagnosis.as_ref().map(|diagnosis| diagnosis.code),
-            data: Fingerprint { rows: set.rows() as u64, digest },
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-        };
+        let data = Fingerprint { rows: set.rows() as u64, digest };
+        let model = model(args, &fit, &set, problem, inputs, data);
         if let (Some(file), Some((test, _))) = (&args.test, &test) {
             screen.notes(test.notes().iter().map(|note| format!("{file}: {note}")));
             score::of_samples(&model, test, file, &mut report).map_err(|error| in_file(file, error))?;
         }
         if let Some(path) = &args.output {
             let bytes = model.to_bytes()?;
-            written.push(files::stage(path, |out| out.write_all(&bytes))?);
+            files::write(path, |out| out.write_all(&bytes))?;
         }
     }
-    written.into_iter().try_for_each(files::Staged::keep)?;
     report.seconds = begun.elapsed().as_secs_f64();
     screen.result(|width| render::fit(&report, width), || json::fit(&report))?;
     Ok(exit_of(report.verdict))
+}
+
+/// The rows that are asked for.
+fn asked(args: &FitArgs, loss: LossKind, lambda: Option<f64>) -> Asked<'_> {
+    Asked {
+        verb: "fit",
+        data: &args.data,
+        formula: args.formula.as_deref(),
+        loss,
+        penalized: lambda.map_or(loss.is_of_classes(), |lambda| lambda > 0.0),
+        reading: &args.reading,
+        zero_based: args.zero_based,
+        rows: &args.rows,
+    }
+}
+
+/// The penalty that was asked for, or the usual one, which is said.
+pub fn lambda(
+    given: Option<f64>,
+    loss: LossKind,
+    set: &SampleSet,
+    notes: &mut Vec<String>,
+    screen: &Screen,
+) -> Result<f64> {
+    if let Some(lambda) = given {
+        return Ok(lambda);
+    }
+    let usual = usual_penalty(loss, &set.samples(loss)?);
+    if usual > 0.0 {
+        let n = if set.weights().is_some() { "1/Σ weights" } else { "1/n" };
+        notes.push(format!("penalty λ = {n} = {} (C = 1 of scikit-learn)", plain(usual)));
+        screen.notes(notes.last());
+    }
+    Ok(usual)
+}
+
+fn model(
+    args: &FitArgs,
+    fit: &SampleFit,
+    set: &SampleSet,
+    problem: Problem,
+    inputs: Inputs,
+    data: Fingerprint,
+) -> Model {
+    Model {
+        coefficients: fit.candidate.coefficients.clone(),
+        columns: set.names().collect(),
+        targets: set.outputs(problem.loss),
+        classes: set.classes().cloned(),
+        formula: args.formula.clone().unwrap_or_default(),
+        inputs,
+        problem,
+        scale: args.shrinkage.scale.into(),
+        certificate: fit.certificate.record(),
+        verdict: fit.verdict,
+        code: fit.diagnosis.as_ref().map(|diagnosis| diagnosis.code),
+        data,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    }
 }
 
 fn in_file(file: &str, error: Error) -> Halt {

@@ -9,7 +9,7 @@ use faer::Mat;
 use serde_json::{Map, Value};
 use std::io::{self, Write};
 use surefit::data::encode::{Encoded, Purpose};
-use surefit::data::{Rows, Shape};
+use surefit::data::{ClassList, Rows, Shape};
 use surefit::metrics::{class, probabilities};
 use surefit::model::{Inputs, Model};
 use surefit::{Error, LossKind, Result};
@@ -113,7 +113,7 @@ impl Field<'_> {
 impl<'a> Fields<'a> {
     fn of(model: &'a Model, args: &PredictArgs) -> Result<Self> {
         let loss = model.problem.loss;
-        let classes = model.classes.as_ref().map(|classes| classes.names());
+        let classes = model.classes.as_ref().map(ClassList::names);
         let flags = [("--scores", args.scores), ("--proba", args.proba)];
         if let Some((flag, _)) = flags.iter().find(|(_, given)| *given && classes.is_none()) {
             return Err(usage(

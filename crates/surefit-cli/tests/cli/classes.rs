@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 const IRIS: [&str; 3] = ["fit", "data/iris.csv", "species ~ ."];
 
 /// Iris with further arguments, written as on a command line, without quotes.
-fn iris<'a>(more: &'a str) -> Vec<&'a str> {
+fn iris(more: &str) -> Vec<&str> {
     [&IRIS[..], &more.split_whitespace().collect::<Vec<_>>()].concat()
 }
 
