@@ -14,6 +14,9 @@ use serde_json::{Map, json};
 /// A gap from which on asking for it is no quality.
 const COARSE: f64 = 0.1;
 
+/// A penalty that changes most answers little.
+const SMALL: f64 = 1e-6;
+
 /// The cause, for a certificate that does not reach the wanted relative gap.
 pub fn unproven_samples(
     problem: &Problem,
@@ -61,6 +64,17 @@ pub fn unproven_samples(
             proven: true,
             safe: false,
             fix: Fix::Gap(smallest),
+        });
+    }
+    if code == Code::Sf210 {
+        remedies.push(Remedy {
+            change: format!("a small penalty, such as {SMALL:e}"),
+            command: Some(format!("--penalty {SMALL:e}")),
+            steps: None,
+            // Half a square above a convex loss that is not below 0 has exactly one optimum, and its own bound.
+            proven: true,
+            safe: false,
+            fix: Fix::Penalty(SMALL),
         });
     }
     let mut evidence = Map::new();
