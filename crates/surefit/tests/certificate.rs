@@ -495,6 +495,22 @@ fn reals(n: usize, d: usize, c: usize) -> Design {
 }
 
 #[test]
+fn a_table_of_more_columns_than_rows_is_fitted_exactly_and_certified_so() {
+    for (n, d) in [(5, 50), (5, 200), (5, 1000), (20, 100), (50, 300)] {
+        let design = reals(n, d, 1);
+        let problem = problem(0.0, Intercept::Free);
+        let mut answer =
+            surefit::solver::exact::solve(&design, &problem, &|| true).unwrap().candidate.coefficients;
+        let proof = certify(&design, &problem, &answer, 1e-6).unwrap();
+        assert!(proof.certifies(1e-6), "{n} × {d}: {:?}", proof.record());
+        // A loss of one part in 10¹¹ of the targets is above what rounding makes.
+        answer.intercept[0] += 1e-11;
+        let proof = certify(&design, &problem, &answer, 1e-6).unwrap();
+        assert!(!proof.certifies(1e-6), "{n} × {d}: {:?}", proof.record());
+    }
+}
+
+#[test]
 fn certificate_has_the_same_bits_for_one_and_two_threads() {
     let with_threads = |threads: usize, lambda: f64, repeat: bool| -> Certificate {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
