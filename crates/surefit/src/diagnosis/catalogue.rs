@@ -286,7 +286,8 @@ static SF203: Page = Page {
         decides digits of the coefficients that would be printed. No program can get them back from the same file.",
     detection: "A pivoted factorisation of the columns, centred and brought to one length, finds a column whose remainder is \
         rounding, with an allowance that grows with the offset of the column. The relation comes from the same \
-        factorisation and is printed in your names. A large condition number alone does not fire: it is often an \
+        factorisation and is printed in your names; where more than three columns depend on others, their number is, \
+        with one relation (with more columns than rows there are always some). A large condition number alone does not fire: it is often an \
         artefact of units.\n\
         Almost collinear: the rounding of every value to 64 bits, carried through to the coefficients, leaves fewer than \
         nine digits, and a variance is inflated ten thousand times or more. Whole numbers, and powers that a formula \
