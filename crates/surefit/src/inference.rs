@@ -163,6 +163,16 @@ mod tests {
     }
 
     #[test]
+    fn a_t_of_any_size_beside_weights_of_any_size_has_a_probability() {
+        for (t, df) in [(4e150, 3e300), (1e200, 1e160), (50.0, 1e12), (4e150, 2.0)] {
+            let p = two_sided_p(t, df);
+            assert!((0.0..1e-200).contains(&p), "{p} for t = {t}");
+        }
+        // The normal law's.
+        assert!((two_sided_p(1.959_963_984_540_054, 3e300) - 0.05).abs() < 1e-12);
+    }
+
+    #[test]
     fn critical_values_match_their_closed_forms() {
         // tan(0.475 π) for one degree of freedom; 0.95 √(2 / (1 − 0.95²)) for two.
         close(critical_t(1.0), (0.475 * std::f64::consts::PI).tan());

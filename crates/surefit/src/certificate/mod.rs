@@ -138,10 +138,12 @@ impl Certificate {
         self.objective
     }
 
-    /// A number that the optimum is not below: objective − gap, and never below 0, as a loss is not.
+    /// A number that the optimum is not below: objective − gap, less what the rounding of both may amount to, and never
+    /// below 0, as a loss is not.
     pub fn bound(&self) -> f64 {
+        let below = (self.objective - self.gap).next_down() - self.rounding;
         // `max` also turns the difference of two infinities into 0.
-        (self.objective - self.gap).max(0.0)
+        below.next_down().max(0.0)
     }
 
     /// At most this far above the optimum; never below [`Self::rounding`].

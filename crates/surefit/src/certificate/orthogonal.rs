@@ -3,7 +3,8 @@
 //!
 //! With rows scaled by √s and rows `√(S·λⱼ)` of the penalty below, `gap = ‖Qᵀe‖²/2S`: the part of the
 //! residuals that the columns could still explain. Rows stream: each block is reduced to a triangle by
-//! Householder reflections, and `[R; triangle of the block]` to the next R, in the order of the blocks.
+//! Householder reflections, and `[R; triangle of the block]` to the next R, in the order of the blocks. Fewer rows
+//! than columns and no penalty are their own R, trapezoidal: n·p numbers and n²p operations, not p² and p³.
 //!
 //! **Rank.** The last R is factored again with column pivoting. A column whose remainder is no longer than
 //! what rounding the entries to `f64` (to double-double where low parts are given) does to it and to the
@@ -41,29 +42,23 @@ pub(super) fn bound(
     answer: &Coefficients,
 ) -> Result<Option<Bound>> {
     let layout = Layout::of(system);
-    let mut total: Option<Triangle> = None;
-    map_reduce(
-        rows,
-        |block| layout.triangle(system, answer, block),
-        |part| match &mut total {
-            None => total = Some(part),
-            Some(total) => total.absorb(part.into_stack()),
-        },
-    )?;
-    let Some(mut triangle) = total else { return Ok(None) };
-    if let Some(penalty) = layout.penalty(system, sums.weight, answer) {
-        triangle.absorb(penalty);
-    }
-    if !triangle.is_finite() {
+    let few = sums.rows < layout.size && system.lambda.iter().all(|lambda| *lambda == 0.0);
+    let found = if few {
+        layout.rows_as_they_are(system, rows, answer)?.map(|columns| (columns, sums.rows))
+    } else {
+        layout.triangle_of_all(system, sums, rows, answer)?.map(|columns| (columns, layout.size))
+    };
+    let Some((columns, height)) = found else { return Ok(None) };
+    if !columns.iter().flatten().all(|entry| entry.is_finite()) {
         return Ok(None);
     }
     let entry_roundoff = if sums.has_low { 16.0 * Dd::ROUNDOFF } else { 2.0 * UNIT_ROUNDOFF };
-    let longest = (STACK_ROWS.max(layout.size) as f64 / LANES as f64 + 16.0) * UNIT_ROUNDOFF;
-    let stacks = sums.rows / STACK_ROWS + 2 * sums.blocks + 2;
-    let reflections = (stacks * layout.size) as f64;
+    let longest = (STACK_ROWS.max(height) as f64 / LANES as f64 + 16.0) * UNIT_ROUNDOFF;
+    let stacks = if few { 1 } else { sums.rows / STACK_ROWS + 2 * sums.blocks + 2 };
+    let reflections = (stacks * height) as f64;
     let gamma = 8.0 * reflections * longest * longest;
     let norms = layout.norms(system, sums.total());
-    let pivoted = Pivoted::of(&triangle, layout, &norms, entry_roundoff + gamma);
+    let pivoted = Pivoted::of(columns, layout, &norms, entry_roundoff + gamma);
     Ok(pivoted.bound(system, sums.total(), gamma))
 }
 
@@ -83,6 +78,53 @@ impl Layout {
         let ones = usize::from(system.intercept != Intercept::Absent);
         let size = ones + system.unit.len();
         Self { ones, size, width: size + system.offset.len() }
+    }
+
+    /// p + c columns of all the rows, where these are few.
+    fn rows_as_they_are(
+        self,
+        system: &System,
+        rows: &dyn Rows,
+        answer: &Coefficients,
+    ) -> Result<Option<Vec<Vec<Dd>>>> {
+        let mut columns: Vec<Vec<Dd>> = vec![Vec::new(); self.width];
+        let gather = |block: Block<'_>| {
+            let block = Columns::of(block);
+            self.stack(system, answer, &block, 0..block.rows())
+        };
+        map_reduce(rows, gather, |mut stack| {
+            for (j, column) in columns.iter_mut().enumerate() {
+                let (hi, lo) = stack.column_mut(j);
+                column.extend(hi.iter().zip(lo).map(|(hi, lo)| Dd { hi: *hi, lo: *lo }));
+            }
+        })?;
+        Ok(columns.first().is_some_and(|column| !column.is_empty()).then_some(columns))
+    }
+
+    /// p + c columns of the triangle that all rows and the penalty leave.
+    fn triangle_of_all(
+        self,
+        system: &System,
+        sums: &Sums,
+        rows: &dyn Rows,
+        answer: &Coefficients,
+    ) -> Result<Option<Vec<Vec<Dd>>>> {
+        let mut total: Option<Triangle> = None;
+        map_reduce(
+            rows,
+            |block| self.triangle(system, answer, block),
+            |part| match &mut total {
+                None => total = Some(part),
+                Some(total) => total.absorb(part.into_stack()),
+            },
+        )?;
+        let Some(mut triangle) = total else { return Ok(None) };
+        if let Some(penalty) = self.penalty(system, sums.weight, answer) {
+            triangle.absorb(penalty);
+        }
+        let Self { size, width, .. } = self;
+        let column = |j: usize| (0..size).map(|i| triangle.entries[i * width + j]).collect();
+        Ok(Some((0..width).map(column).collect()))
     }
 
     /// The triangle of one block.
@@ -198,10 +240,6 @@ impl Triangle {
         &mut self.entries[i * self.layout.width + j]
     }
 
-    fn is_finite(&self) -> bool {
-        self.entries.iter().all(|entry| entry.is_finite())
-    }
-
     /// The rows of this triangle as rows to eliminate.
     fn into_stack(self) -> Stack {
         let Layout { size, width, .. } = self.layout;
@@ -291,7 +329,7 @@ impl pulp::NullaryFnOnce for Absorb<'_> {
 /// R with its columns in the order of their independence.
 struct Pivoted {
     layout: Layout,
-    /// p + c columns of p entries, the first `rank` triangular.
+    /// p + c columns as long as R is high, the first `rank` triangular.
     columns: Vec<Vec<Dd>>,
     /// Which column stands where.
     order: Vec<usize>,
@@ -302,10 +340,9 @@ struct Pivoted {
 
 impl Pivoted {
     /// Factors R again, each time with the column of which the largest share is left.
-    fn of(triangle: &Triangle, layout: Layout, norms: &[f64], roundoff: f64) -> Self {
-        let Layout { ones, size, width } = layout;
-        let column = |j: usize| (0..size).map(|i| triangle.entries[i * width + j]).collect();
-        let columns: Vec<Vec<Dd>> = (0..width).map(column).collect();
+    fn of(columns: Vec<Vec<Dd>>, layout: Layout, norms: &[f64], roundoff: f64) -> Self {
+        let Layout { ones, size, .. } = layout;
+        let height = columns.first().map_or(0, Vec::len);
         let lengths = columns[..size].iter().map(|column| length(column)).collect();
         let mut pivoted = Self { layout, columns, order: (0..size).collect(), rank: 0, lengths };
         if ones == 1 {
@@ -313,22 +350,27 @@ impl Pivoted {
         }
         let whole: Vec<f64> = pivoted.columns[..size].iter().map(|column| length(&column[ones..])).collect();
         let mut candidates = size;
-        while pivoted.rank < candidates {
+        // What is left of each column, by its place, beyond the first `rank` entries.
+        let mut left: Vec<f64> = Vec::new();
+        while pivoted.rank < candidates.min(height) {
             let k = pivoted.rank;
-            let share = |j: usize| length(&pivoted.columns[j][k..]) / whole[pivoted.order[j]];
-            let best = (k..candidates).map(|j| (j, share(j)));
+            if left.is_empty() {
+                left = pivoted.columns[..size].iter().map(|column| length(&column[k..])).collect();
+            }
+            let best = (k..candidates).map(|j| (j, left[j] / whole[pivoted.order[j]]));
             // NaN, of a column that is 0, loses every comparison.
             let (j, share) = best.fold((k, 0.0), |best, next| if next.1 > best.1 { next } else { best });
-            let left = length(&pivoted.columns[j][k..]);
             // What a column of ones leaves of a constant column is dust, of which any share is dust too.
             let dusty = whole[pivoted.order[j]] <= CLEARLY_INDEPENDENT * norms[pivoted.order[j]];
             let clear = share > CLEARLY_INDEPENDENT && !dusty;
-            if clear || left > roundoff * pivoted.involved(j, norms) {
+            if clear || left[j] > roundoff * pivoted.involved(j, norms) {
                 pivoted.swap(k, j);
                 pivoted.reflect();
+                left.clear();
             } else {
                 candidates -= 1;
                 pivoted.swap(j, candidates);
+                left.swap(j, candidates);
             }
         }
         pivoted

@@ -15,7 +15,8 @@
 //! 3. the same, with the columns that others almost determine replaced by what these leave of them;
 //! 4. a QR factorisation of `[1 X | e]` in double-double: `‖Qᵀe‖²/2S`.
 //!
-//! A loss is not below 0, so the objective itself is a bound too: an exact fit needs no other.
+//! A loss is not below 0, so the objective itself is a bound too, with what its computation may have lost added:
+//! an exact fit needs no other, because what is left of its residuals is the third item of the allowance below.
 //!
 //! **Rounding.** With u = 2⁻⁵³, `T = Σⱼ |wⱼ| rms(xⱼ) + |b| + rms(y)` per output (by Minkowski at least the
 //! rms of the sum of a row's absolute terms) and `η = 2(d + 2)²u²T` the error of a compensated residual, the
@@ -185,6 +186,9 @@ pub(super) struct System {
     /// c: the objective of each output.
     pub objectives: Vec<f64>,
     pub objective: f64,
+    /// c: how far the objective of each output may be from the one computed.
+    pub inexact: Vec<f64>,
+    /// The whole allowance: that, and what no answer in `f64` can do without.
     pub rounding: f64,
     /// Directions along which no prediction changes at all, so that leaving them out leaves out nothing.
     pub null: usize,
@@ -212,6 +216,7 @@ impl System {
             residual_error: Vec::with_capacity(c),
             objectives: Vec::with_capacity(c),
             objective: 0.0,
+            inexact: Vec::with_capacity(c),
             rounding: 0.0,
             null: 0,
             exact_fit: true,
@@ -223,7 +228,7 @@ impl System {
             system.differentiate(sums, problem, answer, k);
         }
         system.objective = system.objectives.iter().sum();
-        system.rounding += 8.0 * UNIT_ROUNDOFF * system.objective;
+        system.rounding += system.inexact.iter().sum::<f64>();
         system
     }
 
@@ -274,8 +279,8 @@ impl System {
         let eta = 2.0 * ((d + 2) as f64 * u).powi(2) * terms;
         let rms = (2.0 * loss.value()).sqrt();
         self.exact_fit &= rms <= (d + 8) as f64 * u * rms_y;
-        self.rounding +=
-            rms * eta + 0.5 * eta * eta + 0.5 * (u * terms).powi(2) + 0.5 * u * u * penalty.value();
+        self.inexact.push(8.0 * u * objective + rms * eta + 0.5 * eta * eta);
+        self.rounding += 0.5 * (u * terms).powi(2) + 0.5 * u * u * penalty.value();
         self.residual_error.push(eta);
         self.objectives.push(if objective.is_nan() { f64::INFINITY } else { objective });
     }
@@ -321,7 +326,12 @@ impl System {
     fn by_objective(&self) -> Bound {
         Bound {
             method: Method::Objective,
-            gaps: self.objectives.iter().map(|objective| objective + self.rounding).collect(),
+            gaps: self
+                .objectives
+                .iter()
+                .zip(&self.inexact)
+                .map(|(objective, inexact)| objective + inexact)
+                .collect(),
             nominal: self.objective,
             dependent: 0,
             shape: Shape::default(),

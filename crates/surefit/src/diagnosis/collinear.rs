@@ -1,11 +1,12 @@
 //! SF203: a column that other columns determine, so that their coefficients cannot be told apart.
 //!
 //! Test: the exact solver's pivoted factorisation of the centred columns, which also gives the relation. With a penalty the
-//! answer is unique all the same and there is nothing to report.
+//! answer is unique all the same and there is nothing to report. Of more than three such columns one finding gives
+//! the number and the first relation; where columns are so many that relations are not computed, the rank alone.
 
 use super::constant_column::{is_constant, leave_out};
 use super::facts::Spans;
-use super::words::figure;
+use super::words::{count, figure};
 use super::{Code, Finding, Fix, Remedy};
 use crate::problem::Problem;
 use crate::solver::exact::Relation;
@@ -13,18 +14,60 @@ use serde_json::{Map, json};
 
 /// Terms that a sentence holds.
 const SHORT: usize = 6;
+/// Relations that are told one by one.
+const APART: usize = 3;
 
 pub(super) fn check<'a>(
     facts: impl Into<Spans<'a>>,
     problem: &Problem,
     relations: &[Relation],
+    rank: usize,
 ) -> Vec<Finding> {
     let facts = facts.into();
     let unique = |j: usize| problem.penalty.weight(j) > 0.0;
     let told = relations.iter().filter(|relation| !relation.terms.is_empty());
-    told.filter(|relation| !unique(relation.column) && !is_constant(facts, relation.column))
-        .map(|relation| finding(facts, relation))
-        .collect()
+    let told: Vec<&Relation> =
+        told.filter(|relation| !unique(relation.column) && !is_constant(facts, relation.column)).collect();
+    if (1..=APART).contains(&told.len()) {
+        return told.into_iter().map(|relation| finding(facts, relation)).collect();
+    }
+    let varying = (0..facts.columns.len()).filter(|&j| !is_constant(facts, j)).count();
+    let dependent = match told.len() {
+        0 if relations.is_empty() && problem.penalty.lambda == 0.0 => varying.saturating_sub(rank),
+        count => count,
+    };
+    (dependent > 0).then(|| many(facts, dependent, varying, told.first().copied())).into_iter().collect()
+}
+
+/// One finding for all of many dependent columns.
+fn many(facts: Spans<'_>, dependent: usize, varying: usize, first: Option<&Relation>) -> Finding {
+    let example = first.map_or_else(String::new, |relation| {
+        let name = &facts.columns[relation.column];
+        format!(", {name} = {} among them", right_hand_side(facts, relation))
+    });
+    let message = format!(
+        "{} of {} columns are determined by the others in every row, to rounding{example}: their coefficients \
+         cannot be told apart",
+        count(dependent as u64),
+        count(varying as u64),
+    );
+    let mut evidence = Map::new();
+    evidence.insert("dependent".to_owned(), json!(dependent));
+    evidence.insert("columns".to_owned(), json!(varying));
+    Finding { code: Code::Sf203, message, evidence, remedies: vec![penalty(facts)] }
+}
+
+/// A penalty of about one row's weight.
+fn penalty(facts: Spans<'_>) -> Remedy {
+    let lambda = 1.0 / facts.total_weight;
+    Remedy {
+        change: "a penalty, which makes them unique".to_owned(),
+        command: Some(format!("--penalty {}", figure(lambda, 3).replace(',', ""))),
+        steps: None,
+        proven: true,
+        safe: false,
+        fix: Fix::Penalty(lambda),
+    }
 }
 
 fn finding(facts: Spans<'_>, relation: &Relation) -> Finding {
@@ -37,16 +80,7 @@ fn finding(facts: Spans<'_>, relation: &Relation) -> Finding {
         relation.terms.iter().map(|(j, factor)| (facts.columns[*j].clone(), json!(factor))).collect();
     evidence.insert("terms".to_owned(), json!(terms));
     evidence.insert("constant".to_owned(), json!(relation.constant));
-    let lambda = 1.0 / facts.total_weight;
-    let penalty = Remedy {
-        change: "a penalty, which makes them unique".to_owned(),
-        command: Some(format!("--penalty {}", figure(lambda, 3).replace(',', ""))),
-        steps: None,
-        proven: true,
-        safe: false,
-        fix: Fix::Penalty(lambda),
-    };
-    Finding { code: Code::Sf203, message, evidence, remedies: vec![leave_out(name), penalty] }
+    Finding { code: Code::Sf203, message, evidence, remedies: vec![leave_out(name), penalty(facts)] }
 }
 
 /// `1.8·x3 + 32`.
@@ -83,9 +117,11 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::float_cmp)]
 
     use super::*;
+    use crate::data::Design;
     use crate::diagnosis::cases::{Run, columns, squared};
     use crate::problem::Ridge;
     use crate::solver::exact;
+    use faer::Mat;
 
     fn messages(break_it_by: f64, lambda: f64) -> Vec<String> {
         let mut design = columns(40, &[(10.0, 1.0), (0.0, 1.0), (0.0, 1.0)], 1.0);
@@ -94,9 +130,9 @@ mod tests {
             design.x[(i, 2)] = 1.8 * design.x[(i, 0)] - design.x[(i, 1)] + 32.0 + wobble;
         }
         let problem = Problem { penalty: Ridge::uniform(lambda), ..squared() };
-        let relations = exact::solve(&design, &problem, &|| true).unwrap().relations;
+        let exact::ExactFit { relations, rank, .. } = exact::solve(&design, &problem, &|| true).unwrap();
         let facts = Run::new(design, 0.1, 0.0, 1).facts();
-        check(&facts, &problem, &relations).into_iter().map(|finding| finding.message).collect()
+        check(&facts, &problem, &relations, rank).into_iter().map(|finding| finding.message).collect()
     }
 
     #[test]
@@ -111,6 +147,32 @@ mod tests {
             "temp3 = −temp2 + 1.8·temp1 + 32",
         ];
         assert!(found.len() == 1 && ways.iter().any(|way| found[0].starts_with(way)), "{found:?}");
+    }
+
+    #[test]
+    fn many_relations_are_one_finding_with_their_number_however_wide_the_table() {
+        for (d, has_example) in [(100, true), (1000, false)] {
+            let mut draw = 1u64;
+            let mut random = move || {
+                draw = draw.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (draw >> 40) as f64
+            };
+            let design = Design {
+                x: Mat::from_fn(20, d, |_, _| random()),
+                x_low: None,
+                y: Mat::from_fn(20, 1, |i, _| i as f64),
+                weights: None,
+            };
+            let exact::ExactFit { relations, rank, .. } =
+                exact::solve(&design, &squared(), &|| true).unwrap();
+            let facts = Run::new(design, 0.1, 0.0, 1).facts();
+            let found = check(&facts, &squared(), &relations, rank);
+            let messages: Vec<&str> = found.iter().map(|finding| finding.message.as_str()).collect();
+            let count = if d == 100 { "81 of 100 columns" } else { "981 of 1,000 columns" };
+            assert_eq!(found.len(), 1, "{messages:?}");
+            assert!(messages[0].starts_with(count), "{messages:?}");
+            assert_eq!(messages[0].contains(" among them"), has_example, "{messages:?}");
+        }
     }
 
     #[test]

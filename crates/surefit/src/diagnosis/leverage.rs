@@ -1,7 +1,8 @@
 //! SF207: a few rows decide the fit.
 //!
 //! Test: leverage hᵢᵢ = sᵢ (1/Σs + (xᵢ − x̄)ᵀ S⁻¹ (xᵢ − x̄)) of at least ½ (Huber, "Robust Statistics", 1981, section 7.2:
-//! such a row determines its own prediction) and of three times the average; or one row with at least half of the squared
+//! such a row determines its own prediction) and of three times the average, or where rows are too few for that, of all
+//! but a hundredth of what the average leaves to 1; or one row with at least half of the squared
 //! residuals, or half of a target's spread, among at least ten rows to spare.
 
 use super::words::{figure, list};
@@ -18,6 +19,8 @@ use serde_json::{Map, json};
 const HIGH: f64 = 0.5;
 /// And it has to stand out so many times from the average.
 const TIMES: f64 = 3.0;
+/// Or come as close to 1 as this share of the average's distance.
+const CLOSE: f64 = 0.01;
 /// A share of a sum of squares that dominates it.
 const DOMINANT: f64 = 0.5;
 /// Rows beyond the parameters from which on a share means something.
@@ -39,7 +42,7 @@ pub(super) fn check(
     let whitening = Whitening::of(facts, problem);
     let parameters = whitening.map.ncols() + usize::from(whitening.intercept > 0.0);
     let n = facts.moments.positive_rows;
-    let threshold = HIGH.max(TIMES * parameters as f64 / n.max(1) as f64);
+    let threshold = threshold(parameters as f64 / n.max(1) as f64);
     let mut total = Tally::new(facts.targets.len());
     map_reduce(
         rows,
@@ -52,6 +55,13 @@ pub(super) fn check(
         out.extend(total.dominant(facts));
     }
     Ok(out)
+}
+
+/// The leverage from which on a row stands out, beside an average of 1 or less.
+fn threshold(average: f64) -> f64 {
+    let several_times = HIGH.max(TIMES * average);
+    // Where every row determines itself none stands out.
+    if average < 1.0 { several_times.min(1.0 - CLOSE * (1.0 - average)) } else { several_times }
 }
 
 /// The affine map after which leverage is a sum of squares: z = map·((x − shift)/unit).
@@ -284,6 +294,19 @@ mod tests {
         // Its leverage below a half: silent.
         design.x[(16, 1)] = 5.0;
         assert_eq!(messages(&design), [""; 0]);
+    }
+
+    #[test]
+    fn a_row_that_decides_a_fit_of_six_rows_is_named_and_one_of_two_alike_is_not() {
+        let mut design = columns(6, &[(0.0, 1.0)], 1.0);
+        design.x[(3, 0)] = 1e6;
+        design.y[(3, 0)] = 1e9;
+        let found = messages(&design);
+        assert!(found.len() == 1 && found[0].starts_with("row 4 alone decides the fit"), "{found:?}");
+        design.x[(4, 0)] = 1e6;
+        assert_eq!(messages(&design), [""; 0]);
+        // As many parameters as rows: each row decides.
+        assert_eq!(messages(&columns(2, &[(0.0, 1.0)], 1.0)), [""; 0]);
     }
 
     #[test]

@@ -18,13 +18,20 @@ pub(super) fn check(situation: &Situation<'_>) -> Option<Cause> {
     let message = format!(
         "lr {} {relation} 2/L = {} (L = {}, loss = ½ mean r²): the error grows ×{} per step",
         plain_rate(rate),
-        figure(spectrum.limit(), 4),
+        told_apart(spectrum.limit(), 4, |printed| printed <= rate),
         figure(spectrum.largest(), 5),
-        figure(growth, 4),
+        told_apart(growth, 4, |printed| printed > 1.0 || growth <= 1.0),
     );
     let mut evidence = Map::new();
     evidence.insert("growth".to_owned(), json!(growth));
     Some(Cause { code: Code::Sf101, message, reasons: conditioning::why_steep(situation), evidence })
+}
+
+/// `value` to `digits` digits, or to as many more as it takes until what is printed is on the side that is spoken of.
+fn told_apart(value: f64, digits: usize, holds: impl Fn(f64) -> bool) -> String {
+    let printed = |digits| figure(value, digits);
+    let true_of = |text: &String| text.replace(',', "").parse().is_ok_and(&holds);
+    (digits..17).map(printed).find(true_of).unwrap_or_else(|| printed(17))
 }
 
 #[cfg(test)]
@@ -65,6 +72,14 @@ mod tests {
         let limit = 0.005_487_514_94;
         assert_eq!(Run::new(sales(), limit * 1.0001, 0.0, 3000).codes().first(), Some(&Code::Sf101));
         assert!(!Run::new(sales(), limit * 0.9999, 0.0, 3000).codes().contains(&Code::Sf101));
+    }
+
+    #[test]
+    fn a_rate_a_hair_above_the_limit_is_told_apart_from_it() {
+        let limit = 0.005_487_514_94;
+        let found = Run::new(sales(), limit * 1.000_01, 0.0, 3000).diagnose().unwrap();
+        let end = "2/L = 0.0054875 (L = 364.46, loss = ½ mean r²): the error grows ×1.00002 per step";
+        assert!(found.message.ends_with(end), "{}", found.message);
     }
 
     #[test]

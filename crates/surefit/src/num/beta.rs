@@ -77,11 +77,12 @@ fn fraction(a: f64, b: f64, x: f64) -> f64 {
     let (mut c, mut value) = (1.0, d);
     for m in 1..1_000_000 {
         let m = f64::from(m);
-        let even = m * (b - m) * x / ((a + 2.0 * m - 1.0) * (a + 2.0 * m));
+        // Quotients before products: those of parameters from 1e154 on are infinite.
+        let even = m / (a + 2.0 * m - 1.0) * ((b - m) / (a + 2.0 * m)) * x;
         d = 1.0 / keep(1.0 + even * d);
         c = keep(1.0 + even / c);
         value *= d * c;
-        let odd = -(a + m) * (a + b + m) * x / ((a + 2.0 * m) * (a + 2.0 * m + 1.0));
+        let odd = -(a + m) / (a + 2.0 * m) * ((a + b + m) / (a + 2.0 * m + 1.0)) * x;
         d = 1.0 / keep(1.0 + odd * d);
         c = keep(1.0 + odd / c);
         value *= d * c;

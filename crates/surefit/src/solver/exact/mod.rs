@@ -347,12 +347,14 @@ fn in_user_units(
     problem: &Problem,
     moments: &Standard,
     (weights, intercept): (&DdMat, &[Dd]),
-    sums: Squares,
+    mut sums: Squares,
     account: Account,
 ) -> Result<ExactFit> {
     let Account { method, rank, condition, digits, data_digits } = account;
+    let mut candidate = candidate(moments, weights, intercept)?;
+    settle_constants(problem, moments, &mut candidate.coefficients, &mut sums);
     Ok(ExactFit {
-        candidate: candidate(moments, weights, intercept)?,
+        candidate,
         method,
         rank,
         condition,
@@ -369,6 +371,23 @@ fn in_user_units(
         positive_rows: moments.positive_rows,
         parameters: rank + usize::from(problem.intercept != Intercept::Absent),
     })
+}
+
+/// A target that is the same in every row is its own free intercept, whatever the penalty, and nothing is left to
+/// explain; the arithmetic may have left some dust.
+fn settle_constants(problem: &Problem, moments: &Standard, answer: &mut Coefficients, sums: &mut Squares) {
+    if problem.intercept != Intercept::Free {
+        return;
+    }
+    let d = moments.shape.columns;
+    let constant = |(k, (low, high)): (usize, &(f64, f64))| (low == high).then_some((k, *low));
+    for (k, value) in moments.range[d..].iter().enumerate().filter_map(constant) {
+        answer.weights.col_mut(k).fill(0.0);
+        answer.intercept[k] = value;
+        for squares in [&mut sums.rss, &mut sums.residual_norm, &mut sums.tss, &mut sums.explained] {
+            squares[k] = 0.0;
+        }
+    }
 }
 
 /// Coefficients in the user's units.

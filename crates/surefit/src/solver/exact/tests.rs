@@ -489,3 +489,26 @@ fn standard_errors_survive_units_whose_squares_do_not() {
         assert!((errors(unit, target) / 7.505_553_499_465_135 - 1.0).abs() < 1e-12, "{unit} {target}");
     }
 }
+
+#[test]
+fn a_constant_target_is_its_own_intercept_and_leaves_nothing_to_explain() {
+    for target in [5.0, 0.1, -7e200, 1e-200] {
+        for lambda in [0.0, 0.5] {
+            let design = Design {
+                x: Mat::from_fn(3, 1, |i, _| [2.0, 3.0, 9.0][i]),
+                x_low: None,
+                y: Mat::from_fn(3, 1, |_, _| target),
+                weights: None,
+            };
+            let problem = Problem {
+                loss: LossKind::Squared,
+                penalty: Ridge::uniform(lambda),
+                intercept: Intercept::Free,
+            };
+            let fit = solve(&design, &problem, &|| true).unwrap();
+            assert_eq!(fit.candidate.coefficients.weights[(0, 0)], 0.0);
+            assert_eq!(fit.candidate.coefficients.intercept, [target]);
+            assert_eq!((fit.rss[0], fit.tss[0], fit.explained[0]), (0.0, 0.0, 0.0));
+        }
+    }
+}
