@@ -423,7 +423,7 @@ fn spill_error(source: io::Error, bytes: u64) -> ReadError {
 /// A sum with its rounding errors carried along (Neumaier 1974), taken in row order so that it does not
 /// depend on how the rows arrive. A second, scaled sum stands in where the first overflows.
 #[derive(Clone, Copy, Default)]
-struct Sum {
+pub(super) struct Sum {
     plain: f64,
     carry: f64,
     scaled: f64,
@@ -434,7 +434,7 @@ impl Sum {
     const SCALE: f64 = 1.0 / 18_446_744_073_709_551_616.0;
 
     #[inline]
-    fn add(&mut self, value: f64) {
+    pub(super) fn add(&mut self, value: f64) {
         let sum = self.plain + value;
         let (large, small) =
             if self.plain.abs() >= value.abs() { (self.plain, value) } else { (value, self.plain) };
@@ -444,8 +444,25 @@ impl Sum {
     }
 
     fn mean(&self, count: usize) -> f64 {
+        self.over(count as f64)
+    }
+
+    /// The sum divided by `total`.
+    pub(super) fn over(&self, total: f64) -> f64 {
         let sum = self.plain + self.carry;
-        if sum.is_finite() { sum / count as f64 } else { self.scaled / count as f64 / Self::SCALE }
+        if sum.is_finite() { sum / total } else { self.scaled / total / Self::SCALE }
+    }
+
+    /// The sum, if it is finite.
+    pub(super) fn value(&self) -> f64 {
+        self.plain + self.carry
+    }
+
+    /// Multiplies what was added by a power of two.
+    pub(super) fn rescale(&mut self, factor: f64) {
+        self.plain *= factor;
+        self.carry *= factor;
+        self.scaled *= factor;
     }
 }
 
