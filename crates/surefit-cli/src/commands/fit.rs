@@ -29,6 +29,7 @@ const MOST_FIXES: usize = 4;
 pub fn run(args: &FitArgs, screen: &Screen) -> Result<Exit, Halt> {
     let begun = Instant::now();
     let descent = args.check()?;
+    args.keep_files_apart()?;
     for path in args.output.iter().chain(&args.trace) {
         files::probe(path)?;
     }

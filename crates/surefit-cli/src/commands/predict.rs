@@ -7,6 +7,7 @@ use crate::screen::{Halt, Screen, halt};
 use crate::{files, json};
 use serde_json::{Map, Value};
 use std::io::{self, Write};
+use std::path::Path;
 use surefit::data::Rows;
 use surefit::data::encode::{Encoded, Purpose};
 use surefit::model::Model;
@@ -16,6 +17,8 @@ use surefit::{Error, Result};
 pub fn run(args: &PredictArgs, screen: &Screen) -> Result<Exit, Halt> {
     args::one_standard_input(&args.model)?;
     if let Some(path) = &args.output {
+        let inputs = [("MODEL", args.model.as_path()), ("DATA", Path::new(&args.data))];
+        files::keep_apart(&inputs, &[("-o", path)])?;
         files::probe(path)?;
     }
     let mut model = Model::load(&args.model)?;
