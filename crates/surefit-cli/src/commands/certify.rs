@@ -21,7 +21,8 @@ use surefit::{Coefficients, Intercept, LossKind, Problem, Result, Ridge};
 pub fn run(args: &CertifyArgs, screen: &Screen) -> Result<Exit, Halt> {
     let begun = Instant::now();
     args::one_standard_input(&args.model)?;
-    let claim = if is_csv(args) { of_coefficients(args, screen)? } else { of_model(args, screen)? };
+    let saved = !is_csv(args);
+    let claim = if saved { of_model(args, screen)? } else { of_coefficients(args, screen)? };
     let Claim { table, recipe, problem, answer, formula, mut notes } = claim;
     let encoded = Encoded::with(&table, &recipe, Purpose::Evaluate)?;
     notes.extend(encoded.notes());
@@ -39,6 +40,8 @@ pub fn run(args: &CertifyArgs, screen: &Screen) -> Result<Exit, Halt> {
         formula,
         loss: problem.loss.name(),
         penalty: problem.penalty.lambda,
+        factors: report::factors(&problem),
+        saved,
         wanted_gap: gap,
         model: Some(report::Model::named(&answer, recipe.names(), recipe.targets(), intercept)),
         certificate: Some(proof(&certificate)),

@@ -265,6 +265,8 @@ fn report(
         formula: formula.to_owned(),
         loss: fit.problem.loss.name(),
         penalty: fit.problem.penalty.lambda,
+        factors: report::factors(&fit.problem),
+        saved: false,
         wanted_gap,
         certificate: (!failed).then(|| proof(&fit.certificate)),
         scaled_unit: Some(fit.objective_unit).filter(|unit| *unit != 1.0),
