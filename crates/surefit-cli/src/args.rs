@@ -1,6 +1,7 @@
 //! The command line, in two steps: [`Cli`] is what was typed; `FitArgs::check` and its like turn it into
 //! settings that make sense together, or into one sentence that says what does not.
 
+use crate::files;
 use crate::numbers::counted;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::{Path, PathBuf};
@@ -525,6 +526,18 @@ impl FitArgs {
         let penalized = lambda.map_or(loss.is_of_classes(), |lambda| lambda > 0.0);
         self.shrinkage.check(penalized)?;
         Ok((method, lambda))
+    }
+
+    /// Refuses an output that is an input or another output.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] naming the two.
+    pub fn keep_files_apart(&self) -> Result<(), Error> {
+        let mut inputs = vec![("DATA", Path::new(&self.data))];
+        inputs.extend(self.test.iter().map(|test| ("`--test`", Path::new(test))));
+        let outputs = self.output.iter().map(|path| ("-o", path.as_path()));
+        let outputs = outputs.chain(self.trace.iter().map(|path| ("--trace", path.as_path())));
+        files::keep_apart(&inputs, &outputs.collect::<Vec<_>>())
     }
 
     fn check_penalty(&self) -> Result<(), Error> {

@@ -1,11 +1,95 @@
 //! Files that are written whole or not at all: into a temporary file beside the target, then renamed.
 
+use crate::args::{STANDARD_INPUT, usage};
 use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use surefit::Error;
 use surefit::model::ModelError;
 use tempfile::{Builder, NamedTempFile};
+
+/// A file by what the arguments call it.
+pub type Named<'a> = (&'static str, &'a Path);
+
+/// Refuses an output that would replace an input or another output, whatever links lead to it.
+///
+/// # Errors
+/// [`Error::Usage`] naming both.
+pub fn keep_apart(inputs: &[Named<'_>], outputs: &[Named<'_>]) -> Result<(), Error> {
+    for (index, &(what, path)) in outputs.iter().enumerate() {
+        let shown = path.display();
+        if path == Path::new(STANDARD_INPUT) {
+            return Err(usage(
+                format!("`{what}` is `-`, but it takes the name of a file"),
+                format!("name a file, `{what} ./-` if it is to be called so, or `{what} /dev/stdout`"),
+            ));
+        }
+        let own = Identity::of(path);
+        if let Some((input, _)) =
+            inputs.iter().find(|(_, input)| own.is_some() && Identity::of_input(input) == own)
+        {
+            return Err(usage(
+                format!("`{what} {shown}` would replace the file that {input} is read from"),
+                format!("name another file for `{what}`"),
+            ));
+        }
+        let others = outputs.get(..index).unwrap_or_default();
+        if let Some((other, _)) = others.iter().find(|(_, other)| own.is_some() && Identity::of(other) == own)
+        {
+            return Err(usage(
+                format!("`{other}` and `{what}` name the same file, {shown}"),
+                format!("name another file for `{what}`"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// What makes two paths the same file; a device is none, as nothing replaces it.
+#[derive(PartialEq)]
+enum Identity {
+    /// The device and inode of a file that is there.
+    #[cfg(unix)]
+    Node(u64, u64),
+    /// Its path without links; the folder's where there is no file yet.
+    Path(PathBuf),
+}
+
+impl Identity {
+    fn of(path: &Path) -> Option<Self> {
+        match fs::metadata(path) {
+            Ok(there) if there.is_file() => Self::of_file(&there, path),
+            Ok(_) => None,
+            Err(_) => {
+                let folder = fs::canonicalize(folder(path)).ok()?;
+                Some(Self::Path(folder.join(path.file_name()?)))
+            }
+        }
+    }
+
+    /// The same of a file to read, which can be standard input.
+    fn of_input(path: &Path) -> Option<Self> {
+        #[cfg(unix)]
+        if path == Path::new(STANDARD_INPUT) {
+            use std::os::fd::AsFd as _;
+            let file = fs::File::from(io::stdin().as_fd().try_clone_to_owned().ok()?);
+            return Self::of_file(&file.metadata().ok().filter(fs::Metadata::is_file)?, path);
+        }
+        Self::of(path)
+    }
+
+    #[cfg(unix)]
+    #[expect(clippy::unnecessary_wraps, reason = "other systems may find no path")]
+    fn of_file(there: &fs::Metadata, _path: &Path) -> Option<Self> {
+        use std::os::unix::fs::MetadataExt as _;
+        Some(Self::Node(there.dev(), there.ino()))
+    }
+
+    #[cfg(not(unix))]
+    fn of_file(_there: &fs::Metadata, path: &Path) -> Option<Self> {
+        fs::canonicalize(path).ok().map(Self::Path)
+    }
+}
 
 /// Finds out whether `path` can be written, before hours of work end in a refusal.
 ///
@@ -15,6 +99,8 @@ pub fn probe(path: &Path) -> Result<(), Error> {
     match place(path).and_then(|place| match place {
         Place::File(target) => temporary(&target).map(drop),
         Place::Device(target) => fs::OpenOptions::new().write(true).open(target).map(drop),
+        #[cfg(unix)]
+        Place::Stream(_) => Ok(()),
     }) {
         Ok(()) => Ok(()),
         Err(source) => Err(refused(path, &source)),
@@ -86,6 +172,13 @@ fn write_beside(
             out.flush()?;
             Ok(None)
         }
+        #[cfg(unix)]
+        Place::Stream(stream) => {
+            let mut out = BufWriter::new(fs::File::from(stream));
+            fill(&mut out)?;
+            out.flush()?;
+            Ok(None)
+        }
         Place::File(target) => {
             let mut out = BufWriter::new(temporary(&target)?);
             fill(&mut out)?;
@@ -100,11 +193,43 @@ fn write_beside(
 enum Place {
     /// A file, there or not, behind any links.
     File(PathBuf),
-    /// A pipe or device such as `/dev/stdout`, which no rename may replace.
+    /// A pipe or device, which no rename may replace.
     Device(PathBuf),
+    /// This program's own output, wherever it goes: what others write there before and after stays.
+    #[cfg(unix)]
+    Stream(std::os::fd::OwnedFd),
+}
+
+/// The stream that `path` is a name of.
+#[cfg(unix)]
+fn stream(path: &Path) -> Option<io::Result<std::os::fd::OwnedFd>> {
+    use std::os::fd::AsFd as _;
+    const MOST_LINKS: usize = 40;
+    let mut path = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        match path.to_str() {
+            Some("/dev/stdout" | "/dev/fd/1" | "/proc/self/fd/1") => {
+                return Some(io::stdout().as_fd().try_clone_to_owned());
+            }
+            Some("/dev/stderr" | "/dev/fd/2" | "/proc/self/fd/2") => {
+                return Some(io::stderr().as_fd().try_clone_to_owned());
+            }
+            _ => path = folder(&path).join(fs::read_link(&path).ok()?),
+        }
+    }
+    None
+}
+
+/// The folder that a path is in.
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn place(path: &Path) -> io::Result<Place> {
+    #[cfg(unix)]
+    if let Some(stream) = stream(path) {
+        return stream.map(Place::Stream);
+    }
     match fs::metadata(path) {
         Ok(there) if there.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
         Ok(there) if there.is_file() => fs::canonicalize(path).map(Place::File),
@@ -115,7 +240,6 @@ fn place(path: &Path) -> io::Result<Place> {
 }
 
 fn temporary(target: &Path) -> io::Result<NamedTempFile> {
-    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = Builder::new();
     builder.prefix(".surefit-");
     #[cfg(unix)]
@@ -124,7 +248,7 @@ fn temporary(target: &Path) -> io::Result<NamedTempFile> {
         // As any file that a program creates; the umask takes away what it should.
         builder.permissions(fs::Permissions::from_mode(0o666));
     }
-    builder.tempfile_in(folder)
+    builder.tempfile_in(folder(target))
 }
 
 fn refused(path: &Path, source: &io::Error) -> Error {

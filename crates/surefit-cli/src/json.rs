@@ -195,6 +195,10 @@ fn with_problem(report: &FitReport, answer: &Model) -> Value {
         _ => None,
     };
     object.insert("penalty".to_owned(), number(report.penalty));
+    if let Some(factors) = &report.factors {
+        let factors = factors.iter().map(|&factor| number(factor)).collect::<Vec<_>>();
+        object.insert("penalty_factors".to_owned(), factors.into());
+    }
     if let Value::Object(numbers) = model(answer) {
         object.extend(numbers);
     }

@@ -348,20 +348,37 @@ fn estimates(page: &mut Page, report: &FitReport, model: &Model) {
     }
 }
 
+/// What is minimised.
+fn objective(report: &FitReport) -> String {
+    let (loss, lambda) = (loss_in_words(report.loss), plain(report.penalty));
+    match &report.factors {
+        _ if report.penalty == 0.0 => loss.to_owned(),
+        None => format!("{loss} plus {lambda}/2 ‖w‖²"),
+        Some(_) => format!("{loss} plus {lambda}/2 Σ kⱼ wⱼ²"),
+    }
+}
+
+/// The factors that the sum of the penalty has, the first of them at least.
+fn factors_in_words(factors: &[f64]) -> String {
+    const SHOWN: usize = 4;
+    let shown = factors.iter().take(SHOWN).map(|&factor| plain(factor)).collect::<Vec<_>>().join(", ");
+    let rest = if factors.len() > SHOWN { ", … (`--json` has all)" } else { "" };
+    format!("k, by --scale and --penalty-weight, in the order of the columns: {shown}{rest}")
+}
+
 /// What the gap means.
 fn quality(page: &mut Page, report: &FitReport) {
     let Some(proof) = &report.certificate else { return };
-    let problem = if report.penalty == 0.0 {
-        format!("loss {}", loss_in_words(report.loss))
-    } else {
-        format!("loss {} plus {}/2 ‖w‖²", loss_in_words(report.loss), plain(report.penalty))
-    };
     page.paragraph(&format!(
-        "{problem} = {}, at most {} above the best possible{}",
+        "loss {} = {}, at most {} above the best possible{}",
+        objective(report),
         plain(proof.objective),
         rough(proof.gap),
         left_out_directions(proof)
     ));
+    if let Some(factors) = &report.factors {
+        page.paragraph(&factors_in_words(factors));
+    }
     if let Some(unit) = report.scaled_unit {
         page.paragraph(&format!(
             "in scaled units {}, at most {} above the best possible",
@@ -527,15 +544,15 @@ fn unexplained(page: &mut Page, report: &FitReport) {
         );
         return;
     }
-    let objective = if report.penalty == 0.0 {
-        loss_in_words(report.loss).to_owned()
-    } else {
-        format!("{} plus {}/2 ‖w‖²", loss_in_words(report.loss), plain(report.penalty))
-    };
+    let objective = objective(report);
     page.labelled("why", &format!("the best answer has a smaller {objective} than this one on these rows"));
     page.labelled(
         "fix",
-        "if it was fitted with a penalty or to other rows, give those: `--penalty λ`, DATA; otherwise",
+        if report.saved {
+            "if the model was fitted to other rows, give those as DATA; otherwise"
+        } else {
+            "if it was fitted with a penalty or to other rows, give those: `--penalty λ`, DATA; otherwise"
+        },
     );
     page.labelled("", "`surefit fit DATA FORMULA` finds the best answer, `--gap ε` allows a larger gap");
 }

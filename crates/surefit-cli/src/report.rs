@@ -165,6 +165,10 @@ pub struct FitReport {
     pub loss: &'static str,
     /// λ.
     pub penalty: f64,
+    /// The factor of each column in the penalty, where they are not all 1.
+    pub factors: Option<Vec<f64>>,
+    /// The problem is that of a saved model, which nothing on the command line changes.
+    pub saved: bool,
     /// The wanted relative gap ε.
     pub wanted_gap: f64,
     /// The answer; absent when failed.
@@ -209,6 +213,13 @@ pub struct FitReport {
     pub rows: usize,
     /// Columns of the design without the intercept.
     pub columns: usize,
+}
+
+/// The factors of a penalty, where it has any that differ from 1.
+pub fn factors(problem: &surefit::Problem) -> Option<Vec<f64>> {
+    let penalty = &problem.penalty;
+    let factors = penalty.factors.as_ref().filter(|_| penalty.lambda > 0.0)?;
+    factors.iter().any(|&factor| factor != 1.0).then(|| factors.clone())
 }
 
 impl FitReport {

@@ -43,6 +43,8 @@ fn certified() -> FitReport {
         formula: "sales ~ temp".to_owned(),
         loss: "squared",
         penalty: 0.0,
+        factors: None,
+        saved: false,
         wanted_gap: 1e-6,
         model: Some(line()),
         certificate: Some(Proof {

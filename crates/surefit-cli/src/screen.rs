@@ -105,20 +105,25 @@ impl Screen {
 
     /// The same of an error in a file that has to be named, as the data are in another one.
     pub fn error_in(&self, file: Option<&str>, error: &Error) -> Exit {
-        let hints = error.hints_for(&self.asker);
         let sentence = error.to_string();
         let sentence = match file.filter(|file| !sentence.contains(file)) {
             Some(file) => format!("{file}: {sentence}"),
             None => sentence,
         };
         if self.json {
-            let told = self.result(|_| String::new(), || json::error(self.command, error, &sentence, hints));
-            if matches!(told, Err(Halt::ClosedPipe)) {
-                return Exit::Done;
+            let told = self.result(
+                |_| String::new(),
+                || json::error(self.command, error, &sentence, error.hints_for(&self.asker)),
+            );
+            match told {
+                Ok(()) => return error.into(),
+                Err(Halt::ClosedPipe) => return Exit::Done,
+                // Where the object cannot be written, a person is told.
+                Err(_) => {}
             }
-        } else {
-            tell(&render::error(error, &sentence, &hints, screen_width(terminal_size_of(io::stderr()))));
         }
+        let hints = error.hints_for(&self.asker);
+        tell(&render::error(error, &sentence, &hints, screen_width(terminal_size_of(io::stderr()))));
         error.into()
     }
 }

@@ -149,6 +149,51 @@ fn a_level_can_have_a_penalty_of_its_own() {
 }
 
 #[test]
+fn a_penalty_with_factors_is_printed_with_them() {
+    let folder = Folder::new();
+    let mut all = String::new();
+    for more in [&["--penalty-weight", "temp=2"][..], &["--scale", "standardize"]] {
+        let arguments = [&line(&["--penalty", "1"])[..], more].concat();
+        all += &told(&arguments);
+        let told = object(&arguments);
+        let factor = told["model"]["penalty_factors"][0].as_f64().unwrap();
+        let slope = told["model"]["coefficients"]["temp"].as_f64().unwrap();
+        let penalty = 0.5 * factor * slope * slope;
+        let objective = told["certificate"]["objective"].as_f64().unwrap();
+        assert!(0.0 < penalty && penalty < objective, "{told}");
+        writeln!(all, "penalty {penalty:.3}").unwrap();
+    }
+    folder.snapshot("penalty_factors", &all);
+}
+
+#[test]
+fn a_saved_model_on_other_rows_is_not_told_to_change_its_penalty() {
+    let folder = Folder::new();
+    let model = folder.path("line.model");
+    assert_eq!(code(&line(&["-o", &model])), 0);
+    let other = folder.file("other.csv", "sales,temp\n1,2\n3,5\n4,9\n");
+    let told = told(&["certify", &model, &other]);
+    assert!(told.starts_with("exit 4") && !told.contains("--penalty"), "{told}");
+    folder.snapshot("certify_other_rows", &told);
+}
+
+#[test]
+fn a_text_of_rows_of_weight_0_alone_is_unknown_to_the_model() {
+    let folder = Folder::new();
+    let data = folder.file("data.csv", "y,g,w\n1,b,1\n2,b,1\n3,c,2\n4,a,0\n7,c,1\n");
+    let without = folder.file("without.csv", "y,g,w\n1,b,1\n2,b,1\n3,c,2\n7,c,1\n");
+    let model = folder.path("model");
+    let fit = |data: &str| object(&["fit", data, "y ~ g", "--weights", "w", "-o", &model]);
+    assert_eq!(fit(&without)["model"], fit(&data)["model"]);
+    assert_eq!(code(&["certify", &model, &data]), 0);
+    let all = [
+        told(&["fit", &data, "y ~ g", "--weights", "w"]),
+        told(&["predict", &model, &folder.file("new.csv", "g\na\n")]),
+    ];
+    folder.snapshot("weightless_level", &all.concat());
+}
+
+#[test]
 fn a_certificate_in_scaled_units_stands_beside_that_in_the_users() {
     let arguments = descent("--learning-rate 1.483 --tolerance 6.6e-10 --scale minmax --scale-target");
     snapshot("scaled", &arguments);
@@ -463,13 +508,70 @@ fn a_closed_pipe_is_no_failure() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn an_output_never_replaces_an_input_or_another_output() {
+    let folder = Folder::new();
+    let sales = std::fs::read_to_string(root().join("data/sales.csv")).unwrap();
+    let (data, link) = (folder.file("mine.csv", &sales), folder.path("link.csv"));
+    let (hard, model, new) = (folder.path("hard.csv"), folder.path("line.model"), folder.path("new"));
+    std::os::unix::fs::symlink(&data, &link).unwrap();
+    std::fs::hard_link(&data, &hard).unwrap();
+    assert_eq!(code(&line(&["-o", &model])), 0);
+    let before = std::fs::read(&model).unwrap();
+    let fit = |more: &[&str]| told(&[&["fit", &data, "sales ~ temp"][..], more].concat());
+    let descent = ["--solver", "gd", "--learning-rate", ".001", "--max-iter", "9"];
+    let aside = format!("{}/./new", folder.path(""));
+    let all = [
+        fit(&["-o", &data]),
+        fit(&["-o", &link]),
+        fit(&["-o", &hard]),
+        told(&line(&["--test", &data, "-o", &data])),
+        fit(&[&descent[..], &["--trace", &data]].concat()),
+        fit(&[&descent[..], &["-o", &new, "--trace", &new]].concat()),
+        fit(&[&descent[..], &["-o", &new, "--trace", &aside]].concat()),
+        fit(&["-o", "-"]),
+        told(&["predict", &model, &data, "-o", &data]),
+        told(&["predict", &model, &data, "-o", &model]),
+        tell(
+            &surefit(&["predict", &model, "-", "-o", &data])
+                .stdin(std::fs::File::open(&data).unwrap())
+                .output()
+                .unwrap(),
+        ),
+    ];
+    folder.snapshot("same_file", &all.concat());
+    assert!(all.iter().all(|told| told.starts_with("exit 2")));
+    assert_eq!(std::fs::read_to_string(&data).unwrap(), sales);
+    assert_eq!(std::fs::read(&model).unwrap(), before);
+    assert!(!Path::new(&new).exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn standard_output_by_its_name_is_written_on_and_not_replaced() {
+    let folder = Folder::new();
+    let (model, told) = (folder.path("line.model"), folder.path("told"));
+    assert_eq!(code(&line(&["-o", &model])), 0);
+    let mut file = std::fs::File::create(&told).unwrap();
+    file.write_all(b"BEFORE\n").unwrap();
+    let arguments = ["predict", &model, "data/sales.csv", "-o", "/dev/stdout"];
+    let status = surefit(&arguments).stdout(file.try_clone().unwrap()).status().unwrap();
+    assert_eq!(status.code(), Some(0));
+    file.write_all(b"AFTER\n").unwrap();
+    let text = std::fs::read_to_string(&told).unwrap();
+    assert!(text.starts_with("BEFORE\nprediction\n") && text.ends_with("\nAFTER\n"), "{text}");
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_is_told() {
-    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let output = surefit(&line(&["--quiet"])).stdout(full).output().unwrap();
-    assert_eq!(output.status.code(), Some(3));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("no space is left"));
+    for json in [&["--quiet"][..], &["--json"]] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output = surefit(&line(json)).stdout(full).output().unwrap();
+        assert_eq!(output.status.code(), Some(3));
+        assert!(String::from_utf8_lossy(&output.stderr).contains("no space is left"));
+    }
     assert_eq!(code(&line(&["--quiet", "-o", "/dev/full"])), 3);
 }
 

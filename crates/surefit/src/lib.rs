@@ -21,7 +21,7 @@
 //! let source = Source::from_bytes("sales.csv", csv.into(), &ReadOptions::default())?;
 //! let wanted = Formula::parse("sales ~ temp")?.resolve(source.columns(), None)?;
 //! let table = source.scan(&wanted.wants, &|_| true)?;
-//! let recipe = Recipe::build(&wanted, table.columns(), &EncodeOptions::default())?;
+//! let recipe = Recipe::build(&wanted, &table, &EncodeOptions::default())?;
 //! let rows = Encoded::new(&table, &recipe)?;
 //!
 //! let problem = Problem { loss: LossKind::Squared, penalty: Ridge::default(), intercept: Intercept::Free };

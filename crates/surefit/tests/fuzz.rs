@@ -83,7 +83,7 @@ fn model() -> Vec<u8> {
     let formula = Formula::parse("y ~ poly(x, 2)").unwrap();
     let resolved = formula.resolve(source.columns(), None).unwrap();
     let table = source.scan(&resolved.wants, &|_| true).unwrap();
-    let recipe = Recipe::build(&resolved, table.columns(), &EncodeOptions::default()).unwrap();
+    let recipe = Recipe::build(&resolved, &table, &EncodeOptions::default()).unwrap();
     let rows = Encoded::new(&table, &recipe).unwrap();
     let problem =
         Problem { loss: LossKind::Squared, penalty: Ridge::uniform(0.1), intercept: Intercept::Free };

@@ -21,17 +21,18 @@ use surefit::{Coefficients, Error, Intercept, LossKind, Problem, Result, Ridge};
 pub fn run(args: &CertifyArgs, screen: &Screen) -> Result<Exit, Halt> {
     let begun = Instant::now();
     args::one_standard_input(&args.model)?;
-    let claim = if is_csv(args) {
-        match args.loss()? {
-            LossKind::Squared => of_coefficients(args, screen)?,
-            loss => return super::certify_samples::of_coefficients(args, loss, begun, screen),
-        }
-    } else {
+    let of_file = !is_csv(args);
+    let claim = if of_file {
         let model = saved(args)?;
         if model.problem.loss != LossKind::Squared {
             return super::certify_samples::of_model(args, model, begun, screen);
         }
         of_model(args, model, screen)?
+    } else {
+        match args.loss()? {
+            LossKind::Squared => of_coefficients(args, screen)?,
+            loss => return super::certify_samples::of_coefficients(args, loss, begun, screen),
+        }
     };
     let Claim { table, recipe, problem, answer, formula, mut notes } = claim;
     let encoded = Encoded::with(&table, &recipe, Purpose::Evaluate)?;
@@ -50,6 +51,8 @@ pub fn run(args: &CertifyArgs, screen: &Screen) -> Result<Exit, Halt> {
         formula,
         loss: problem.loss.name(),
         penalty: problem.penalty.lambda,
+        factors: report::factors(&problem),
+        saved: of_file,
         wanted_gap: gap,
         model: Some(report::Model::named(&answer, recipe.names(), recipe.targets(), intercept)),
         certificate: Some(proof(&certificate)),

@@ -28,6 +28,7 @@ const MOST_FIXES: usize = 4;
 /// Runs the verb.
 pub fn run(args: &FitArgs, screen: &Screen) -> Result<Exit, Halt> {
     let begun = Instant::now();
+    args.keep_files_apart()?;
     let loss = args.loss()?;
     if loss != LossKind::Squared {
         return super::fit_samples::run(args, loss, screen);
@@ -270,6 +271,8 @@ fn report(
         formula: formula.to_owned(),
         loss: fit.problem.loss.name(),
         penalty: fit.problem.penalty.lambda,
+        factors: report::factors(&fit.problem),
+        saved: false,
         wanted_gap,
         certificate: (!failed).then(|| proof(&fit.certificate)),
         scaled_unit: Some(fit.objective_unit).filter(|unit| *unit != 1.0),

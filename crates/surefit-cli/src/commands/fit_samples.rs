@@ -214,6 +214,8 @@ pub fn report(
         formula: formula.to_owned(),
         loss: loss.name(),
         penalty: problem.penalty.lambda,
+        factors: report::factors(problem),
+        saved: false,
         wanted_gap,
         certificate: (!failed).then(|| proof(found.certificate)),
         scaled_unit: None,

@@ -47,7 +47,7 @@ pub fn by_formula(
     let mut notes = source.notes().to_vec();
     let table = scan(source, &resolved.wants, screen)?;
     notes.extend_from_slice(table.notes());
-    let recipe = Recipe::build(&resolved, table.columns(), &options)?;
+    let recipe = Recipe::build(&resolved, &table, &options)?;
     notes.extend(recipe.notes());
     Ok(Loaded { table, recipe, notes })
 }

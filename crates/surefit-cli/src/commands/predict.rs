@@ -8,6 +8,7 @@ use crate::{files, json};
 use faer::Mat;
 use serde_json::{Map, Value};
 use std::io::{self, Write};
+use std::path::Path;
 use surefit::data::encode::{Encoded, Purpose};
 use surefit::data::{ClassList, Rows, Shape};
 use surefit::metrics::{class, probabilities};
@@ -18,6 +19,8 @@ use surefit::{Error, LossKind, Result};
 pub fn run(args: &PredictArgs, screen: &Screen) -> Result<Exit, Halt> {
     args::one_standard_input(&args.model)?;
     if let Some(path) = &args.output {
+        let inputs = [("MODEL", args.model.as_path()), ("DATA", Path::new(&args.data))];
+        files::keep_apart(&inputs, &[("-o", path)])?;
         files::probe(path)?;
     }
     let mut model = Model::load(&args.model)?;

@@ -51,6 +51,9 @@ pub enum DataError {
     /// A column of numbers without a single one.
     #[error("column `{column}` has no value at all in {} rows", grouped(*.rows))]
     Empty { column: String, rows: usize },
+    /// A column of numbers without a single one in the rows that count.
+    #[error("column `{column}` has no value at all in the rows of a weight above 0")]
+    Weightless { column: String },
     #[error("column `{}` has {}, first in row {}{}", .place.column, values(.place.count, "infinite"), grouped(.place.row), too(.others))]
     Infinite { place: Place, others: Vec<Place> },
     #[error("column `{column}` holds text{}, and {needed_by} needs numbers", like(.example.as_deref()))]
@@ -192,7 +195,8 @@ impl DataError {
             | Self::NotFillable { .. }
             | Self::Infinite { .. }
             | Self::NotFinite { .. }
-            | Self::Empty { .. } => Some(Code::Sf201),
+            | Self::Empty { .. }
+            | Self::Weightless { .. } => Some(Code::Sf201),
             _ => None,
         }
     }
@@ -217,7 +221,7 @@ impl DataError {
             Self::Missing { .. } | Self::NotFillable { .. } => {
                 &["use `--missing drop` to leave those rows out"]
             }
-            Self::Empty { .. } => &["leave the column out of the formula"],
+            Self::Empty { .. } | Self::Weightless { .. } => &["leave the column out of the formula"],
             Self::Infinite { .. } => &["mend or remove those rows; an infinity is not a missing value"],
             Self::Text { role: Role::Target, .. } => &[
                 "classes as text are for a loss of classes; for a loss of numbers code two of them as 0 and 1",

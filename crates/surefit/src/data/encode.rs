@@ -8,8 +8,12 @@
 //! out its first text, the reference, follows the rule of R's `model.matrix` (Chambers and Hastie,
 //! "Statistical Models in S", 1992, §2.4.1): it does where the term without that column is in the model
 //! too, since the columns of all texts would add up to that term.
+//!
+//! A row that is dropped or has weight 0 counts for nothing: a text that occurs in such rows alone is no level, and
+//! means are those of the other rows, by their weights.
 
 mod bound;
+mod in_use;
 mod rows;
 #[cfg(test)]
 mod tests;
@@ -65,10 +69,10 @@ pub struct Input {
     pub name: String,
     /// Number or text.
     pub kind: ColumnKind,
-    /// For text, what it was found to hold, in sorted order.
+    /// For text, what the rows in use hold, in sorted order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub levels: Vec<String>,
-    /// For numbers, the mean of the training data.
+    /// For numbers, the mean of the training data, weighted where rows are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mean: Option<f64>,
 }
@@ -167,12 +171,14 @@ impl TryFrom<Saved> for Recipe {
 }
 
 impl Recipe {
-    /// `columns` are those of [`Resolved::wants`], in that order, as the scan found them.
+    /// The columns of `table` are those of [`Resolved::wants`], in that order.
     ///
     /// # Errors
     /// [`DataError`]: text where numbers are needed, missing or infinite values, too many texts. [`Error::Usage`]:
-    /// classes that are not one column, or that the formula asks for and the loss does not take.
-    pub fn build(resolved: &Resolved, columns: &[Column], options: &EncodeOptions) -> Result<Self> {
+    /// classes that are not one column, or that the formula asks for and the loss does not take. A file that can
+    /// no longer be read.
+    pub fn build(resolved: &Resolved, table: &dyn Scanned, options: &EncodeOptions) -> Result<Self> {
+        let columns = table.columns();
         if columns.len() != resolved.wants.len() {
             return Err(Error::Internal(format!(
                 "{} columns were read where the formula wants {}",
@@ -180,7 +186,8 @@ impl Recipe {
                 resolved.wants.len()
             )));
         }
-        let inputs = columns.iter().map(input).collect();
+        let mut inputs: Vec<Input> = columns.iter().map(input).collect();
+        in_use::narrow(&mut inputs, resolved, table, options)?;
         let recipe = Self::assemble(resolved.clone(), inputs, *options)?;
         recipe.rebase(columns, Purpose::Evaluate)?;
         Ok(recipe)

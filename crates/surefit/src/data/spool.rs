@@ -114,8 +114,7 @@ impl Table {
             Bytes::Memory(bytes) => bytes.as_slice(),
             Bytes::File(offset) => {
                 read.resize(rows * forms.iter().map(|form| form.bytes()).sum::<usize>(), 0);
-                self.read(*offset, &mut read)
-                    .map_err(|source| ReadError::Spool { action: "read", source })?;
+                self.read(*offset, &mut read).map_err(|source| spool_error("read", source))?;
                 read.as_slice()
             }
         };
@@ -263,9 +262,9 @@ impl Builder {
     fn spill(&mut self, size: usize) -> Result<u64, ReadError> {
         let spill = match &mut self.spill {
             Some(spill) => spill,
-            none => none.insert(Spill::new(
-                tempfile::tempfile().map_err(|source| ReadError::Spool { action: "create", source })?,
-            )),
+            none => {
+                none.insert(Spill::new(tempfile::tempfile().map_err(|source| spool_error("create", source))?))
+            }
         };
         let offset = spill.written;
         for column in &self.columns {
@@ -410,20 +409,27 @@ impl Spill {
     }
 }
 
+/// The folder is named, as nobody chose it by name.
+fn spool_error(action: &'static str, source: io::Error) -> ReadError {
+    // A library's error names the file too; the system's reason is enough beside the folder.
+    let source = source.raw_os_error().map_or(source.kind().into(), io::Error::from_raw_os_error);
+    ReadError::Spool { action, folder: std::env::temp_dir().display().to_string(), source }
+}
+
 /// A full disk is a matter of its own: it has a way out.
 fn spill_error(source: io::Error, bytes: u64) -> ReadError {
     match source.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
             ReadError::SpoolFull { folder: std::env::temp_dir().display().to_string(), bytes }
         }
-        _ => ReadError::Spool { action: "write", source },
+        _ => spool_error("write", source),
     }
 }
 
 /// A sum with its rounding errors carried along (Neumaier 1974), taken in row order so that it does not
 /// depend on how the rows arrive. A second, scaled sum stands in where the first overflows.
 #[derive(Clone, Copy, Default)]
-struct Sum {
+pub(super) struct Sum {
     plain: f64,
     carry: f64,
     scaled: f64,
@@ -434,7 +440,7 @@ impl Sum {
     const SCALE: f64 = 1.0 / 18_446_744_073_709_551_616.0;
 
     #[inline]
-    fn add(&mut self, value: f64) {
+    pub(super) fn add(&mut self, value: f64) {
         let sum = self.plain + value;
         let (large, small) =
             if self.plain.abs() >= value.abs() { (self.plain, value) } else { (value, self.plain) };
@@ -444,8 +450,25 @@ impl Sum {
     }
 
     fn mean(&self, count: usize) -> f64 {
+        self.over(count as f64)
+    }
+
+    /// The sum divided by `total`.
+    pub(super) fn over(&self, total: f64) -> f64 {
         let sum = self.plain + self.carry;
-        if sum.is_finite() { sum / count as f64 } else { self.scaled / count as f64 / Self::SCALE }
+        if sum.is_finite() { sum / total } else { self.scaled / total / Self::SCALE }
+    }
+
+    /// The sum, if it is finite.
+    pub(super) fn value(&self) -> f64 {
+        self.plain + self.carry
+    }
+
+    /// Multiplies what was added by a power of two.
+    pub(super) fn rescale(&mut self, factor: f64) {
+        self.plain *= factor;
+        self.carry *= factor;
+        self.scaled *= factor;
     }
 }
 

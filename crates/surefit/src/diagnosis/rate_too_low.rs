@@ -5,6 +5,8 @@
 
 use super::Code;
 use super::conditioning::slow_columns;
+use super::forecast::round_down;
+use super::remedy::DIGITS;
 use super::situation::{Cause, Situation};
 use super::words::{count, figure, plain_rate};
 use serde_json::{Map, json};
@@ -18,7 +20,8 @@ pub(super) fn check(situation: &Situation<'_>) -> Option<Cause> {
     if speed >= TINY || speed == 0.0 {
         return None;
     }
-    let best = spectrum.best_rate();
+    // As it is printed: not above the best, where steps could grow.
+    let best = round_down(spectrum.best_rate(), DIGITS);
     let costs = match (situation.steps_at(rate), situation.steps_at(best)) {
         (Some(now), Some(then)) => format!(": {} steps instead of {}", count(now), count(then)),
         _ => String::new(),
@@ -27,7 +30,7 @@ pub(super) fn check(situation: &Situation<'_>) -> Option<Cause> {
         "lr {} is {}× below the best rate 2/(L+μ) = {}{costs}",
         plain_rate(rate),
         figure(best / rate, 3),
-        figure(best, 3)
+        plain_rate(best)
     );
     let slow = format!(
         "the slowest direction, {}, keeps {} % of its error in a step",
@@ -52,7 +55,7 @@ mod tests {
         let found = Run::new(sales_centred(), 1e-4, 1e-9, 10_000).assert_remedies_hold();
         assert_eq!(found.code, Code::Sf102);
         assert_eq!(found.also, [Code::Sf108]);
-        assert!(found.message.contains("below the best rate 2/(L+μ) = 0.127"), "{}", found.message);
+        assert!(found.message.contains("below the best rate 2/(L+μ) = 0.12"), "{}", found.message);
         assert!(found.remedies[0].steps.is_some_and(|steps| steps < 200));
     }
 

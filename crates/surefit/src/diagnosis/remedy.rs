@@ -15,7 +15,7 @@ const PATIENCE: u64 = 10_000_000;
 /// A count that rounding moves by more than one part in so many is not promised.
 const PRECISE: u64 = 50;
 /// Digits of a rate in a command.
-const DIGITS: i32 = 4;
+pub(super) const DIGITS: i32 = 4;
 
 /// The ways out for a cause, smallest change first.
 pub(super) fn remedies(situation: &Situation<'_>, code: Code) -> Vec<Remedy> {
@@ -156,7 +156,7 @@ fn rescaled_with_rate(situation: &Situation<'_>) -> Option<Remedy> {
     let now = situation.steps_at(situation.spectrum.best_rate()).unwrap_or(u64::MAX);
     let (scale, rate, proof) = harmless(situation).filter_map(at).min_by_key(|(_, _, proof)| proof.steps)?;
     (proof.steps < now / 2).then(|| {
-        let change = format!("{}, lr {}", spoken(situation, scale), figure(rate, 3));
+        let change = format!("{}, lr {}", spoken(situation, scale), plain_rate(rate));
         remedy(change, vec![Fix::Scale(scale), Fix::LearningRate(rate)], proof)
     })
 }
@@ -178,7 +178,7 @@ fn rate_best(situation: &Situation<'_>) -> Option<Remedy> {
     let rate = round_down(situation.spectrum.best_rate(), DIGITS);
     let proof = prove(situation, &situation.spectrum, rate)?;
     let gain = situation.steps_at(situation.rate()).is_none_or(|now| proof.steps < now / 2);
-    gain.then(|| remedy(format!("lr {}", figure(rate, 3)), vec![Fix::LearningRate(rate)], proof))
+    gain.then(|| remedy(format!("lr {}", plain_rate(rate)), vec![Fix::LearningRate(rate)], proof))
 }
 
 /// The run from zeros: at its own rate, or at the best one.
@@ -190,7 +190,7 @@ fn from_zeros(situation: &Situation<'_>) -> Option<Remedy> {
     }
     let rate = round_down(spectrum.best_rate(), DIGITS);
     let proof = prove(situation, &spectrum, rate)?;
-    let change = format!("{change}, lr {}", figure(rate, 3));
+    let change = format!("{change}, lr {}", plain_rate(rate));
     Some(remedy(change, vec![Fix::StartAtZeros, Fix::LearningRate(rate)], proof))
 }
 

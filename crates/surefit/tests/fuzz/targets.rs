@@ -57,7 +57,7 @@ pub fn formula(bytes: &[u8]) {
     let Ok(resolved) = formula.resolve(source.columns(), None) else { return };
     let Ok(table) = source.scan(&resolved.wants, &|_| true) else { return };
     let options = EncodeOptions { missing: Missing::Drop, ..EncodeOptions::default() };
-    let Ok(recipe) = Recipe::build(&resolved, table.columns(), &options) else { return };
+    let Ok(recipe) = Recipe::build(&resolved, &table, &options) else { return };
     let Ok(rows) = Encoded::new(&table, &recipe) else { return };
     for block in rows.blocks() {
         if block.is_err() {

@@ -155,6 +155,9 @@ impl Recipe {
             let role = self.role(slot);
             let mean = self.inputs.get(slot).and_then(|input| input.mean);
             if role == Role::Feature && column.kind == ColumnKind::Number {
+                if mean.is_none() && column.mean.is_finite() {
+                    return Err(DataError::Weightless { column: column.name.clone() });
+                }
                 if mean.is_none() {
                     return Err(DataError::Empty { column: column.name.clone(), rows: column.missing });
                 }

@@ -19,7 +19,16 @@ pub struct Encoded<'a> {
     bound: BoundRecipe<'a>,
     /// Whether rows with a missing value are left out.
     drops: bool,
+    /// Rows of weight 0 that hold a text that is no level: they are left out.
+    weightless: Weightless,
     rows: usize,
+}
+
+/// How many rows of weight 0 are left out for a text, and one such text.
+#[derive(Clone, Debug, Default)]
+struct Weightless {
+    rows: usize,
+    example: Option<String>,
 }
 
 /// Below such a sum of all weights their products leave the range of `f64`.
@@ -28,7 +37,10 @@ const LEAST_WEIGHT: f64 = 1e-250;
 /// What one walk over the table finds before any row is formed.
 #[derive(Default)]
 struct Survey {
+    /// Rows that are not dropped, and those of them that stay.
+    present: usize,
     kept: usize,
+    weightless: Weightless,
     negative: Option<(f64, Place)>,
     any_weight: bool,
     weight: f64,
@@ -59,14 +71,14 @@ impl<'a> Encoded<'a> {
         let bound = recipe.rebase(table.columns(), purpose)?;
         let drops =
             purpose == Purpose::Evaluate && recipe.missing == Missing::Drop && !bound.missing.is_empty();
-        let mut encoded = Self { table, bound, drops, rows: table.rows() };
+        let mut encoded = Self { table, bound, drops, weightless: Weightless::default(), rows: table.rows() };
         if drops || encoded.weights_slot().is_some() || encoded.bound.has_unseen() {
             encoded.survey()?;
         }
         Ok(encoded)
     }
 
-    /// Rows left out for a missing value.
+    /// Rows left out, for a missing value or, of weight 0, for a text that is no level.
     pub fn dropped(&self) -> usize {
         self.table.rows() - self.rows
     }
@@ -89,8 +101,20 @@ impl<'a> Encoded<'a> {
         Ok(out)
     }
 
-    /// What was done about missing values, in sentences.
+    /// What was done about missing values and rows of weight 0, in sentences.
     pub fn notes(&self) -> Vec<String> {
+        let mut notes = self.notes_of_missing();
+        if let Weightless { rows, example: Some(example) } = &self.weightless {
+            let (word, their) = if *rows == 1 { ("row", "its") } else { ("rows", "their") };
+            notes.push(format!(
+                "left out {} {word} of weight 0: no row of weight has {their} text, such as `{example}`",
+                grouped(*rows)
+            ));
+        }
+        notes
+    }
+
+    fn notes_of_missing(&self) -> Vec<String> {
         let missing = &self.bound.missing;
         if self.drops {
             let columns: Vec<String> = missing.iter().map(|place| format!("`{}`", place.column)).collect();
@@ -98,7 +122,8 @@ impl<'a> Encoded<'a> {
                 [first @ .., last] if !first.is_empty() => format!("{} or {last}", first.join(", ")),
                 _ => columns.concat(),
             };
-            let (dropped, rows) = (grouped(self.dropped()), grouped(self.table.rows()));
+            let (dropped, rows) =
+                (grouped(self.dropped() - self.weightless.rows), grouped(self.table.rows()));
             return vec![format!("dropped {dropped} of {rows} rows with a missing value in {columns}")];
         }
         if self.bound.purpose == Purpose::Predict && self.bound.recipe.missing == Missing::Drop {
@@ -115,7 +140,8 @@ impl<'a> Encoded<'a> {
         let filled = |Place { column, count, .. }: &Place| {
             let mean = self.bound.recipe.inputs.iter().find(|input| &input.name == column)?.mean?;
             let values = if *count == 1 { "value" } else { "values" };
-            Some(format!("filled {} missing {values} of `{column}` with its mean {mean}", grouped(*count)))
+            let whose = if self.bound.recipe.weights().is_some() { "its weighted mean" } else { "its mean" };
+            Some(format!("filled {} missing {values} of `{column}` with {whose} {mean}", grouped(*count)))
         };
         missing.iter().filter_map(filled).collect()
     }
@@ -138,11 +164,18 @@ impl<'a> Encoded<'a> {
         for chunk in self.table.chunks() {
             let chunk = chunk?;
             self.mark_kept(&chunk, 0, self.chunk_rows(&chunk), &mut keep);
-            survey.kept += keep.iter().filter(|&&kept| kept).count();
+            survey.present += keep.iter().filter(|&&kept| kept).count();
             self.survey_weights(&chunk, &keep, &mut survey);
+            self.leave_out_weightless(&chunk, 0, &mut keep, &mut survey.weightless);
+            survey.kept += keep.iter().filter(|&&kept| kept).count();
+            if self.bound.purpose == Purpose::Predict && self.bound.recipe.missing == Missing::Drop {
+                // The prediction is NaN whatever the row's texts are.
+                leave_out_missing(&chunk, 0, &mut keep);
+            }
             self.survey_texts(&chunk, &keep, &mut survey);
         }
         self.rows = survey.kept;
+        self.weightless = std::mem::take(&mut survey.weightless);
         self.judge(survey)
     }
 
@@ -180,7 +213,7 @@ impl<'a> Encoded<'a> {
 
     fn judge(&self, survey: Survey) -> Result<()> {
         let rows = self.table.rows();
-        if survey.kept == 0 {
+        if survey.present == 0 {
             let most =
                 self.bound.missing.iter().max_by_key(|place| (place.count, std::cmp::Reverse(place.row)));
             return Err(DataError::AllDropped { rows, most: most.cloned() }.into());
@@ -206,7 +239,7 @@ impl<'a> Encoded<'a> {
         };
         let (column, sum) = (column.to_owned(), survey.weight);
         match survey.any_weight {
-            false => Err(DataError::ZeroWeights { column, rows: survey.kept }.into()),
+            false => Err(DataError::ZeroWeights { column, rows: survey.present }.into()),
             true if !(LEAST_WEIGHT..=f64::MAX).contains(&sum) => {
                 Err(DataError::WeightsRange { column, sum }.into())
             }
@@ -223,18 +256,35 @@ impl<'a> Encoded<'a> {
     fn mark_kept(&self, chunk: &Chunk, from: usize, to: usize, keep: &mut Vec<bool>) {
         keep.clear();
         keep.resize(to - from, true);
-        if !self.drops {
-            return;
+        if self.drops {
+            leave_out_missing(chunk, from, keep);
         }
-        for values in &chunk.columns {
-            match values {
-                Values::Number(values) => {
-                    let values = values.get(from..to).unwrap_or_default();
-                    keep.iter_mut().zip(values).for_each(|(keep, value)| *keep &= !value.is_nan());
-                }
-                Values::Text(codes) => {
-                    let codes = codes.get(from..to).unwrap_or_default();
-                    keep.iter_mut().zip(codes).for_each(|(keep, &code)| *keep &= code != Levels::MISSING);
+        if self.weightless.rows > 0 {
+            self.leave_out_weightless(chunk, from, keep, &mut Weightless::default());
+        }
+    }
+
+    /// Marks the rows of weight 0, from row `from` of the chunk on, that hold a text that is no level.
+    fn leave_out_weightless(&self, chunk: &Chunk, from: usize, keep: &mut [bool], found: &mut Weightless) {
+        let Some(Values::Number(weights)) = self.weights_slot().and_then(|slot| chunk.columns.get(slot))
+        else {
+            return;
+        };
+        let weights = weights.get(from..).unwrap_or_default();
+        for (slot, values) in chunk.columns.iter().enumerate() {
+            let Values::Text(codes) = values else { continue };
+            if self.class_column() == Some(slot) {
+                continue;
+            }
+            let codes = codes.get(from..).unwrap_or_default();
+            for ((kept, &code), &weight) in keep.iter_mut().zip(codes).zip(weights) {
+                if *kept && weight == 0.0 && self.bound.position(slot, code) == UNSEEN {
+                    *kept = false;
+                    found.rows += 1;
+                    found.example.get_or_insert_with(|| {
+                        let column = self.table.columns().get(slot);
+                        column.and_then(|column| column.levels.name(code)).unwrap_or_default().to_owned()
+                    });
                 }
             }
         }
@@ -263,7 +313,7 @@ impl<'a> Encoded<'a> {
             match (own, values) {
                 // Every row is in use and no number is to be filled in: a plain copy.
                 (Values::Number(own), Values::Number(values))
-                    if !self.drops && self.filling(slot).is_none() =>
+                    if !self.drops && self.weightless.rows == 0 && self.filling(slot).is_none() =>
                 {
                     own.extend_from_slice(values.get(from..to).unwrap_or_default());
                 }
@@ -282,6 +332,22 @@ impl<'a> Encoded<'a> {
                     );
                 }
                 _ => {}
+            }
+        }
+    }
+}
+
+/// Marks the rows of a chunk, from row `from` on, that have a missing value.
+pub(super) fn leave_out_missing(chunk: &Chunk, from: usize, keep: &mut [bool]) {
+    for values in &chunk.columns {
+        match values {
+            Values::Number(values) => {
+                let values = values.get(from..).unwrap_or_default();
+                keep.iter_mut().zip(values).for_each(|(keep, value)| *keep &= !value.is_nan());
+            }
+            Values::Text(codes) => {
+                let codes = codes.get(from..).unwrap_or_default();
+                keep.iter_mut().zip(codes).for_each(|(keep, &code)| *keep &= code != Levels::MISSING);
             }
         }
     }

@@ -120,7 +120,7 @@ fn recipe_of(
 ) -> Result<(Recipe, Sample)> {
     let resolved = Formula::parse(formula)?.resolve(&header(table), weights)?;
     let sample = Sample::read(table, &resolved.wants);
-    Ok((Recipe::build(&resolved, sample.columns(), &options)?, sample))
+    Ok((Recipe::build(&resolved, &sample, &options)?, sample))
 }
 
 fn design(table: &[(&str, Cells)], formula: &str, options: EncodeOptions) -> Result<(Recipe, Design)> {
@@ -575,4 +575,76 @@ impl OwnedBits {
         bits.extend(block.weights.into_iter().flatten().map(|w| w.to_bits()));
         Self { first: block.first, rows: block.x.nrows(), bits }
     }
+}
+
+fn weighed(missing: Missing) -> EncodeOptions {
+    EncodeOptions { missing, ..REFERENCE }
+}
+
+#[test]
+fn the_mean_that_fills_is_that_of_the_rows_by_weight() {
+    let fill = |x: &[f64], w: &[f64]| {
+        let table = [("y", numbers(&[1.0; 5])), ("x", numbers(x)), ("w", numbers(w))];
+        let (recipe, sample) = recipe_of(&table, "y ~ x", Some("w"), weighed(Missing::Mean)).unwrap();
+        let encoded = Encoded::new(&sample, &recipe).unwrap();
+        (Design::gather(&encoded).unwrap().x[(1, 0)], encoded.notes())
+    };
+    let x = [1.0, f64::NAN, 3.0, 101.0, 4.0];
+    let (without, notes) = fill(&x, &[1.0, 1.0, 1.0, 0.0, 1.0]);
+    assert_eq!(without, 8.0 / 3.0);
+    assert_eq!(notes, ["filled 1 missing value of `x` with its weighted mean 2.6666666666666665"]);
+    assert_eq!(fill(&x, &[1.0, 1.0, 3.0, 0.0, 1.0]).0, 14.0 / 5.0, "as if the row were there three times");
+    assert_eq!(fill(&x, &[1e300, 1.0, 1e300, 1e-300, 1e300]).0, 8.0 / 3.0);
+    let large = [1.5e308, f64::NAN, 1.5e308, 1.5e308, 1.5e308];
+    assert_eq!(fill(&large, &[7.0, 1.0, 1e10, 3.0, 1e200]).0, 1.5e308);
+}
+
+#[test]
+fn a_column_without_a_value_in_the_rows_of_weight_has_no_mean() {
+    let table = [("y", numbers(&[1.0, 2.0])), ("x", numbers(&[f64::NAN, 5.0])), ("w", numbers(&[1.0, 0.0]))];
+    let error = recipe_of(&table, "y ~ x", Some("w"), weighed(Missing::Mean)).err().unwrap();
+    assert_eq!(error.to_string(), "column `x` has no value at all in the rows of a weight above 0");
+}
+
+#[test]
+fn a_text_of_rows_of_weight_0_alone_is_no_level_and_its_rows_are_left_out() {
+    let table = [
+        ("y", numbers(&[1.0, 2.0, 3.0, 4.0, 7.0])),
+        ("g", texts(&["b", "b", "c", "a", "c"])),
+        ("w", numbers(&[1.0, 1.0, 2.0, 0.0, 0.0])),
+    ];
+    let (recipe, mut sample) = recipe_of(&table, "y ~ g", Some("w"), REFERENCE).unwrap();
+    assert_eq!(recipe.names(), ["g=c"]);
+    for chunk in [1, 2, usize::MAX] {
+        sample.chunk = chunk;
+        let encoded = Encoded::new(&sample, &recipe).unwrap();
+        assert_eq!(encoded.left_out().unwrap(), [3]);
+        let notes = ["left out 1 row of weight 0: no row of weight has its text, such as `a`"];
+        assert_eq!(encoded.notes(), notes);
+        let design = Design::gather(&encoded).unwrap();
+        assert_eq!(rows_of(&design), [[0.0], [0.0], [1.0], [1.0]]);
+        assert_eq!(design.weights.unwrap(), [1.0, 1.0, 2.0, 0.0]);
+    }
+}
+
+#[test]
+fn a_text_of_dropped_rows_alone_is_no_level() {
+    let table = [
+        ("y", numbers(&[1.0, 2.0, 3.0, 4.0])),
+        ("g", texts(&["b", "a", "c", ""])),
+        ("x", numbers(&[1.0, f64::NAN, 6.0, 50.0])),
+    ];
+    let (recipe, sample) = recipe_of(&table, "y ~ g + x", None, weighed(Missing::Drop)).unwrap();
+    assert_eq!(recipe.names(), ["g=c", "x"]);
+    assert_eq!(recipe.inputs().iter().find(|input| input.name == "x").unwrap().mean, Some(3.5));
+    let encoded = Encoded::new(&sample, &recipe).unwrap();
+    assert_eq!(rows_of(&Design::gather(&encoded).unwrap()), [[0.0, 1.0], [1.0, 6.0]]);
+}
+
+#[test]
+fn weights_that_are_all_0_are_refused_as_such_where_there_are_texts() {
+    let table = [("y", numbers(&[1.0, 2.0])), ("g", texts(&["b", "a"])), ("w", numbers(&[0.0, 0.0]))];
+    let (recipe, sample) = recipe_of(&table, "y ~ g", Some("w"), REFERENCE).unwrap();
+    let error = Encoded::new(&sample, &recipe).err().unwrap();
+    assert_eq!(error.to_string(), "weights column `w` is 0 in all 2 rows");
 }

@@ -106,8 +106,8 @@ pub enum ReadError {
     // ── the temporary file ──────────────────────────────────────────────────────────────────────────
     #[error("no room for the temporary file: {folder} cannot hold {} bytes", thousands(*.bytes))]
     SpoolFull { folder: String, bytes: u64 },
-    #[error("cannot {action} the temporary file: {source}")]
-    Spool { action: &'static str, source: io::Error },
+    #[error("cannot {action} the temporary file in {folder}: {source}")]
+    Spool { action: &'static str, folder: String, source: io::Error },
 }
 
 /// What a column of very many different texts is.

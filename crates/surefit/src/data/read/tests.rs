@@ -483,8 +483,12 @@ fn a_full_disk_and_a_folder_without_permission_have_a_way_out() {
     let full = ReadError::SpoolFull { folder: "/tmp".to_owned(), bytes: 12_345_678 };
     assert_eq!(full.to_string(), "no room for the temporary file: /tmp cannot hold 12,345,678 bytes");
     assert_eq!(full.hints(), ["set TMPDIR to a folder with more room, or free some"]);
-    let denied = ReadError::Spool { action: "create", source: std::io::ErrorKind::PermissionDenied.into() };
-    assert_eq!(denied.to_string(), "cannot create the temporary file: permission denied");
+    let denied = ReadError::Spool {
+        action: "create",
+        folder: "/tmp".to_owned(),
+        source: std::io::ErrorKind::PermissionDenied.into(),
+    };
+    assert_eq!(denied.to_string(), "cannot create the temporary file in /tmp: permission denied");
     assert_eq!(denied.hints(), ["set TMPDIR to a folder that can be written"]);
 }
 

@@ -37,7 +37,7 @@ fn set(
     let wanted = resolved.wants.iter().map(|want| columns[want.column].take().unwrap()).collect();
     let table = Table::from_columns(wanted);
     let options = EncodeOptions { missing, drop_reference: false, class_target: true };
-    SampleSet::of_table(&table, &Recipe::build(&resolved, table.columns(), &options)?)
+    SampleSet::of_table(&table, &Recipe::build(&resolved, &table, &options)?)
 }
 
 fn of_rows(set: &SampleSet) -> Vec<u32> {

@@ -89,16 +89,18 @@ fn conditioning(shrinking: &Shrinking) -> Option<Code> {
 /// Why a falling tail is not at rest: what its end looks like, and then how fast it was. Absent when losses alone
 /// cannot tell.
 fn unfinished(tail: &Tail, shrinking: &Shrinking, left: f64) -> Option<(Code, String)> {
-    let Shrinking { slow, flat, last_changes, .. } = *shrinking;
+    let Shrinking { slow, flat, still, last_changes, .. } = *shrinking;
     let soon = left <= tail.last_step.max(1.0);
-    if flat > 0 {
-        let rows = counted(flat as u64, "row");
+    if still > 0 {
+        let (rows, show) = (counted(still as u64, "row"), if still == 1 { "shows" } else { "show" });
         return Some((
             Code::Sf106,
-            format!("the last {rows} show no change that the printed loss or 64-bit rounding could hold"),
+            format!("the last {rows} {show} no change that the printed loss or 64-bit rounding could hold"),
         ));
     }
-    if let Some(tolerance) = typed_tolerance(last_changes).filter(|_| tail.stride == 1.0) {
+    // Of changes that are printed roughly none is the last to be within a tolerance.
+    let typed = typed_tolerance(last_changes).filter(|_| tail.stride == 1.0 && flat == 0);
+    if let Some(tolerance) = typed {
         let (last, tolerance) = (figure(last_changes.0, 3), figure(tolerance, 1));
         return Some((
             Code::Sf104,
@@ -198,6 +200,17 @@ mod tests {
     fn a_crawling_run_is_a_tiny_rate() {
         let found = cause(diagnose_trace(&ours(true, 0.001, 200), 1e-6));
         assert_eq!(found.code, Code::Sf102);
+    }
+
+    #[test]
+    fn changes_of_a_few_units_of_the_last_digit_are_changes() {
+        let of = |losses: &[f64]| diagnose_trace(&trace(vec![column("loss", losses.to_vec())], None), 1e-6);
+        for losses in [&[100.0, 50.0, 25.0, 12.0, 6.0, 3.0][..], &[100.0, 50.0, 25.0, 12.0, 6.0]] {
+            assert_eq!(cause(of(losses)).code, Code::Sf108);
+        }
+        let still = cause(of(&[100.0, 50.0, 25.0, 12.0, 6.0, 6.0]));
+        assert_eq!(still.code, Code::Sf106);
+        assert!(still.message.starts_with("the last 1 row shows no change"), "{}", still.message);
     }
 
     #[test]

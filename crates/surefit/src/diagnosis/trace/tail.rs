@@ -35,6 +35,8 @@ pub(super) struct Tail {
     moves: Vec<f64>,
     /// What printing or rounding hides in a change of the loss.
     resolution: f64,
+    /// Changes up to this are none: printed alike, or rounding.
+    none: f64,
 }
 
 /// How a tail comes to rest.
@@ -51,6 +53,8 @@ pub(super) struct Shrinking {
     pub rest: f64,
     /// Rows after it.
     pub flat: usize,
+    /// Those of them, at the end, that show no change at all.
+    pub still: usize,
     /// The loss that it tends to.
     pub limit: f64,
 }
@@ -83,6 +87,7 @@ impl Tail {
             steps,
             moves,
             resolution: resolution(own),
+            none: (0.5 * printed_unit(own)).max(VISIBLE * rounding(own)),
         }
     }
 
@@ -182,6 +187,7 @@ impl Tail {
         let changes: Vec<f64> = self.losses.windows(2).map(|pair| pair[0] - pair[1]).collect();
         let visible = |change: &f64| change.abs() > VISIBLE * self.resolution;
         let flat = changes.iter().rev().take_while(|change| !visible(change)).count();
+        let still = changes.iter().rev().take_while(|change| change.abs() <= self.none).count();
         let seen = &changes[..changes.len() - flat];
         if seen.is_empty() {
             return Err("no change of the loss from row to row is ten times its last digit: nothing can be told of its course".to_owned());
@@ -209,6 +215,7 @@ impl Tail {
             last_changes: (seen[seen.len() - 1], seen[seen.len() - 2]),
             rest,
             flat,
+            still: still.min(flat),
             limit: last - rest,
         })
     }
@@ -258,6 +265,11 @@ fn steady_growth(ratios: &[f64], count: usize) -> Option<f64> {
 
 /// The size of the smallest change that the numbers can show: their rounding, or one unit of the last digit printed.
 fn resolution(losses: &[f64]) -> f64 {
+    rounding(losses).max(printed_unit(losses))
+}
+
+/// One unit of the last digit printed; 0 where all losses are 0.
+fn printed_unit(losses: &[f64]) -> f64 {
     let unit = |loss: &f64| {
         let text = format!("{loss:e}");
         let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
@@ -266,8 +278,12 @@ fn resolution(losses: &[f64]) -> f64 {
     };
     // Zeros at the end of a number are not seen here, but some row has none.
     let printed = losses.iter().filter(|loss| **loss != 0.0).map(unit).fold(f64::INFINITY, f64::min);
-    let rounding = 4.0 * UNIT_ROUNDOFF * losses.last().copied().unwrap_or(0.0).abs();
-    if printed.is_finite() { rounding.max(printed) } else { rounding }
+    if printed.is_finite() { printed } else { 0.0 }
+}
+
+/// What 64-bit numbers lose of the last loss.
+fn rounding(losses: &[f64]) -> f64 {
+    4.0 * UNIT_ROUNDOFF * losses.last().copied().unwrap_or(0.0).abs()
 }
 
 #[cfg(test)]
