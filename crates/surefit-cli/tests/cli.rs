@@ -1027,6 +1027,20 @@ fn what_rounding_alone_certifies_is_told_as_such() {
 }
 
 #[test]
+fn a_table_of_more_columns_than_rows_is_certified_and_its_surplus_is_one_finding() {
+    let folder = Folder::new();
+    let names: Vec<String> = (1..=9).map(|j| format!("x{j}")).collect();
+    let value = |row: u32, column: u32| (row * row * 7 + column * column * 3 + row * column * 5) % 23;
+    let row = |row| (0..=9).map(|j| value(row, j).to_string()).collect::<Vec<_>>().join(",");
+    let rows = [1, 2, 3, 4].map(row).join("\n");
+    let data = folder.file("wide.csv", &format!("y,{}\n{rows}\n", names.join(",")));
+    let page = told(&["fit", &data, "y ~ .", "--quiet"]);
+    // The loss is rounding.
+    let lines: Vec<&str> = page.lines().filter(|line| !line.starts_with("    loss ½")).collect();
+    folder.snapshot("wide", &lines.join("\n"));
+}
+
+#[test]
 fn directions_within_the_rounding_of_the_columns_are_told_beside_the_gap() {
     let folder = Folder::new();
     // The second column is the next number after the first in every other row, and the target tells them apart.

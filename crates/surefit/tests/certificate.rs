@@ -511,6 +511,22 @@ fn a_table_of_more_columns_than_rows_is_fitted_exactly_and_certified_so() {
 }
 
 #[test]
+fn few_rows_that_contradict_each_other_are_certified_however_many_columns() {
+    let mut design = Design { weights: None, ..reals(5, 3000, 1) };
+    (0..3000).for_each(|j| design.x[(1, j)] = design.x[(0, j)]);
+    (design.y[(0, 0)], design.y[(1, 0)]) = (1.0, 3.0);
+    let problem = problem(0.0, Intercept::Free);
+    let mut answer =
+        surefit::solver::exact::solve(&design, &problem, &|| true).unwrap().candidate.coefficients;
+    let proof = certify(&design, &problem, &answer, 1e-6).unwrap();
+    assert!(proof.certifies(1e-6) && proof.method() == Method::Orthogonal, "{:?}", proof.record());
+    // Two residuals of 1 among five rows.
+    close(proof.objective(), 0.2, 1e-12);
+    answer.intercept[0] += 0.1;
+    close(certify(&design, &problem, &answer, 1e-6).unwrap().gap(), 0.005, 1e-9);
+}
+
+#[test]
 fn certificate_has_the_same_bits_for_one_and_two_threads() {
     let with_threads = |threads: usize, lambda: f64, repeat: bool| -> Certificate {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();

@@ -330,8 +330,8 @@ static SF207: Page = Page {
     meaning: "The fit passes so close to some rows, or one value is so large, that the answer is about those rows and not \
         about the others. That can be right (one expensive house is a house) or a slipped decimal point; either way it \
         should be known before a number is defended.",
-    detection: "Leverage hᵢᵢ ≥ 0.5 and at least three times the average (among few rows, within a hundredth of the average's \
-        distance to 1): such a row determines its own prediction, whatever its target (1 means exactly). It does not look at the target. Or one row makes half of the squared residuals, or \
+    detection: "Leverage hᵢᵢ ≥ 0.5 and at least three times the average (among few rows, but twice as many as parameters, \
+        within a hundredth of the average's distance to 1): such a row determines its own prediction, whatever its target (1 means exactly). It does not look at the target. Or one row makes half of the squared residuals, or \
         half of a target's spread about its mean, with ten rows or more to spare.",
     example: "40 rows with a column of spread 1, and a 60 in row 17: its leverage is above 0.98, and the line along that column \
         goes through row 17.",

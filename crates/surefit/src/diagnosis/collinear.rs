@@ -46,10 +46,11 @@ fn many(facts: Spans<'_>, dependent: usize, varying: usize, first: Option<&Relat
         format!(", {name} = {} among them", right_hand_side(facts, relation))
     });
     let message = format!(
-        "{} of {} columns are determined by the others in every row, to rounding{example}: their coefficients \
+        "{} of {} columns {} determined by the others in every row, to rounding{example}: their coefficients \
          cannot be told apart",
         count(dependent as u64),
         count(varying as u64),
+        if dependent == 1 { "is" } else { "are" },
     );
     let mut evidence = Map::new();
     evidence.insert("dependent".to_owned(), json!(dependent));

@@ -60,8 +60,8 @@ pub(super) fn check(
 /// The leverage from which on a row stands out, beside an average of 1 or less.
 fn threshold(average: f64) -> f64 {
     let several_times = HIGH.max(TIMES * average);
-    // Where every row determines itself none stands out.
-    if average < 1.0 { several_times.min(1.0 - CLOSE * (1.0 - average)) } else { several_times }
+    // Where the parameters are more than half as many as the rows, single rows decide as a rule.
+    if average <= 0.5 { several_times.min(1.0 - CLOSE * (1.0 - average)) } else { several_times }
 }
 
 /// The affine map after which leverage is a sum of squares: z = map·((x − shift)/unit).
