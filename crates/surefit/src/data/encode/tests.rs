@@ -272,8 +272,13 @@ fn missing_numbers_are_filled_with_the_mean_of_the_training_data_when_asked() {
 
 #[test]
 fn new_rows_keep_their_places_and_are_nan_where_a_value_is_missing() {
-    let (recipe, _) = recipe_of(&gaps(), "y ~ a + city", None, with_rule(Missing::Drop)).unwrap();
-    let new = [("city", texts(&["y", "", "x"])), ("a", numbers(&[f64::NAN, 2.0, 3.0]))];
+    let table = [
+        ("y", numbers(&[1.0, 2.0, 3.0])),
+        ("a", numbers(&[1.0, f64::NAN, 3.0])),
+        ("city", texts(&["x", "z", "y"])),
+    ];
+    let (recipe, _) = recipe_of(&table, "y ~ a + city", None, with_rule(Missing::Drop)).unwrap();
+    let new = [("city", texts(&["y", "", "x", "z"])), ("a", numbers(&[f64::NAN, 2.0, 3.0, f64::NAN]))];
     let sample = Sample::read(&new, &recipe.bind(&header(&new)).unwrap());
     let encoded = Encoded::with(&sample, &recipe, Purpose::Predict).unwrap();
     assert_eq!(encoded.shape().outputs, 0);
@@ -283,6 +288,7 @@ fn new_rows_keep_their_places_and_are_nan_where_a_value_is_missing() {
     assert_eq!((nan(&rows[0]), rows[0][1]), (vec![true, false], 1.0));
     assert_eq!(nan(&rows[1]), [false, true]);
     assert_eq!(rows[2], [3.0, 0.0]);
+    assert!(rows[3][0].is_nan(), "a text that is no level is not held against a row without a prediction");
 }
 
 #[test]

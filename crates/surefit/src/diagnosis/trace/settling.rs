@@ -221,7 +221,7 @@ mod tests {
 
     #[test]
     fn a_loss_printed_with_two_decimals_hides_the_end_of_its_course() {
-        let losses = (0..300).map(|k| ((605.7 + 100.0 * 0.99f64.powi(k)) * 100.0).round() / 100.0);
+        let losses = (0..1050).map(|k| ((605.7 + 100.0 * 0.99f64.powi(k)) * 100.0).round() / 100.0);
         let found = cause(diagnose_trace(&trace(vec![column("loss", losses)], None), 1e-6));
         assert_eq!(found.code, Code::Sf106);
     }
