@@ -187,7 +187,7 @@ impl Recipe {
             )));
         }
         let mut inputs: Vec<Input> = columns.iter().map(input).collect();
-        in_use::narrow(&mut inputs, resolved, table, options)?;
+        in_use::narrow(&mut inputs, resolved, table, *options)?;
         let recipe = Self::assemble(resolved.clone(), inputs, *options)?;
         recipe.rebase(columns, Purpose::Evaluate)?;
         Ok(recipe)

@@ -114,7 +114,7 @@ impl Table {
             Bytes::Memory(bytes) => bytes.as_slice(),
             Bytes::File(offset) => {
                 read.resize(rows * forms.iter().map(|form| form.bytes()).sum::<usize>(), 0);
-                self.read(*offset, &mut read).map_err(|source| spool_error("read", source))?;
+                self.read(*offset, &mut read).map_err(|source| spool_error("read", &source))?;
                 read.as_slice()
             }
         };
@@ -262,13 +262,12 @@ impl Builder {
     fn spill(&mut self, size: usize) -> Result<u64, ReadError> {
         let spill = match &mut self.spill {
             Some(spill) => spill,
-            none => {
-                none.insert(Spill::new(tempfile::tempfile().map_err(|source| spool_error("create", source))?))
-            }
+            none => none
+                .insert(Spill::new(tempfile::tempfile().map_err(|source| spool_error("create", &source))?)),
         };
         let offset = spill.written;
         for column in &self.columns {
-            spill.write(&column.packed).map_err(|source| spill_error(source, offset + size as u64))?;
+            spill.write(&column.packed).map_err(|source| spill_error(&source, offset + size as u64))?;
         }
         Ok(offset)
     }
@@ -410,14 +409,14 @@ impl Spill {
 }
 
 /// The folder is named, as nobody chose it by name.
-fn spool_error(action: &'static str, source: io::Error) -> ReadError {
+fn spool_error(action: &'static str, source: &io::Error) -> ReadError {
     // A library's error names the file too; the system's reason is enough beside the folder.
     let source = source.raw_os_error().map_or(source.kind().into(), io::Error::from_raw_os_error);
     ReadError::Spool { action, folder: std::env::temp_dir().display().to_string(), source }
 }
 
 /// A full disk is a matter of its own: it has a way out.
-fn spill_error(source: io::Error, bytes: u64) -> ReadError {
+fn spill_error(source: &io::Error, bytes: u64) -> ReadError {
     match source.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
             ReadError::SpoolFull { folder: std::env::temp_dir().display().to_string(), bytes }
@@ -648,7 +647,7 @@ mod tests {
     #[test]
     fn a_full_disk_says_how_much_was_to_be_written_and_where() {
         let mut spill = Spill::new(File::options().write(true).open("/dev/full").unwrap());
-        let error = spill_error(spill.write(&[0; 100]).unwrap_err(), 100);
+        let error = spill_error(&spill.write(&[0; 100]).unwrap_err(), 100);
         assert!(matches!(error, ReadError::SpoolFull { bytes: 100, .. }), "{error}");
     }
 }

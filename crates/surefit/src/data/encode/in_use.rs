@@ -18,7 +18,7 @@ pub(super) fn narrow(
     inputs: &mut [Input],
     resolved: &Resolved,
     table: &dyn Scanned,
-    options: &EncodeOptions,
+    options: EncodeOptions,
 ) -> Result<()> {
     let drops = options.missing == Missing::Drop && table.columns().iter().any(|column| column.missing > 0);
     if !drops && resolved.weights.is_none() {
