@@ -509,16 +509,14 @@ fn named_cause(page: &mut Page, report: &FitReport) {
         let when = if report.steps == 0 { "at the start".to_owned() } else { format!("after {steps}") };
         page.labelled("got", &format!("a loss beyond all numbers {when}"));
     }
-    match (report.exact.as_ref().filter(is_short), proof) {
-        (Some(exact), Some(proof)) => {
-            page.labelled(
-                "best",
-                &format!("{}   ({})", equation(exact, 0), objective(optimum.unwrap_or(proof.bound))),
-            );
+    match (report.exact.as_ref().filter(is_short), proof, optimum) {
+        (Some(exact), Some(_), Some(optimum)) => {
+            page.labelled("best", &format!("{}   ({})", equation(exact, 0), objective(optimum)));
         }
-        (Some(exact), None) => page.paragraph(&format!("{}   (exact, your units)", equation(exact, 0))),
-        (None, Some(proof)) => page.labelled("best", &format!("not below {}", objective(proof.bound))),
-        (None, None) => {}
+        // Without an optimum that is known, nothing says whose the bound is.
+        (_, Some(proof), _) => page.labelled("best", &format!("not below {}", objective(proof.bound))),
+        (Some(exact), None, _) => page.paragraph(&format!("{}   (exact, your units)", equation(exact, 0))),
+        (None, None, _) => {}
     }
     if let (Some(unit), Some(proof)) = (report.scaled_unit, proof) {
         let (got, best) = (plain(proof.objective / unit), plain(optimum.unwrap_or(proof.bound) / unit));

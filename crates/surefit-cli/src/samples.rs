@@ -153,6 +153,7 @@ fn slow() -> FitReport {
         diagnosis: base.diagnosis.clone().map(|found| Diagnosis {
             code: Code::Sf103,
             also: vec![Code::Sf108],
+            evidence: [("optimum".to_owned(), json!(605.679_183_99))].into_iter().collect(),
             ..found
         }),
         model: Some(Model {
