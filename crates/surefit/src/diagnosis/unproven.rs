@@ -16,6 +16,8 @@ use serde_json::{Map, json};
 
 /// The square of a number beyond this is infinite.
 const LARGEST_SQUARABLE: f64 = 1e154;
+/// A relative gap from which on asking for it is no quality.
+const COARSE: f64 = 0.1;
 /// A condition number from which on it is the reason.
 const ILL: f64 = 1e8;
 
@@ -98,6 +100,19 @@ fn out_of_range(name: &str, size: f64, message: String, answer: &Coefficients) -
     }
 }
 
+/// To ask for the relative gap that is proven, where it is one: a gap of the whole loss is no quality to ask for.
+pub(super) fn proven_gap(proven: f64) -> Option<Remedy> {
+    let smallest = round_up(proven, 2);
+    (smallest < COARSE).then(|| Remedy {
+        change: format!("ask for what is proven, a gap of {smallest:e}"),
+        command: Some(format!("--gap {smallest:e}")),
+        steps: None,
+        proven: true,
+        safe: false,
+        fix: Fix::Gap(smallest),
+    })
+}
+
 /// The gap is real or not, but no smaller one can be shown.
 fn too_fine(exact: &ExactFit, certificate: &Certificate, target: f64) -> Diagnosis {
     let proven = certificate.relative_gap();
@@ -115,15 +130,6 @@ fn too_fine(exact: &ExactFit, certificate: &Certificate, target: f64) -> Diagnos
             figure(exact.condition, 2)
         ));
     }
-    let smallest = round_up(proven, 2);
-    let remedy = Remedy {
-        change: format!("ask for what is proven, a gap of {smallest:e}"),
-        command: Some(format!("--gap {smallest:e}")),
-        steps: None,
-        proven: true,
-        safe: false,
-        fix: Fix::Gap(smallest),
-    };
     let mut evidence = Map::new();
     evidence.insert("proven_gap".to_owned(), json!(proven));
     evidence.insert("wanted_gap".to_owned(), json!(target));
@@ -135,8 +141,7 @@ fn too_fine(exact: &ExactFit, certificate: &Certificate, target: f64) -> Diagnos
         reasons,
         evidence,
         also,
-        // A gap of the whole loss is no quality to ask for.
-        remedies: if smallest < 0.1 { vec![remedy] } else { Vec::new() },
+        remedies: proven_gap(proven).into_iter().collect(),
         exact: Some(answer),
     }
 }

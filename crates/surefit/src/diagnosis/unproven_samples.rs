@@ -3,16 +3,13 @@
 //!
 //! Test: why the solver stopped, and the certificate itself: the gap that it did prove may be asked for.
 
-use super::forecast::round_up;
+use super::unproven::proven_gap;
 use super::words::{counted, figure};
 use super::{Code, Diagnosis, Fix, Remedy};
 use crate::certificate::{Certificate, Method};
 use crate::problem::Problem;
 use crate::solver::{Candidate, Stop};
 use serde_json::{Map, json};
-
-/// A gap from which on asking for it is no quality.
-const COARSE: f64 = 0.1;
 
 /// A penalty that changes most answers little.
 const SMALL: f64 = 1e-6;
@@ -54,18 +51,7 @@ pub fn unproven_samples(
             ),
         ),
     };
-    let mut remedies = Vec::new();
-    let smallest = round_up(proven, 2);
-    if smallest < COARSE {
-        remedies.push(Remedy {
-            change: format!("ask for what is proven, a gap of {smallest:e}"),
-            command: Some(format!("--gap {smallest:e}")),
-            steps: None,
-            proven: true,
-            safe: false,
-            fix: Fix::Gap(smallest),
-        });
-    }
+    let mut remedies: Vec<Remedy> = proven_gap(proven).into_iter().collect();
     if code == Code::Sf210 {
         remedies.push(Remedy {
             change: format!("a small penalty, such as {SMALL:e}"),
