@@ -1,0 +1,173 @@
+//! What a node's multipliers prove, in numbers that share nothing with the search: the only place where a node is
+//! found to hold nothing better.
+//!
+//! **Squares.** For any point ŵ and any multipliers λ of the rows (of the right sign) and ν of the counts, with
+//! `D = diag(d)` such that `AᵀA + ρI − D ⪰ 0`, `r̂ = Aŵ − t` and `g = 2(Aᵀr̂ + (ρ − d)ŵ) − Cᵀλ`:
+//!
+//!   f(w) ≥ −‖r̂‖² − 2r̂ᵀt − Σ(ρ − d)ŵ² + λᵀb − νᵀk + Σ min over the allowed x of  d x² + g x + (price if x ≠ 0),
+//!
+//! because a convex quadratic lies above its tangents. **Norms.** For any y with dual norm at most 1 and
+//! `g = Aᵀy − Cᵀλ`, in the same way `‖Aw − t‖ ≥ −yᵀt + λᵀb + Σ min g x`.
+//!
+//! An allowance for the rounding of every sum is subtracted, so that rounding does not raise the bound.
+
+use crate::core::Kind;
+use crate::form::Form;
+use crate::problem::Distance;
+
+/// What a bound is made of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Dual<'a> {
+    /// ŵ (n numbers) for squares, y (m numbers) for norms.
+    pub point: &'a [f64],
+    /// λ, one for each row.
+    pub multipliers: &'a [f64],
+}
+
+/// What holds for all nodes of a tree: `d`, the price of using each input, and what the counts give back (`−νᵀk`).
+#[derive(Clone, Debug)]
+pub(crate) struct Terms {
+    /// `d`, which [`crate::diagonal`] proved; zero for norms.
+    pub diagonal: Vec<f64>,
+    /// Price of being used, for each input.
+    pub price: Vec<f64>,
+    /// `−νᵀk`.
+    pub refund: f64,
+}
+
+/// A bound, and what each input adds to it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Proof {
+    /// No allowed mix has a lower objective.
+    pub bound: f64,
+    /// What each input adds when it is used.
+    used: Vec<f64>,
+    /// What it adds as decided.
+    added: Vec<f64>,
+    residual: Vec<f64>,
+}
+
+impl Proof {
+    /// The bound if input `j`, which is open, were decided.
+    pub(crate) fn if_decided(&self, j: usize, kind: Kind) -> f64 {
+        self.bound - self.added[j] + if kind == Kind::In { self.used[j] } else { 0.0 }
+    }
+
+    /// Computes the bound over all mixes that the decisions allow; `−∞` when numbers overflow.
+    pub(crate) fn prove(&mut self, form: &Form, terms: &Terms, dual: Dual<'_>, kind: &[Kind]) {
+        pulp::Arch::new().dispatch(Run { proof: self, form, terms, dual, kind });
+    }
+}
+
+struct Run<'a> {
+    proof: &'a mut Proof,
+    form: &'a Form,
+    terms: &'a Terms,
+    dual: Dual<'a>,
+    kind: &'a [Kind],
+}
+
+impl pulp::NullaryFnOnce for Run<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self { proof, form, terms, dual, kind } = self;
+        let (mut total, mut scale) = proof.constant(form, terms, dual);
+        total += terms.refund;
+        for (r, &lambda) in dual.multipliers.iter().enumerate().filter(|(_, lambda)| **lambda != 0.0) {
+            let limit = if lambda > 0.0 { form.row_low[r] } else { form.row_high[r] };
+            total += lambda * limit;
+            scale += (lambda * limit).abs();
+        }
+        let is_square = form.distance == Distance::L2;
+        let factor = if is_square { 2.0 } else { 1.0 };
+        proof.used.clear();
+        proof.added.clear();
+        for j in 0..form.n {
+            let d = terms.diagonal[j];
+            let own = if is_square { (form.ridge - d) * dual.point[j] } else { 0.0 };
+            let mut g = factor * (sum_of_products(form.column(j), &proof.residual) + own);
+            for (r, &lambda) in dual.multipliers.iter().enumerate() {
+                g -= lambda * form.rows[r * form.n + j];
+            }
+            let (low, high) = (form.low[j], form.high[j]);
+            let x = if d > 0.0 {
+                (-0.5 * g / d).clamp(low, high)
+            } else if g > 0.0 {
+                low
+            } else {
+                high
+            };
+            let used = (d * x + g) * x + terms.price[j];
+            let added = match kind[j] {
+                Kind::Out => 0.0,
+                Kind::Open if form.optional[j] => used.min(0.0),
+                Kind::Open | Kind::In => used,
+            };
+            total += added;
+            scale += d * x * x + (g * x).abs() + terms.price[j].abs();
+            proof.used.push(used);
+            proof.added.push(added);
+        }
+        let bound = total - f64::EPSILON * (form.m + form.n + 8) as f64 * scale;
+        proof.bound = if bound.is_nan() { f64::NEG_INFINITY } else { bound };
+    }
+}
+
+impl Proof {
+    /// The part of the bound without inputs, and the size of its terms; leaves in `residual` what the columns are
+    /// multiplied with.
+    #[inline(always)]
+    fn constant(&mut self, form: &Form, terms: &Terms, dual: Dual<'_>) -> (f64, f64) {
+        let residual = &mut self.residual;
+        residual.clear();
+        if form.distance != Distance::L2 {
+            residual.extend_from_slice(dual.point);
+            make_feasible(form.distance, residual);
+            let along = sum_of_products(residual, &form.t);
+            let size: f64 = residual.iter().zip(&form.t).map(|(y, t)| (y * t).abs()).sum();
+            return (-along, size);
+        }
+        residual.extend(form.t.iter().map(|t| -t));
+        let mut own = 0.0;
+        for (j, &w) in dual.point.iter().enumerate().filter(|(_, w)| **w != 0.0) {
+            for (r, a) in residual.iter_mut().zip(form.column(j)) {
+                *r += w * a;
+            }
+            own += (form.ridge - terms.diagonal[j]) * w * w;
+        }
+        let square = sum_of_products(residual, residual);
+        let along = sum_of_products(residual, &form.t);
+        let size = square.sqrt() * sum_of_products(&form.t, &form.t).sqrt();
+        (-square - 2.0 * along - own, square + 2.0 * size + own.abs())
+    }
+}
+
+/// Shrinks y until its dual norm is at most 1, for certain.
+#[inline(always)]
+fn make_feasible(distance: Distance, y: &mut [f64]) {
+    let norm = match distance {
+        Distance::L1 => y.iter().fold(0.0_f64, |most, y| most.max(y.abs())),
+        Distance::LInf | Distance::L2 => {
+            y.iter().map(|y| y.abs()).sum::<f64>() * (1.0 + f64::EPSILON * y.len() as f64)
+        }
+    };
+    if norm > 1.0 {
+        y.iter_mut().for_each(|y| *y /= norm * (1.0 + 4.0 * f64::EPSILON));
+    }
+}
+
+/// `Σ a b`, in eight partial sums.
+#[inline(always)]
+fn sum_of_products(a: &[f64], b: &[f64]) -> f64 {
+    let mut sums = [0.0; 8];
+    let (a_blocks, a_rest) = a.as_chunks::<8>();
+    let (b_blocks, b_rest) = b.as_chunks::<8>();
+    for (a, b) in a_blocks.iter().zip(b_blocks) {
+        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+            *sum += a * b;
+        }
+    }
+    sums.iter().sum::<f64>() + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f64>()
+}

@@ -1,0 +1,646 @@
+//! Walking the path of optima, one straight piece after another.
+
+use super::Model;
+use super::factor::{add, dot};
+use super::state::{At, Kind, RowAt, State};
+
+/// How a way ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The state is the optimum that was asked for.
+    Reached,
+    /// The value is above the cutoff.
+    Above,
+    /// There is no feasible point: `lambda` has been moved along a ray on which the bound grows without limit.
+    Infeasible,
+    /// Too many pieces: rounding decides which; the state proves what its multipliers prove.
+    Stalled,
+}
+
+/// What changes along the way.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    /// Input `j` goes to this weight.
+    To(usize, f64),
+    /// Input `j` goes until its force is in balance.
+    Balance(usize),
+    /// The rows' limits go from where they hold at first to where they are, and the outer force that holds all
+    /// inputs fades.
+    Begin,
+}
+
+/// Outer force and limits at the beginning, which fade to nothing.
+#[derive(Debug, Default)]
+struct Fading {
+    /// Share that is left, from 1 to 0.
+    left: f64,
+    force: Vec<f64>,
+    low: Vec<f64>,
+    high: Vec<f64>,
+}
+
+/// The event that ends a piece.
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    /// The way's own end.
+    Goal,
+    /// The driven input reaches an end of its interval before balance, or passes its knee.
+    Stop,
+    /// A free input reaches an end of its piece: the upper one?
+    Piece(usize, bool),
+    /// A held input's force reaches the end of its window: the upper one?
+    Window(usize, bool),
+    /// An active row lets go.
+    LetGo(usize),
+    /// A row reaches its limit: the upper one?
+    Limit(usize, bool),
+}
+
+impl State {
+    /// Solves the relaxation from nothing.
+    pub(crate) fn solve(m: &Model, kind: Vec<Kind>, cutoff: f64) -> (Self, End) {
+        let mut state = Self::new(m, kind);
+        let end = pulp::Arch::new().dispatch(Begin { state: &mut state, m, cutoff });
+        (state, end)
+    }
+
+    /// Decides that input `j` is out, or in, and goes on to the optimum of that.
+    pub(crate) fn decide(&mut self, m: &Model, j: usize, kind: Kind, cutoff: f64) -> End {
+        pulp::Arch::new().dispatch(Decide { state: self, m, j, kind, cutoff })
+    }
+}
+
+struct Begin<'a> {
+    state: &'a mut State,
+    m: &'a Model,
+    cutoff: f64,
+}
+
+impl pulp::NullaryFnOnce for Begin<'_> {
+    type Output = End;
+
+    #[inline(always)]
+    fn call(self) -> End {
+        let Self { state, m, cutoff } = self;
+        // Held by an outer force, with the rows' limits where they are met.
+        let mut fading =
+            Fading { left: 1.0, force: vec![0.0; m.n], low: vec![0.0; m.q], high: vec![0.0; m.q] };
+        // Each by a margin of its own: from a corner where many forces are at the ends of their windows at once
+        // there are many ways, and most go in circles.
+        let scale = 1e-300 + state.v.iter().fold(0.0_f64, |most, v| most.max(v.abs()));
+        for j in 0..m.n {
+            if state.movable(m, j) {
+                let allowed = state.window(m, j).1;
+                fading.force[j] = (allowed - state.v[j]).min(0.0) - scale * (1.0 + spread(j));
+                state.v[j] += fading.force[j];
+            }
+        }
+        for r in 0..m.q {
+            fading.low[r] = (state.activity[r] - m.row_low[r]).min(0.0);
+            fading.high[r] = (state.activity[r] - m.row_high[r]).max(0.0);
+            if m.row_low[r] == m.row_high[r] {
+                let moved = state.activity[r] - m.row_low[r];
+                (fading.low[r], fading.high[r]) = (moved, moved);
+                state.activate(m, r, RowAt::Equal);
+            }
+        }
+        state.walk(m, Way::Begin, &mut fading, cutoff)
+    }
+}
+
+/// A number in [0, 1) that is another for each input (the golden ratio's multiples, Weyl 1916).
+#[inline(always)]
+fn spread(j: usize) -> f64 {
+    (0.618_033_988_749_894_9 * (j + 1) as f64).fract()
+}
+
+struct Decide<'a> {
+    state: &'a mut State,
+    m: &'a Model,
+    j: usize,
+    kind: Kind,
+    cutoff: f64,
+}
+
+impl pulp::NullaryFnOnce for Decide<'_> {
+    type Output = End;
+
+    #[inline(always)]
+    fn call(self) -> End {
+        let Self { state, m, j, kind, cutoff } = self;
+        let at = state.at[j];
+        let is_flat = m.diagonal[j] == 0.0 && m.price[j] == 0.0;
+        let way = match kind {
+            Kind::Out if state.w[j] == 0.0 && !at.is_free() => {
+                (state.kind[j], state.at[j]) = (kind, At::Low);
+                return End::Reached;
+            }
+            // Without a cost of its own the line is the parabola.
+            Kind::In if is_flat && state.w[j] >= m.low[j] => {
+                state.kind[j] = kind;
+                state.at[j] = match at {
+                    At::Line => At::Curve,
+                    At::Knee => At::High,
+                    other => other,
+                };
+                return End::Reached;
+            }
+            Kind::Out => {
+                state.hold(j, At::Driven);
+                Way::To(j, 0.0)
+            }
+            // On its way up the envelope is above the parabola, which only makes the bound on the way better.
+            _ if state.w[j] < m.low[j] => {
+                state.hold(j, At::Driven);
+                Way::To(j, m.low[j])
+            }
+            // At the lower end, or already on the parabola that is its cost when it is in.
+            _ if state.w[j] == m.low[j] && matches!(at, At::Knee | At::Low) && m.knee[j] == m.low[j] => {
+                state.kind[j] = kind;
+                state.at[j] = At::Low;
+                return End::Reached;
+            }
+            _ if at == At::Curve || (at == At::High && m.knee[j] < m.high[j]) => {
+                state.kind[j] = kind;
+                return End::Reached;
+            }
+            _ => {
+                state.hold(j, At::Driven);
+                state.kind[j] = kind;
+                Way::Balance(j)
+            }
+        };
+        let end = state.walk(m, way, &mut Fading::default(), cutoff);
+        state.kind[j] = kind;
+        if end != End::Reached || state.at[j] != At::Driven {
+            return end;
+        }
+        state.at[j] = At::Low;
+        if state.movable(m, j) && state.v[j] > state.window(m, j).1 {
+            // The price of being used is paid now: there is no reason to stay at the lower end.
+            state.at[j] = At::Driven;
+            return state.walk(m, Way::Balance(j), &mut Fading::default(), cutoff);
+        }
+        end
+    }
+}
+
+impl State {
+    /// Walks until the way ends.
+    #[inline(always)]
+    fn walk(&mut self, m: &Model, way: Way, fading: &mut Fading, cutoff: f64) -> End {
+        let limit = 200 + 12 * (m.n + m.q);
+        for _ in 0..limit {
+            let side = self.side(m, way);
+            if side == 0.0 && !matches!(way, Way::Begin) {
+                return self.arrive(m, way, fading);
+            }
+            let moving = self.direction(m, way, side, fading);
+            let Some((length, event)) = self.next_event(m, way, side, fading, moving) else {
+                // Ten weights of a tenth are less than 1 by rounding.
+                let left = match way {
+                    Way::To(j, target) => (target - self.w[j]).abs() / (1.0 + target.abs()),
+                    Way::Balance(_) => 0.0,
+                    Way::Begin => fading.left,
+                };
+                if left <= 1e-11 {
+                    return self.arrive(m, way, fading);
+                }
+                self.far_along(m);
+                return End::Infeasible;
+            };
+            self.advance(way, side, length, fading, moving);
+            self.pieces += 1;
+            match event {
+                Event::Goal => return self.arrive(m, way, fading),
+                Event::Stop => {
+                    if let Way::Balance(j) = way {
+                        if self.w[j] >= m.high[j] {
+                            (self.w[j], self.at[j]) = (m.high[j], At::High);
+                            return self.arrive(m, way, fading);
+                        }
+                        (self.w[j], self.at[j]) = (self.lower(m, j), At::Low);
+                        return self.arrive(m, way, fading);
+                    }
+                }
+                Event::Piece(j, up) => self.reach_end(m, j, up),
+                Event::Window(j, up) => self.leave_point(m, j, up),
+                Event::LetGo(r) => self.deactivate(r),
+                Event::Limit(r, up) => self.activate(m, r, if up { RowAt::High } else { RowAt::Low }),
+            }
+            if cutoff < f64::INFINITY && matches!(way, Way::To(..)) && self.value(m) > cutoff {
+                return End::Above;
+            }
+        }
+        End::Stalled
+    }
+
+    /// The way's direction: the sign in which the driven input moves, 0 when it has arrived.
+    #[inline(always)]
+    fn side(&self, m: &Model, way: Way) -> f64 {
+        let sign = |x: f64| {
+            if x > 0.0 {
+                1.0
+            } else if x < 0.0 {
+                -1.0
+            } else {
+                0.0
+            }
+        };
+        match way {
+            Way::To(j, target) => sign(target - self.w[j]),
+            Way::Balance(j) => {
+                let wanted = sign(self.v[j] - self.pull(m, j));
+                let at_end = (wanted > 0.0 && self.w[j] >= m.high[j])
+                    || (wanted < 0.0 && self.w[j] <= self.lower(m, j));
+                if at_end { 0.0 } else { wanted }
+            }
+            Way::Begin => 0.0,
+        }
+    }
+
+    /// Fills the scratch with the change of everything for each unit of the way. False when the free inputs cannot
+    /// meet what the rows demand: then only multipliers move.
+    #[inline(always)]
+    fn direction(&mut self, m: &Model, way: Way, side: f64, fading: &Fading) -> bool {
+        let driven = match way {
+            Way::To(j, _) | Way::Balance(j) => Some(j),
+            Way::Begin => None,
+        };
+        let p = self.factor.len();
+        let s = &mut self.scratch;
+        s.dw.clear();
+        match driven {
+            Some(j) => {
+                s.dw.extend(self.free.iter().map(|&k| -m.cross(k, j) * side));
+            }
+            None => s.dw.extend(self.free.iter().map(|&k| -0.5 * fading.force[k])),
+        }
+        self.factor.forward(&mut s.dw);
+        // What each active row still demands of the free inputs.
+        for (k, &r) in self.active.iter().enumerate() {
+            let asked = match driven {
+                Some(j) => -m.rows[r * m.n + j] * side,
+                None => -if self.row_at[r] == RowAt::High { fading.high[r] } else { fading.low[r] },
+            };
+            s.demand[k] = asked - dot(self.factor.border(k), &s.dw);
+        }
+        let moving = self.multipliers(m, driven, side, fading);
+        let s = &mut self.scratch;
+        if moving {
+            for k in 0..self.active.len() {
+                add(&mut s.dw, s.eta[k], self.factor.border(k));
+            }
+            self.factor.backward(&mut s.dw);
+        } else {
+            s.dw.clear();
+            s.dw.resize(p, 0.0);
+        }
+        s.dh.fill(0.0);
+        if moving {
+            s.moves.clear();
+            s.moves.extend(driven.map(|j| (j, side)));
+            s.moves.extend(self.free.iter().copied().zip(s.dw.iter().copied()));
+            m.apply(&s.moves, &mut s.dh, &mut s.residual);
+        }
+        for (dv, dh) in s.dv.iter_mut().zip(&s.dh) {
+            *dv = -2.0 * dh;
+        }
+        if moving && driven.is_none() {
+            add(&mut s.dv, -1.0, &fading.force);
+        }
+        for (k, &r) in self.active.iter().enumerate() {
+            add(&mut s.dv, 2.0 * s.eta[k], m.row(r));
+        }
+        for r in 0..m.q {
+            s.dactivity[r] = 0.0;
+            if moving && self.row_at[r] == RowAt::Inside {
+                let row = m.row(r);
+                let own = driven.map_or(0.0, |j| row[j] * side);
+                s.dactivity[r] = own + self.free.iter().zip(&s.dw).map(|(&k, dw)| row[k] * dw).sum::<f64>();
+            }
+        }
+        moving
+    }
+
+    /// Solves `(V Vᵀ) η = demand`. Where the rows of the free inputs depend on each other and the demands do not fit,
+    /// `η` becomes a change of multipliers that no free input feels, and the answer is false.
+    #[inline(always)]
+    fn multipliers(&mut self, m: &Model, driven: Option<usize>, side: f64, fading: &Fading) -> bool {
+        let k = self.active.len();
+        let s = &mut self.scratch;
+        for i in 0..k {
+            for j in 0..=i {
+                s.schur[i * k + j] = dot(self.factor.border(i), self.factor.border(j));
+            }
+        }
+        // Cholesky in place, leaving out rows that depend on those before.
+        let mut dependent = None;
+        for i in 0..k {
+            let own = s.schur[i * k + i];
+            for j in 0..i {
+                let mut sum = s.schur[i * k + j];
+                for l in 0..j {
+                    sum -= s.schur[i * k + l] * s.schur[j * k + l];
+                }
+                let pivot = s.schur[j * k + j];
+                s.schur[i * k + j] = if pivot > 0.0 { sum / pivot } else { 0.0 };
+            }
+            let left = own - (0..i).map(|l| s.schur[i * k + l].powi(2)).sum::<f64>();
+            if left > 1e-11 * own && own > 0.0 {
+                s.schur[i * k + i] = left.sqrt();
+            } else {
+                s.schur[i * k + i] = 0.0;
+                // The combination of rows that the free inputs do not feel, and what it demands of the others.
+                for l in 0..k {
+                    s.eta[l] = 0.0;
+                }
+                s.eta[i] = 1.0;
+                for l in (0..i).rev() {
+                    let mut sum = -s.schur[i * k + l];
+                    for t in l + 1..i {
+                        sum -= s.schur[t * k + l] * s.eta[t];
+                    }
+                    let pivot = s.schur[l * k + l];
+                    s.eta[l] = if pivot > 0.0 { sum / pivot } else { 0.0 };
+                }
+                let (mut asked, mut scale) = (0.0, 0.0);
+                for (l, &r) in self.active.iter().enumerate() {
+                    let row = match driven {
+                        Some(j) => -m.rows[r * m.n + j] * side,
+                        None => -if self.row_at[r] == RowAt::High { fading.high[r] } else { fading.low[r] },
+                    };
+                    asked += s.eta[l] * row;
+                    scale += (s.eta[l] * row).abs();
+                }
+                if asked.abs() > 1e-9 * scale && dependent.is_none() {
+                    dependent = Some(asked.signum());
+                    break;
+                }
+            }
+        }
+        if let Some(sign) = dependent {
+            for l in 0..k {
+                s.eta[l] *= 0.5 * sign;
+            }
+            return false;
+        }
+        for i in 0..k {
+            let mut sum = s.demand[i];
+            for l in 0..i {
+                sum -= s.schur[i * k + l] * s.eta[l];
+            }
+            let pivot = s.schur[i * k + i];
+            s.eta[i] = if pivot > 0.0 { sum / pivot } else { 0.0 };
+        }
+        for i in (0..k).rev() {
+            let pivot = s.schur[i * k + i];
+            if pivot > 0.0 {
+                let mut sum = s.eta[i];
+                for l in i + 1..k {
+                    sum -= s.schur[l * k + i] * s.eta[l];
+                }
+                s.eta[i] = sum / pivot;
+            }
+        }
+        true
+    }
+
+    /// The first event on the piece and its distance; none when only multipliers move and nothing stops them.
+    #[inline(always)]
+    fn next_event(
+        &self,
+        m: &Model,
+        way: Way,
+        side: f64,
+        fading: &Fading,
+        moving: bool,
+    ) -> Option<(f64, Event)> {
+        let s = &self.scratch;
+        let mut first = (f64::INFINITY, Event::Goal);
+        let mut offer = |length: f64, event: Event| {
+            if length < first.0 {
+                first = (length.max(0.0), event);
+            }
+        };
+        match way {
+            Way::To(j, target) if moving => offer((target - self.w[j]) * side, Event::Goal),
+            Way::Begin if moving => offer(fading.left, Event::Goal),
+            Way::To(..) | Way::Begin => {}
+            Way::Balance(j) => {
+                let own = if moving { 2.0 * m.diagonal[j] * side } else { 0.0 };
+                let (gap, change) = (self.v[j] - self.pull(m, j), s.dv[j] - own);
+                if change * gap < 0.0 {
+                    offer(-gap / change, Event::Goal);
+                }
+                if moving {
+                    let end = if side > 0.0 { m.high[j] } else { self.lower(m, j) };
+                    offer((end - self.w[j]) * side, Event::Stop);
+                }
+            }
+        }
+        if moving {
+            for (&j, &dw) in self.free.iter().zip(&s.dw) {
+                let (low, high) = self.piece(m, j);
+                if dw > 0.0 {
+                    offer((high - self.w[j]) / dw, Event::Piece(j, true));
+                } else if dw < 0.0 {
+                    offer((low - self.w[j]) / dw, Event::Piece(j, false));
+                }
+            }
+        }
+        for j in 0..m.n {
+            let dv = s.dv[j];
+            if self.at[j].is_free() || self.at[j] == At::Driven || dv == 0.0 {
+                continue;
+            }
+            let (low, high) = self.window(m, j);
+            if dv > 0.0 {
+                if high < f64::INFINITY {
+                    offer((high - self.v[j]) / dv, Event::Window(j, true));
+                }
+            } else if low > -f64::INFINITY {
+                offer((low - self.v[j]) / dv, Event::Window(j, false));
+            }
+        }
+        for (k, &r) in self.active.iter().enumerate() {
+            let (lambda, change) = (self.lambda[r], 2.0 * s.eta[k]);
+            let lets_go = match self.row_at[r] {
+                RowAt::Low => change < 0.0,
+                RowAt::High => change > 0.0,
+                RowAt::Equal | RowAt::Inside => false,
+            };
+            if lets_go {
+                offer(-lambda / change, Event::LetGo(r));
+            }
+        }
+        if moving {
+            self.limits(m, way, fading, &mut offer);
+        }
+        (first.0 < f64::INFINITY).then_some(first)
+    }
+
+    /// Rows that are not active and reach a limit.
+    #[inline(always)]
+    fn limits(&self, m: &Model, way: Way, fading: &Fading, offer: &mut impl FnMut(f64, Event)) {
+        for r in 0..m.q {
+            if self.row_at[r] != RowAt::Inside {
+                continue;
+            }
+            let (mut low, mut high, mut low_goes, mut high_goes) = (m.row_low[r], m.row_high[r], 0.0, 0.0);
+            if matches!(way, Way::Begin) {
+                low += fading.left * fading.low[r];
+                high += fading.left * fading.high[r];
+                (low_goes, high_goes) = (-fading.low[r], -fading.high[r]);
+            }
+            let goes = self.scratch.dactivity[r];
+            if goes > high_goes && high < f64::INFINITY {
+                offer((high - self.activity[r]) / (goes - high_goes), Event::Limit(r, true));
+            }
+            if goes < low_goes && low > -f64::INFINITY {
+                offer((low - self.activity[r]) / (goes - low_goes), Event::Limit(r, false));
+            }
+        }
+    }
+
+    /// Goes the length.
+    #[inline(always)]
+    fn advance(&mut self, way: Way, side: f64, length: f64, fading: &mut Fading, moving: bool) {
+        let s = &self.scratch;
+        if moving {
+            match way {
+                Way::To(j, _) | Way::Balance(j) => self.w[j] += side * length,
+                Way::Begin => fading.left -= length,
+            }
+            for (&k, &dw) in self.free.iter().zip(&s.dw) {
+                self.w[k] += length * dw;
+            }
+            add(&mut self.h, length, &s.dh);
+            for (activity, goes) in self.activity.iter_mut().zip(&s.dactivity) {
+                *activity += length * goes;
+            }
+        }
+        add(&mut self.v, length, &s.dv);
+        for (k, &r) in self.active.iter().enumerate() {
+            self.lambda[r] += 2.0 * length * s.eta[k];
+        }
+    }
+
+    /// A free input has reached an end of its piece.
+    #[inline(always)]
+    fn reach_end(&mut self, m: &Model, j: usize, up: bool) {
+        let (low, high) = self.piece(m, j);
+        let on_line = self.at[j] == At::Line;
+        let at = match (on_line, up) {
+            (true, false) => At::Low,
+            (true, true) if m.knee[j] >= m.high[j] => At::High,
+            (true, true) => At::Knee,
+            (false, true) => At::High,
+            (false, false) if self.kind[j] == Kind::In => At::Low,
+            (false, false) => At::Knee,
+        };
+        self.w[j] = if up { high } else { low };
+        self.hold(j, at);
+    }
+
+    /// A held input's force has reached the end of its window.
+    #[inline(always)]
+    fn leave_point(&mut self, m: &Model, j: usize, up: bool) {
+        let at = match (self.at[j], up) {
+            (At::Low, _) if self.kind[j] == Kind::In => At::Curve,
+            (At::Low, _) | (At::Knee, false) => At::Line,
+            (At::High, _) if self.kind[j] == Kind::Open && m.knee[j] >= m.high[j] => At::Line,
+            _ => At::Curve,
+        };
+        self.release(m, j, at);
+    }
+
+    /// The way is at its end: what was driven takes its place, and rounding that gathered is taken out.
+    #[inline(always)]
+    fn arrive(&mut self, m: &Model, way: Way, _fading: &Fading) -> End {
+        match way {
+            Way::To(j, target) => self.w[j] = target,
+            Way::Balance(j) => {
+                if self.at[j] == At::Driven {
+                    let at = if self.w[j] >= m.high[j] {
+                        At::High
+                    } else if self.w[j] <= self.lower(m, j) {
+                        At::Low
+                    } else {
+                        At::Curve
+                    };
+                    if at == At::Curve { self.release(m, j, at) } else { self.at[j] = at }
+                }
+            }
+            Way::Begin => {}
+        }
+        if self.settle(m) { End::Reached } else { End::Stalled }
+    }
+
+    /// Refines until there is nothing to gain: where the form is nearly singular one step is not enough. Whether
+    /// it settled.
+    #[inline(always)]
+    pub(super) fn settle(&mut self, m: &Model) -> bool {
+        const STEPS: usize = 8;
+        self.refresh(m);
+        for _ in 0..STEPS {
+            let gain = self.correct(m);
+            let size: f64 = (0..m.n).map(|j| self.w[j].abs() * (self.h[j].abs() + m.linear[j].abs())).sum();
+            if gain <= 1e-14 * size {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// One step of refinement: weights of the free inputs and multipliers are made to balance the forces and the
+    /// rows as computed anew. By how much forces and rows were out of balance, in units of the objective.
+    #[inline(always)]
+    fn correct(&mut self, m: &Model) -> f64 {
+        let s = &mut self.scratch;
+        s.dw.clear();
+        for &j in &self.free {
+            let pull = if self.at[j] == At::Line { m.slope[j] } else { 2.0 * m.diagonal[j] * self.w[j] };
+            s.dw.push(0.5 * (self.v[j] - pull));
+        }
+        s.cross.clear();
+        s.cross.extend_from_slice(&s.dw);
+        self.factor.forward(&mut s.dw);
+        let mut gain = 0.0;
+        for (k, &r) in self.active.iter().enumerate() {
+            let limit = if self.row_at[r] == RowAt::High { m.row_high[r] } else { m.row_low[r] };
+            gain += (self.lambda[r] * (limit - self.activity[r])).abs();
+            s.demand[k] = limit - self.activity[r] - dot(self.factor.border(k), &s.dw);
+        }
+        let none = Fading { low: vec![0.0; m.q], high: vec![0.0; m.q], ..Fading::default() };
+        if !self.multipliers(m, None, 0.0, &none) {
+            return 0.0;
+        }
+        let s = &mut self.scratch;
+        for k in 0..self.active.len() {
+            add(&mut s.dw, s.eta[k], self.factor.border(k));
+        }
+        self.factor.backward(&mut s.dw);
+        for (k, &r) in self.active.iter().enumerate() {
+            self.lambda[r] += 2.0 * s.eta[k];
+        }
+        gain += s.dw.iter().zip(&s.cross).map(|(dw, force)| (dw * force).abs()).sum::<f64>();
+        for k in 0..self.free.len() {
+            let j = self.free[k];
+            let (low, high) = self.piece(m, j);
+            self.w[j] = (self.w[j] + self.scratch.dw[k]).clamp(low, high);
+        }
+        self.refresh(m);
+        gain
+    }
+
+    /// Moves the multipliers far along the ray that they are on, so that the bound shows that nothing is feasible.
+    #[inline(always)]
+    fn far_along(&mut self, m: &Model) {
+        let scale = 1e6 * (1.0 + self.v.iter().fold(0.0_f64, |most, v| most.max(v.abs())));
+        for (k, &r) in self.active.iter().enumerate() {
+            self.lambda[r] += 2.0 * scale * self.scratch.eta[k];
+        }
+        self.refresh(m);
+    }
+}

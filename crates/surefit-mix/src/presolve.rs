@@ -1,0 +1,177 @@
+//! What the limits say before any search: tighter ranges, inputs that cannot be used or must be.
+
+use crate::core::Kind;
+use crate::form::{Form, ROUNDING};
+
+/// Why decisions contradict each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Contradiction {
+    /// A row of constraints cannot be met.
+    Row(usize),
+    /// A count cannot be met.
+    Count(usize),
+}
+
+/// Rounds of tightening.
+const ROUNDS: usize = 8;
+
+/// Tightens the upper ends of the ranges, and decides inputs.
+///
+/// # Errors
+/// With the limit that cannot be met.
+pub(crate) fn tighten(form: &mut Form, kind: &mut [Kind]) -> Result<(), Contradiction> {
+    for _ in 0..ROUNDS {
+        let mut changed = propagate(form, kind)?;
+        for r in 0..form.q() {
+            changed |= tighten_by(form, kind, r);
+        }
+        if !changed {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// Ends of what column `j` may be, holes left aside.
+fn ends(form: &Form, kind: &[Kind], j: usize) -> (f64, f64) {
+    match kind[j] {
+        Kind::Out => (0.0, 0.0),
+        Kind::In => (form.low[j], form.high[j]),
+        Kind::Open => (form.low[j].min(0.0), form.high[j].max(0.0)),
+    }
+}
+
+/// The least and the greatest that row `r` can be: finite part and number of infinite terms.
+struct Activity {
+    low: (f64, usize),
+    high: (f64, usize),
+    scale: f64,
+}
+
+fn activity(form: &Form, kind: &[Kind], r: usize) -> Activity {
+    let mut sums = Activity { low: (0.0, 0), high: (0.0, 0), scale: 1.0 };
+    for (j, &c) in form.row(r).iter().enumerate() {
+        if c == 0.0 {
+            continue;
+        }
+        let (low, high) = ends(form, kind, j);
+        let (least, most) = if c > 0.0 { (c * low, c * high) } else { (c * high, c * low) };
+        for (sum, value) in [(&mut sums.low, least), (&mut sums.high, most)] {
+            if value.is_finite() {
+                sum.0 += value;
+                sums.scale += value.abs();
+            } else {
+                sum.1 += 1;
+            }
+        }
+    }
+    sums
+}
+
+/// Tightens the ranges of the columns in row `r`.
+fn tighten_by(form: &mut Form, kind: &[Kind], r: usize) -> bool {
+    let sums = activity(form, kind, r);
+    let mut changed = false;
+    for j in 0..form.n {
+        let c = form.rows[r * form.n + j];
+        if c == 0.0 || kind[j] == Kind::Out {
+            continue;
+        }
+        let (low, high) = ends(form, kind, j);
+        // What the others leave: from above for c > 0, from below for c < 0.
+        let (limit, others) =
+            if c > 0.0 { (form.row_high[r], sums.low) } else { (form.row_low[r], sums.high) };
+        let own = c * low;
+        let rest = match (others.1, own.is_finite()) {
+            (0, true) => others.0 - own,
+            (1, false) => others.0,
+            _ => continue,
+        };
+        if !limit.is_finite() {
+            continue;
+        }
+        let most = (limit - rest) / c + 1e-13 * sums.scale / c.abs();
+        if most < high - ROUNDING * (1.0 + most.abs()) {
+            // Not below the low end by rounding: five weights of .2 leave .2 for the fifth.
+            let room = ROUNDING * (1.0 + form.low[j].abs());
+            form.high[j] = if (most - form.low[j]).abs() <= room { form.low[j] } else { most };
+            changed = true;
+        }
+    }
+    changed
+}
+
+/// Decides what the limits leave no choice in; whether anything was decided.
+///
+/// # Errors
+/// With the limit that cannot be met.
+pub(crate) fn propagate(form: &Form, kind: &mut [Kind]) -> Result<bool, Contradiction> {
+    let mut changed = false;
+    for j in 0..form.n {
+        if kind[j] == Kind::Open && form.high[j] < form.low[j] {
+            (kind[j], changed) = (Kind::Out, true);
+        }
+    }
+    for r in 0..form.q() {
+        changed |= by_row(form, kind, r)?;
+    }
+    for (k, count) in form.counts.iter().enumerate() {
+        let (mut used, mut open) = (0, 0);
+        for (kind, _) in kind.iter().zip(&count.is_member).filter(|(_, is_member)| **is_member) {
+            used += usize::from(*kind == Kind::In);
+            open += usize::from(*kind == Kind::Open);
+        }
+        if used > count.most || used + open < count.least {
+            return Err(Contradiction::Count(k));
+        }
+        let decision = if used == count.most {
+            Kind::Out
+        } else if used + open == count.least {
+            Kind::In
+        } else {
+            continue;
+        };
+        for (kind, is_member) in kind.iter_mut().zip(&count.is_member) {
+            if *is_member && *kind == Kind::Open {
+                (*kind, changed) = (decision, true);
+            }
+        }
+    }
+    Ok(changed)
+}
+
+/// Decides by one row.
+fn by_row(form: &Form, kind: &mut [Kind], r: usize) -> Result<bool, Contradiction> {
+    let mut sums = activity(form, kind, r);
+    let room = ROUNDING * sums.scale;
+    let (least, most) = (form.row_low[r] - room, form.row_high[r] + room);
+    let fails = |low: (f64, usize), high: (f64, usize)| {
+        (low.1 == 0 && low.0 > most) || (high.1 == 0 && high.0 < least)
+    };
+    if fails(sums.low, sums.high) {
+        return Err(Contradiction::Row(r));
+    }
+    let mut changed = false;
+    for j in 0..form.n {
+        let c = form.rows[r * form.n + j];
+        if kind[j] != Kind::Open || c == 0.0 || !form.high[j].is_finite() {
+            continue;
+        }
+        let (low, high) = ends(form, kind, j);
+        let span = |low: f64, high: f64| if c > 0.0 { (c * low, c * high) } else { (c * high, c * low) };
+        let (own, used) = (span(low, high), span(form.low[j], form.high[j]));
+        let with = |part: (f64, f64)| {
+            ((sums.low.0 - own.0 + part.0, sums.low.1), (sums.high.0 - own.1 + part.1, sums.high.1))
+        };
+        let (into, out) = (with(used), with((0.0, 0.0)));
+        let (decision, left) = match (fails(into.0, into.1), fails(out.0, out.1)) {
+            (true, true) => return Err(Contradiction::Row(r)),
+            (true, false) => (Kind::Out, out),
+            (false, true) => (Kind::In, into),
+            (false, false) => continue,
+        };
+        (kind[j], changed) = (decision, true);
+        (sums.low, sums.high) = left;
+    }
+    Ok(changed)
+}

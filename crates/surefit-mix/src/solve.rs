@@ -1,0 +1,185 @@
+//! The whole way: problem → form → ground → search → certificate.
+
+use crate::certificate::Certificate;
+use crate::core::{End, Kind};
+use crate::error::Result;
+use crate::form::Form;
+use crate::infeasible::{self, Conflict};
+use crate::prepare::{Prepared, prepare};
+use crate::presolve::tighten;
+use crate::problem::{Distance, Problem};
+use crate::relaxed;
+use crate::search::pool::Pool;
+use crate::search::{Found, Standing, search};
+use crate::validate::validate;
+
+/// How far to go.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Settings {
+    /// The relative gap to prove.
+    pub gap: f64,
+    /// How many mixes of different supports are wanted, the best ones.
+    pub alternatives: usize,
+    /// Bytes that open nodes may take; above it the search goes into depth.
+    pub memory: usize,
+    /// Whether to keep the tree, so that others can check it.
+    pub keep_tree: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { gap: 1e-6, alternatives: 1, memory: 1 << 30, keep_tree: false }
+    }
+}
+
+/// How far the search is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Progress {
+    /// Nodes looked at.
+    pub nodes: u64,
+    /// Nodes still open.
+    pub open: usize,
+    /// The best objective so far; infinite while there is none.
+    pub objective: f64,
+    /// No mix has a lower one.
+    pub bound: f64,
+}
+
+/// What is known at the end.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// A mix, and how far it is from the best.
+    Solved(Solution),
+    /// No mix keeps the limits, and why.
+    Infeasible(Conflict),
+    /// Stopped before there was any mix.
+    Nothing {
+        /// No mix has a lower objective.
+        bound: f64,
+        /// Nodes looked at.
+        nodes: u64,
+    },
+}
+
+/// A mix with its proof.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Solution {
+    /// The best mix.
+    pub best: Mix,
+    /// The next best supports, as many as were wanted; the bound of the certificate holds for every other support.
+    pub alternatives: Vec<Mix>,
+    /// How far the best mix is from the optimum.
+    pub certificate: Certificate,
+    /// No support that is not listed has a lower objective.
+    pub others: f64,
+    /// Whether it is proven to the gap that was asked for; otherwise it was stopped.
+    pub is_certified: bool,
+    /// The best weights without holes and counts.
+    pub relaxed: Option<Mix>,
+    /// Nodes looked at.
+    pub nodes: u64,
+}
+
+/// Weights and what they reach.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mix {
+    /// One for each input.
+    pub weights: Vec<f64>,
+    /// The problem's objective.
+    pub objective: f64,
+}
+
+/// Finds the best mix. `go_on` is asked every few milliseconds; when it says no, the best so far is returned.
+///
+/// # Errors
+/// When the problem makes no sense. One that allows no mix is an [`Outcome`].
+pub fn solve(
+    problem: &Problem,
+    settings: &Settings,
+    go_on: &(dyn Fn(&Progress) -> bool + Sync),
+) -> Result<Outcome> {
+    validate(problem)?;
+    let mut form = Form::new(problem);
+    let mut kind: Vec<Kind> =
+        form.optional.iter().map(|optional| if *optional { Kind::Open } else { Kind::In }).collect();
+    if tighten(&mut form, &mut kind).is_err() {
+        return Ok(Outcome::Infeasible(infeasible::explain(problem)));
+    }
+    crate::validate::bounded(problem, &form)?;
+    let relaxed = relaxed::solve(problem);
+    let zero = crate::certificate::rounding(problem, &vec![1.0; problem.inputs.len()], 0.0);
+    let mut pool = Pool::new(form.n, settings.alternatives, settings.gap, zero);
+    let whole = form.clone();
+    let found = match problem.distance {
+        Distance::L2 => squares(form, kind, &mut pool, settings, go_on),
+        Distance::L1 | Distance::LInf => None,
+    };
+    let Some((found, closed)) = found else {
+        return Ok(Outcome::Infeasible(infeasible::explain(problem)));
+    };
+    Ok(conclude(problem, settings, &whole, found, closed, relaxed))
+}
+
+/// The tree for squares; none when there is no mix.
+fn squares(
+    form: Form,
+    kind: Vec<Kind>,
+    pool: &mut Pool,
+    settings: &Settings,
+    go_on: &(dyn Fn(&Progress) -> bool + Sync),
+) -> Option<(Found, f64)> {
+    let prepared = match prepare(form, kind, pool, false) {
+        Ok(prepared) => prepared,
+        Err(End::Infeasible) => return None,
+        Err(_) => return None,
+    };
+    let Prepared { ground, root, closed, .. } = prepared;
+    let node = 64 + 3 * ground.form.n + 16 * ground.form.q();
+    let standing = |standing: Standing| {
+        let progress = Progress {
+            nodes: standing.nodes,
+            open: standing.open,
+            objective: standing.value,
+            bound: standing.bound,
+        };
+        go_on(&progress)
+    };
+    let found = search(&ground, &root, pool.clone(), false, (settings.memory / node).max(64), &standing);
+    Some((found, closed))
+}
+
+/// Puts together what is known.
+fn conclude(
+    problem: &Problem,
+    settings: &Settings,
+    form: &Form,
+    found: Found,
+    closed: f64,
+    relaxed: Option<Mix>,
+) -> Outcome {
+    let bound = found.bound.min(closed);
+    let (nodes, complete) = (found.nodes, found.complete);
+    let mut mixes = found.pool.into_mixes().into_iter().map(|mix| {
+        let weights = form.weights(&mix.weights, problem.inputs.len());
+        let objective = problem.objective(&weights);
+        Mix { weights, objective }
+    });
+    let Some(best) = mixes.next() else {
+        if complete {
+            return Outcome::Infeasible(infeasible::explain(problem));
+        }
+        return Outcome::Nothing { bound, nodes };
+    };
+    let alternatives: Vec<Mix> = mixes.collect();
+    // What is in the pool is no lower than its best.
+    let certificate = Certificate::new(problem, &best.weights, bound.min(best.objective));
+    Outcome::Solved(Solution {
+        is_certified: certificate.certifies(settings.gap * (1.0 + 1e-6)),
+        others: bound,
+        best,
+        alternatives,
+        certificate,
+        relaxed,
+        nodes,
+    })
+}
