@@ -5,6 +5,7 @@
 //! named by [`crate::diagnosis`].
 
 mod samples;
+mod trial;
 
 pub use samples::{
     Method, Progress, SampleFit, SampleSettings, choose_method, dual_point, fit_samples, intercept,
@@ -196,7 +197,7 @@ pub fn fit(rows: &dyn Rows, problem: &Problem, settings: &Settings, watch: &Watc
         if fit.certificate.relative_gap() > settings.gap {
             fit.findings.retain(|finding| finding.code != Code::Sf207);
         }
-        fit.diagnosis = name_the_cause(rows, facts, &scaled, settings, &fit)?;
+        fit.diagnosis = name_the_cause(rows, facts, &scaled, settings, &fit, watch)?;
     }
     Ok(fit)
 }
@@ -232,7 +233,11 @@ pub fn lint(
         target: settings.gap,
         left_out: &settings.left_out,
     };
-    diagnosis::lint(rows, &checkup)
+    let mut findings = diagnosis::lint(rows, &checkup)?;
+    for finding in &mut findings {
+        trial::keep_what_holds(rows, problem, settings, go_on, &mut finding.remedies)?;
+    }
+    Ok(findings)
 }
 
 /// Refuses settings that contradict each other.
@@ -348,6 +353,7 @@ fn name_the_cause(
     problem: &Problem,
     settings: &Settings,
     fit: &Fit,
+    watch: &Watch<'_>,
 ) -> Result<Option<Diagnosis>> {
     if fit.verdict == Verdict::Certified {
         return Ok(None);
@@ -373,6 +379,13 @@ fn name_the_cause(
         exact: Some(exact),
         best: Some(Quality::from(&best)),
     });
+    let cause = match cause {
+        Some(mut cause) => {
+            trial::keep_what_holds(rows, problem, settings, watch.go_on, &mut cause.remedies)?;
+            Some(cause)
+        }
+        None => None,
+    };
     // What keeps the exact answer from being certified keeps descent from it too.
     Ok(cause.or_else(|| diagnosis::unproven(facts, &fit.exact, &best, settings.gap)))
 }

@@ -9,7 +9,7 @@ use std::cell::Cell;
 use surefit::data::Design;
 use surefit::data::scale::Scale;
 use surefit::diagnosis::{Code, Fix};
-use surefit::fit::{Fit, Settings, Solver, Verdict, Watch, fit};
+use surefit::fit::{Fit, Settings, Solver, Verdict, Watch, fit, lint};
 use surefit::solver::{Stop, gradient_descent};
 use surefit::{Intercept, LossKind, Problem, Ridge};
 
@@ -73,22 +73,6 @@ fn centred_sales_at_the_same_rate_are_certified() {
     assert_eq!((fit.verdict, fit.diagnosis), (Verdict::Certified, None));
 }
 
-/// Settings with a remedy applied; the exact solver is another solver's business.
-fn with(settings: &Settings, fix: &Fix) -> Option<Settings> {
-    let mut changed = settings.clone();
-    let Solver::GradientDescent(choices) = &mut changed.solver else { return None };
-    match fix {
-        Fix::Scale(scale) => changed.scale = *scale,
-        Fix::LearningRate(rate) => choices.learning_rate = *rate,
-        Fix::Tolerance(tolerance) => choices.tolerance = *tolerance,
-        Fix::MaxIter(limit) => choices.max_iter = *limit,
-        Fix::StartAtZeros => choices.start = None,
-        Fix::Several(fixes) => return fixes.iter().try_fold(changed, |settings, fix| with(&settings, fix)),
-        _ => return None,
-    }
-    Some(changed)
-}
-
 /// Small data with offsets, unequal scales, close and exact fits and constant targets; rates about 1/L and those
 /// that people type; tolerances of every size.
 fn runs() -> impl Strategy<Value = (Design, Settings, f64)> {
@@ -149,8 +133,16 @@ proptest! {
         let problem = Problem { loss: LossKind::Squared, penalty, intercept: Intercept::Free };
         let before = fit(&design, &problem, &settings, &Watch::SILENT).unwrap();
         prop_assert_eq!(before.diagnosis.is_none(), before.verdict == Verdict::Certified);
-        for remedy in before.diagnosis.iter().flat_map(|found| &found.remedies) {
-            let Some(changed) = with(&settings, &remedy.fix) else { continue };
+        let forecast = lint(&design, &problem, &settings, &|| true).unwrap();
+        let forecast = forecast.iter().find(|finding| finding.code < Code::Sf201 && finding.code != Code::Sf107);
+        let after = before.diagnosis.iter().flat_map(|found| &found.remedies);
+        for remedy in forecast.iter().flat_map(|found| &found.remedies).chain(after) {
+            prop_assert!(remedy.proven, "{:?}", remedy);
+            let changed = match remedy.fix {
+                Fix::Gap(gap) => Some(Settings { gap, ..settings.clone() }),
+                _ => settings.with(&remedy.fix),
+            };
+            let Some(changed) = changed else { continue };
             let after = fit(&design, &problem, &changed, &Watch::SILENT).unwrap();
             prop_assert_eq!(after.verdict, Verdict::Certified, "{:?}, gap {}", remedy, after.certificate.relative_gap());
         }

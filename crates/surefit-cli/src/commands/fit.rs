@@ -15,7 +15,7 @@ use surefit::certificate::Certificate;
 use surefit::data::Rows;
 use surefit::data::encode::{EncodeOptions, Encoded, Recipe};
 use surefit::diagnosis::forecast::Forecast;
-use surefit::diagnosis::{Code, Fix, Remedy};
+use surefit::diagnosis::{Code, Remedy};
 use surefit::fit::{self, Fit, Settings, Solver, Verdict, Watch};
 use surefit::inference::{self, Inference, WeightType};
 use surefit::model::{Fingerprint, Inputs, Model};
@@ -61,7 +61,9 @@ pub fn run(args: &FitArgs, screen: &Screen) -> Result<Exit, Halt> {
     if args.fix {
         for _ in 0..MOST_FIXES {
             let Some(remedy) = safe_remedy(&fit) else { break };
-            job.apply(&remedy.fix);
+            // A change of the problem is never called safe.
+            let Some(changed) = job.settings.with(&remedy.fix) else { break };
+            job.settings = changed;
             let note = format!("--fix applies {}", remedy.command.as_deref().unwrap_or(&remedy.change));
             screen.note(&note);
             notes.push(note);
@@ -177,28 +179,6 @@ impl Job<'_> {
                 let moved = counted(forecast.uncertain, "step");
                 format!("forecast: stops at step {steps} (rounding may move that by {moved}), {above}")
             }
-        }
-    }
-
-    fn apply(&mut self, fix: &Fix) {
-        if let Fix::Several(fixes) = fix {
-            return fixes.iter().for_each(|fix| self.apply(fix));
-        }
-        let Solver::GradientDescent(choices) = &mut self.settings.solver else { return };
-        match fix {
-            Fix::Scale(scale) => self.settings.scale = *scale,
-            Fix::LearningRate(rate) => choices.learning_rate = *rate,
-            Fix::Tolerance(tolerance) => choices.tolerance = *tolerance,
-            Fix::MaxIter(steps) => choices.max_iter = *steps,
-            Fix::StartAtZeros => choices.start = None,
-            Fix::Exact => self.settings.solver = Solver::Exact,
-            // They change the problem, and so are never called safe.
-            Fix::Drop(_)
-            | Fix::Penalty(_)
-            | Fix::Gap(_)
-            | Fix::Formula(_)
-            | Fix::Line(_)
-            | Fix::Several(_) => {}
         }
     }
 }
