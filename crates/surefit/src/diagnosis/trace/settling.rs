@@ -1,7 +1,7 @@
 //! Traces that fall: at rest, or what kept them from it and how many steps are left.
 
-use super::super::words::{counted, figure};
 use super::super::Code;
+use super::super::words::{counted, figure};
 use super::columns::ExternalTrace;
 use super::tail::{Shrinking, Tail};
 use super::{TraceVerdict, ask_the_data, evidence, found};
