@@ -10,7 +10,7 @@ use crate::certificate::certify;
 use crate::data::Rows;
 use crate::data::scale::{Scaled, Scaling};
 use crate::diagnosis::{Fix, Remedy};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::fit::Verdict;
 use crate::oracle::Local;
 use crate::problem::Problem;
@@ -54,7 +54,12 @@ pub(super) fn keep_what_holds(
     for mut remedy in remedies.drain(..) {
         if !remedy.proven {
             let Some(changed) = settings.with(&remedy.fix) else { continue };
-            let Some(ran) = certified_run(rows, problem, &changed, go_on)? else { continue };
+            let ran = match certified_run(rows, problem, &changed, go_on) {
+                // No time to see whether it holds.
+                Err(Error::Interrupted) => None,
+                ran => ran?,
+            };
+            let Some(ran) = ran else { continue };
             let ran = ran.candidate.steps as u64;
             // A tolerance ends the run at a step of its own; otherwise the gap is reached on the way.
             let ends = sets_tolerance(&remedy.fix);
@@ -95,5 +100,5 @@ fn certified_run(
     let answer = folded_back(&run.candidate, &scaling);
     let own = in_user_units(problem, &scaling);
     let certificate = certify(rows, &own, &answer.coefficients, settings.gap)?;
-    Ok((verdict(&certificate, Some(&run), settings.gap) == Verdict::Certified).then_some(run))
+    Ok((verdict(Some(&certificate), Some(&run), settings.gap) == Verdict::Certified).then_some(run))
 }
