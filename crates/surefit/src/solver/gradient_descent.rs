@@ -155,7 +155,7 @@ fn check(settings: &Settings, layout: &Layout) -> Result<()> {
     if start.len() != layout.parameters() {
         let (given, wanted) = (start.len(), layout.parameters());
         return usage(
-            format!("the start has {given} numbers, the model {wanted} parameters"),
+            format!("the start has {}, the model {}", counted(given, "number"), counted(wanted, "parameter")),
             "give for every output its intercept, if the model has one, and then one number a column",
         );
     }
@@ -166,6 +166,10 @@ fn check(settings: &Settings, layout: &Layout) -> Result<()> {
         );
     }
     Ok(())
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// How parameters stand in one vector: for every output its intercept, when there is one, then its d weights.

@@ -242,15 +242,17 @@ fn check_penalty(problem: &Problem, columns: usize) -> Result<()> {
     check_signs(problem, columns)?;
     let beyond = (0..columns).find(|j| !problem.penalty.weight(*j).is_finite());
     let Some((j, factors)) = beyond.zip(problem.penalty.factors.as_ref()) else { return Ok(()) };
+    // Short for the largest of numbers too.
+    let plain = |value: f64| if value < 1e6 { value.to_string() } else { format!("{value:e}") };
     Err(Error::Usage {
         what: format!(
-            "the penalty of column {} is {:e} times its factor {} (the square of its unit, where a scale was asked \
+            "the penalty of column {} is {} times its factor {} (the square of its unit, where a scale was asked \
              for), beyond 1.8e308, the largest number of 64 bits",
             j + 1,
-            problem.penalty.lambda,
-            factors[j]
+            plain(problem.penalty.lambda),
+            plain(factors[j])
         ),
-        hint: "give a smaller penalty, or use `--scale none`".to_owned(),
+        hint: "give a smaller penalty or factor, or use `--scale none`".to_owned(),
     })
 }
 
