@@ -100,14 +100,36 @@ pub fn solve(
     settings: &Settings,
     go_on: &(dyn Fn(&Progress) -> bool + Sync),
 ) -> Result<Outcome> {
+    Ok(match attempt(problem, settings, go_on)? {
+        Attempt::Infeasible => Outcome::Infeasible(infeasible::explain(problem, go_on)?),
+        Attempt::Nothing { bound, nodes } => Outcome::Nothing { bound, nodes },
+        Attempt::Solved(mut solution) => {
+            solution.relaxed = relaxed::solve(problem);
+            Outcome::Solved(*solution)
+        }
+    })
+}
+
+/// An outcome without its explanation.
+pub(crate) enum Attempt {
+    Solved(Box<Solution>),
+    Infeasible,
+    Nothing { bound: f64, nodes: u64 },
+}
+
+/// Finds the best mix.
+pub(crate) fn attempt(
+    problem: &Problem,
+    settings: &Settings,
+    go_on: &(dyn Fn(&Progress) -> bool + Sync),
+) -> Result<Attempt> {
     validate(problem)?;
     let mut form = Form::new(problem);
     let mut kind = form.decisions();
     if tighten(&mut form, &mut kind).is_err() {
-        return Ok(Outcome::Infeasible(infeasible::explain(problem)));
+        return Ok(Attempt::Infeasible);
     }
     crate::validate::bounded(problem, &form)?;
-    let relaxed = relaxed::solve(problem);
     let zero = crate::certificate::rounding(problem, &vec![1.0; problem.inputs.len()], 0.0);
     let mut pool = Pool::new(form.n, settings.alternatives, settings.gap, zero / form.unit, form.most());
     let whole = form.clone();
@@ -115,10 +137,8 @@ pub fn solve(
         Distance::L2 => squares(form, kind, &mut pool, settings, go_on),
         Distance::L1 | Distance::LInf => None,
     };
-    let Some((found, closed)) = found else {
-        return Ok(Outcome::Infeasible(infeasible::explain(problem)));
-    };
-    Ok(conclude(problem, settings, &whole, found, closed, relaxed))
+    let Some((found, closed)) = found else { return Ok(Attempt::Infeasible) };
+    Ok(conclude(problem, settings, &whole, found, closed))
 }
 
 /// The tree for squares; none when there is no mix.
@@ -153,14 +173,7 @@ fn squares(
 }
 
 /// Puts together what is known.
-fn conclude(
-    problem: &Problem,
-    settings: &Settings,
-    form: &Form,
-    found: Found,
-    closed: f64,
-    relaxed: Option<Mix>,
-) -> Outcome {
+fn conclude(problem: &Problem, settings: &Settings, form: &Form, found: Found, closed: f64) -> Attempt {
     let bound = found.bound.min(closed) * form.unit;
     let (nodes, complete) = (found.nodes, found.complete);
     let mut mixes = found.pool.into_mixes().into_iter().map(|mix| {
@@ -171,21 +184,18 @@ fn conclude(
         Mix { weights, objective }
     });
     let Some(best) = mixes.next() else {
-        if complete {
-            return Outcome::Infeasible(infeasible::explain(problem));
-        }
-        return Outcome::Nothing { bound, nodes };
+        return if complete { Attempt::Infeasible } else { Attempt::Nothing { bound, nodes } };
     };
     let alternatives: Vec<Mix> = mixes.collect();
     // What is in the pool is no lower than its best.
     let certificate = Certificate::new(problem, &best.weights, bound.min(best.objective));
-    Outcome::Solved(Solution {
+    Attempt::Solved(Box::new(Solution {
         is_certified: certificate.certifies(settings.gap * (1.0 + 1e-6)),
         others: bound,
         best,
         alternatives,
         certificate,
-        relaxed,
+        relaxed: None,
         nodes,
-    })
+    }))
 }

@@ -152,9 +152,7 @@ pub fn plain_objective(problem: &Problem, weights: &[f64]) -> f64 {
                 + problem.ridge * weights.iter().map(|w| w * w).sum::<f64>()
         }
         Distance::L1 => (0..m).map(|i| count(i) * residual(i).abs()).sum(),
-        Distance::LInf => {
-            (0..m).filter(|&i| count(i) > 0.0).map(|i| residual(i).abs()).fold(0.0, f64::max)
-        }
+        Distance::LInf => (0..m).filter(|&i| count(i) > 0.0).map(|i| residual(i).abs()).fold(0.0, f64::max),
     }
 }
 
@@ -210,9 +208,8 @@ fn corner(active: &[&Condition], p: usize) -> Option<Vec<f64>> {
     let matrix: Vec<Vec<f64>> = rows.collect();
     if matrix.len() != p {
         // More conditions than unknowns: the normal equations, whose solution is checked against all of them.
-        let normal = (0..p).map(|a| {
-            (0..=p).map(|b| matrix.iter().map(|row| row[a] * row[b]).sum()).collect::<Vec<f64>>()
-        });
+        let normal = (0..p)
+            .map(|a| (0..=p).map(|b| matrix.iter().map(|row| row[a] * row[b]).sum()).collect::<Vec<f64>>());
         return eliminate(normal.collect());
     }
     eliminate(matrix)
