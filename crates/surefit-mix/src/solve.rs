@@ -6,12 +6,13 @@ use crate::error::Result;
 use crate::form::Form;
 use crate::infeasible::{self, Conflict};
 use crate::polish::polish;
-use crate::prepare::{Prepared, prepare};
+use crate::prepare::{Prepared, prepare, prepare_norms};
 use crate::presolve::tighten;
 use crate::problem::{Distance, Problem};
 use crate::relaxed;
 use crate::search::pool::Pool;
 use crate::search::record::Record;
+use crate::search::relaxation::Relaxation;
 use crate::search::{Found, Standing, search};
 use crate::validate::validate;
 
@@ -134,22 +135,27 @@ pub(crate) fn attempt(
     let mut pool = Pool::new(form.n, settings.alternatives, settings.gap, zero / form.unit, form.most());
     let whole = form.clone();
     let found = match problem.distance {
-        Distance::L2 => squares(form, kind, &mut pool, settings, go_on),
-        Distance::L1 | Distance::LInf => None,
+        Distance::L2 => {
+            let prepared = prepare(form, kind, &mut pool, false);
+            below(prepared, &pool, settings, go_on)
+        }
+        Distance::L1 | Distance::LInf => {
+            let prepared = prepare_norms(form, kind, &mut pool);
+            below(prepared, &pool, settings, go_on)
+        }
     };
     let Some((found, closed)) = found else { return Ok(Attempt::Infeasible) };
     Ok(conclude(problem, settings, &whole, found, closed))
 }
 
-/// The tree for squares; none when there is no mix.
-fn squares(
-    form: Form,
-    kind: Vec<Kind>,
-    pool: &mut Pool,
+/// The tree below what was prepared, and the lowest bound that was left out before; none when there is no mix.
+fn below<R: Relaxation>(
+    prepared: Prepared<R>,
+    pool: &Pool,
     settings: &Settings,
     go_on: &(dyn Fn(&Progress) -> bool + Sync),
 ) -> Option<(Found, f64)> {
-    let (ground, root, closed) = match prepare(form, kind, pool, false) {
+    let (ground, root, closed) = match prepared {
         Prepared::Ground(ground, root, closed) => (ground, root, closed),
         Prepared::Infeasible => return None,
         Prepared::Done(bound) => {

@@ -123,3 +123,17 @@ fn squares_agree_with_trying_everything() {
         agree(seed, Distance::L2, 5);
     }
 }
+
+#[test]
+fn sums_of_absolute_values_agree_with_trying_everything() {
+    for seed in seeds(600) {
+        agree(seed, Distance::L1, 4);
+    }
+}
+
+#[test]
+fn largest_absolute_values_agree_with_trying_everything() {
+    for seed in seeds(300) {
+        agree(seed, Distance::LInf, 3);
+    }
+}

@@ -66,7 +66,8 @@ fn best_of(problem: &Problem, members: &[usize]) -> Option<(f64, Vec<f64>)> {
         }
     }
     if problem.distance == Distance::LInf {
-        for i in 0..problem.target.len() {
+        let counted = |i: &usize| problem.row_weights.as_ref().is_none_or(|weights| weights[*i] > 0.0);
+        for i in (0..problem.target.len()).filter(counted) {
             for sign in [1.0, -1.0] {
                 let mut row: Vec<f64> = members.iter().map(|&j| sign * problem.column(j)[i]).collect();
                 row.push(-1.0);
