@@ -1,6 +1,7 @@
 //! Classes, and numbers that are met with Huber's loss: fitted, told, saved, applied and certified.
 
 use super::{Folder, code, object, surefit, tell, told};
+use serde_json::Value;
 use std::fmt::Write as _;
 
 const IRIS: [&str; 3] = ["fit", "data/iris.csv", "species ~ ."];
@@ -85,7 +86,17 @@ fn the_object_of_classes_is_keyed_by_them() {
 fn flags_that_do_not_apply_are_refused_in_a_sentence() {
     let cases = [
         "--loss hinge --choose loo",
+        "--loss hinge --choose loo --penalty 1e-3..1:9",
         "--loss hinge --penalty 1e-3..1:9",
+        "--loss hinge --penalty .1 --choose cv",
+        "--loss hinge --choose test",
+        "--loss hinge --penalty 1e-3..1:9 --choose test",
+        "--loss hinge --penalty 1e-3..1:9 --choose test --test data/iris.csv --folds 3",
+        "--loss hinge --penalty 1e-3..1:9 --choose cv --folds 1",
+        "--loss hinge --penalty 1e-3..1:9 --choose cv --folds 151",
+        "--penalty 1e-3..1:9 --choose cv",
+        "--penalty 1e-3..1:9 --choose test",
+        "--folds 3",
         "--loss hinge --penalty -1",
         "--loss hinge --penalty nan",
         "--loss hinge --penalty 0 --penalize-intercept",
@@ -208,7 +219,7 @@ fn separable_classes_without_a_penalty_have_no_optimum_and_are_named() {
     for loss in ["softmax", "ovr-logistic", "squared-hinge", "ovr-squared-hinge"] {
         assert_eq!(code(&fit(loss)), 5, "{loss}");
         let found = object(&fit(loss));
-        assert_eq!((&found["code"], &found["model"]), (&"SF204".into(), &serde_json::Value::Null));
+        assert_eq!((&found["code"], &found["model"]), (&"SF204".into(), &Value::Null));
     }
     assert_eq!(code(&[&fit("softmax")[..], &["-o", &model]].concat()), 5);
     assert!(!std::path::Path::new(&model).exists());
@@ -343,4 +354,83 @@ fn threads_and_seeds_do_not_change_an_answer_beyond_its_gap() {
     let value = |more: &str| fit(more)["certificate"]["objective"].as_f64().unwrap();
     let (one, other) = (value("--loss hinge --seed 1"), value("--loss hinge --seed 2"));
     assert!((one - other).abs() <= 1e-4 * one.max(other));
+}
+
+/// The output without the lines that another processor may change: rounds, passes, gaps.
+fn settled(text: &str) -> String {
+    let moves = |line: &&str| !line.contains("passes over the rows") && !line.contains("at most");
+    let keep: Vec<&str> = text.lines().filter(moves).collect();
+    keep.join("\n")
+}
+
+#[test]
+fn a_penalty_is_chosen_by_the_loss_on_rows_that_were_not_fitted() {
+    let folder = Folder::new();
+    let mut all = String::new();
+    let test = folder.file("test.csv", "sales,temp\n400,19\n300,15\n");
+    for arguments in [
+        iris("--loss softmax --penalty 1e-6..1:7 --choose cv --gap 1e-10 --quiet"),
+        iris("--loss squared-hinge --penalty 1e-9..1:30 --choose cv --folds 3 --seed 4 --gap 1e-10 --quiet"),
+        iris("--loss ovr-logistic --penalty 1e-3..1:4 --choose test --test data/iris.csv --gap 1e-10 --quiet"),
+        "fit data/sales.csv sales~temp --loss huber --penalty 1e-3..1:4 --choose cv --gap 1e-10 --quiet"
+            .split(' ')
+            .collect(),
+        [
+            &"fit data/sales.csv sales~temp --loss huber --penalty 1e-3..1:4 --choose test --quiet --gap 1e-10 --test"
+                .split(' ')
+                .collect::<Vec<_>>()[..],
+            &[&test],
+        ]
+        .concat(),
+    ] {
+        assert_eq!(code(&arguments), 0, "{}", told(&arguments));
+        writeln!(all, "# {}\n{}", arguments[1..].join(" "), settled(&told(&arguments))).unwrap();
+    }
+    folder.snapshot("classes_path", &all);
+}
+
+#[test]
+fn the_object_of_a_search_has_its_path_and_each_fit_of_it_is_certified() {
+    let range = "--penalty 1e-3..1:4 --choose cv --quiet";
+    for loss in ["hinge", "crammer-singer", "squared-hinge", "ovr-hinge", "ovr-squared-hinge", "ovr-logistic"]
+    {
+        let found = object(&iris(&format!("--loss {loss} {range}")));
+        let path = found["path"].as_array().unwrap();
+        assert_eq!(path.len(), 4);
+        let losses: Vec<f64> = path.iter().map(|point| point["loss"].as_f64().unwrap()).collect();
+        for point in path {
+            assert_eq!(point["certified"], true, "{loss}: {point}");
+            assert!(point["accuracy"].as_f64().unwrap() > 0.5 && point["std_error"].as_f64().unwrap() > 0.0);
+        }
+        let least = losses.iter().copied().fold(f64::INFINITY, f64::min);
+        assert_eq!(found["choice"]["loss"].as_f64().unwrap().to_bits(), least.to_bits());
+        assert_eq!(found["choice"]["penalty"], found["model"]["penalty"]);
+        assert_eq!((&found["choice"]["folds"], &found["choice"]["file"]), (&5.into(), &Value::Null));
+        let again = object(&iris(&format!("--loss {loss} {range} --threads 1")));
+        assert_eq!(again["path"], found["path"], "{loss}");
+    }
+}
+
+#[test]
+fn the_only_row_of_a_class_is_in_every_fit_and_that_is_said() {
+    let folder = Folder::new();
+    let rows: String = (0..20).map(|i| format!("{i},{}\n", ["a", "b"][i / 10])).collect();
+    let data = folder.file("data.csv", &format!("x,y\n{rows}7,c\n"));
+    let output =
+        told(&["fit", &data, "y ~ x", "--loss", "softmax", "--penalty", "1e-2..1:3", "--choose", "cv"]);
+    assert!(output.contains("1 row is the only one of its class, and is in no fold"), "{output}");
+}
+
+#[test]
+fn a_search_that_runs_out_of_time_gives_what_is_finished() {
+    let arguments = iris("--loss hinge --penalty 1e-9..1:500 --choose cv --gap 1e-6 --quiet --time-limit 1");
+    let found = object(&arguments);
+    assert_eq!(
+        (&found["verdict"], &found["code"], &found["stop"]),
+        (&"uncertified".into(), &"SF108".into(), &"time".into())
+    );
+    let done = found["path"].as_array().unwrap().len();
+    assert!((1..500).contains(&done), "{done}");
+    assert_eq!(found["diagnosis"]["evidence"]["penalties_done"], done);
+    assert_eq!(code(&arguments), 4);
 }

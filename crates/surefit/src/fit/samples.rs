@@ -35,6 +35,21 @@ pub enum Method {
     Lbfgs,
 }
 
+/// Where a fit begins: the answer to a neighbouring problem on the same rows.
+#[derive(Clone, Debug)]
+pub struct Start {
+    /// Its coefficients.
+    pub coefficients: Coefficients,
+    /// n × c: its dual point, which a hinge begins with.
+    pub dual: Option<Mat<f64>>,
+}
+
+impl From<SampleFit> for Start {
+    fn from(fit: SampleFit) -> Self {
+        Self { coefficients: fit.candidate.coefficients, dual: fit.dual }
+    }
+}
+
 /// How to fit.
 #[derive(Clone, Copy, Debug)]
 pub struct SampleSettings {
@@ -85,20 +100,32 @@ pub struct SampleFit {
 /// The algorithm for a loss and the shape of the data, and the reason in words.
 ///
 /// # Errors
-/// One that cannot do the loss.
+/// As [`check_method`].
 pub fn choose_method(method: Method, samples: &Samples<'_>, loss: LossKind) -> Result<(Method, String)> {
-    let kinks = loss::named(loss).curvature() == Curvature::Piecewise;
-    match (method, kinks) {
-        (Method::Auto, true) => {
-            Ok((Method::DualAscent, "dual ascent: the loss has kinks, and its dual has none".to_owned()))
+    check_method(method, loss)?;
+    let why = match method {
+        Method::Auto if has_kinks(loss) => {
+            let why = "dual ascent: the loss has kinks, and its dual has none".to_owned();
+            return Ok((Method::DualAscent, why));
         }
-        (Method::Auto, false) => {
+        Method::Auto => {
             let (method, why) = smooth::choose(samples);
-            Ok((if method == smooth::Method::Lbfgs { Method::Lbfgs } else { Method::NewtonCg }, why))
+            let method = if method == smooth::Method::Lbfgs { Method::Lbfgs } else { Method::NewtonCg };
+            return Ok((method, why));
         }
-        (Method::DualAscent, true) => Ok((method, "dual ascent, as asked".to_owned())),
-        (Method::NewtonCg, false) => Ok((method, "Newton-CG, as asked".to_owned())),
-        (Method::Lbfgs, false) => Ok((method, "L-BFGS, as asked".to_owned())),
+        Method::DualAscent => "dual ascent, as asked",
+        Method::NewtonCg => "Newton-CG, as asked",
+        Method::Lbfgs => "L-BFGS, as asked",
+    };
+    Ok((method, why.to_owned()))
+}
+
+/// Refuses an algorithm that cannot do the loss, before any data are read.
+///
+/// # Errors
+/// [`Error::Usage`] with the algorithms that can.
+pub fn check_method(method: Method, loss: LossKind) -> Result<()> {
+    match (method, has_kinks(loss)) {
         (Method::DualAscent, false) => Err(usage(
             format!("dual ascent is for the hinges, and the {} loss is smooth", loss.name()),
             "leave out `--solver`, or use newton-cg or lbfgs",
@@ -107,7 +134,26 @@ pub fn choose_method(method: Method, samples: &Samples<'_>, loss: LossKind) -> R
             format!("the {} loss has kinks, which this solver cannot cross", loss.name()),
             "leave out `--solver`, or use dual-ascent",
         )),
+        _ => Ok(()),
     }
+}
+
+/// Refuses a hinge without a penalty, which no solver here can do.
+///
+/// # Errors
+/// [`Error::Usage`] with the way out.
+pub fn check_penalty(loss: LossKind, lambda: f64) -> Result<()> {
+    if lambda == 0.0 && has_kinks(loss) {
+        return Err(usage(
+            format!("the {} loss is solved with a penalty above 0 only", loss.name()),
+            "leave out `--penalty` for 1/n, or give a small one such as 1e-6",
+        ));
+    }
+    Ok(())
+}
+
+fn has_kinks(loss: LossKind) -> bool {
+    loss::named(loss).curvature() == Curvature::Piecewise
 }
 
 /// Fits `problem` to samples, certifies the answer and diagnoses what keeps it from being certified. `watch` is told
@@ -122,14 +168,23 @@ pub fn fit_samples(
     settings: &SampleSettings,
     watch: &(dyn Fn(Progress) -> bool + Sync),
 ) -> Result<SampleFit> {
+    fit_from(samples, problem, settings, None, watch)
+}
+
+/// The same from another answer on.
+///
+/// # Errors
+/// As [`fit_samples`].
+pub fn fit_from(
+    samples: &Samples<'_>,
+    problem: &Problem,
+    settings: &SampleSettings,
+    start: Option<Start>,
+    watch: &(dyn Fn(Progress) -> bool + Sync),
+) -> Result<SampleFit> {
     problem.loss.check()?;
     let (method, reason) = choose_method(settings.method, samples, problem.loss)?;
-    if method == Method::DualAscent && problem.penalty.lambda == 0.0 {
-        return Err(usage(
-            format!("the {} loss is solved with a penalty above 0 only", problem.loss.name()),
-            "leave out `--penalty` for 1/n, or give a small one such as 1e-6",
-        ));
-    }
+    check_penalty(problem.loss, problem.penalty.lambda)?;
     if problem.penalty.lambda == 0.0
         && problem.loss.is_of_classes()
         && let Some(separation) = diagnosis::separation(samples, problem)?
@@ -138,7 +193,7 @@ pub fn fit_samples(
     }
     let begun = Instant::now();
     let run = Runner { samples, problem, settings, watch, begun };
-    let mut answer = Answer::default();
+    let mut answer = Answer::from(start);
     let mut asked = ASKED * settings.gap;
     let mut certificate = None;
     for _ in 0..ATTEMPTS {
@@ -212,6 +267,14 @@ struct Answer {
     candidate: Option<Candidate>,
     dual: Option<Mat<f64>>,
     passes: f64,
+}
+
+impl From<Option<Start>> for Answer {
+    fn from(start: Option<Start>) -> Self {
+        let Some(Start { coefficients, dual }) = start else { return Self::default() };
+        let candidate = Some(Candidate { coefficients, stop: Stop::MaxIter, steps: 0 });
+        Self { candidate, dual, passes: 0.0 }
+    }
 }
 
 /// What a solver needs to be run.
@@ -295,7 +358,7 @@ pub fn usual_penalty(loss: LossKind, samples: &Samples<'_>) -> f64 {
 
 /// The relative gap that is wanted where none is asked for: 1e-4 for losses of linear pieces, 1e-6 for smooth ones.
 pub fn usual_gap(loss: LossKind) -> f64 {
-    if loss::named(loss).curvature() == Curvature::Piecewise { 1e-4 } else { 1e-6 }
+    if has_kinks(loss) { 1e-4 } else { 1e-6 }
 }
 
 /// The intercept of a formula, or of sparse rows, which have one.
