@@ -178,6 +178,11 @@ fn told_apart(rows: &Confusion, classes: &[String]) -> Map<String, Value> {
 pub fn error(command: Option<&str>, error: &Error, sentence: &str, hints: Vec<String>) -> Value {
     let mut object = head(command, "failed", error.code(), sentence);
     object.insert("hints".to_owned(), hints.into());
+    let evidence = error.evidence();
+    if let Some(code) = error.code().filter(|_| !evidence.is_empty()) {
+        let found = json!({"code": code_name(code), "message": sentence, "evidence": evidence});
+        object.insert("diagnosis".to_owned(), found);
+    }
     Value::Object(object)
 }
 

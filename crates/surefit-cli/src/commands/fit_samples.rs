@@ -45,7 +45,7 @@ pub fn run(args: &FitArgs, loss: LossKind, screen: &Screen) -> Result<Exit, Halt
         seed: args.seed.unwrap_or(0),
     };
     let problem = |lambda| Problem { loss, penalty: Ridge::uniform(lambda), intercept };
-    let (problem, fit, choice) = match &wish {
+    let (problem, mut fit, choice) = match &wish {
         Wish::One(given) => {
             let problem = problem(lambda(*given, loss, &set, &mut notes, screen)?);
             let fit = watched(&samples, &problem, &settings, screen)?;
@@ -70,6 +70,7 @@ pub fn run(args: &FitArgs, loss: LossKind, screen: &Screen) -> Result<Exit, Halt
         }
     };
 
+    name_long_rows(&mut fit, &set);
     let formula = args.formula.as_deref().unwrap_or_default();
     let mut report = report("fit", formula, &set, &problem, settings.gap, &Found::of(&fit))?;
     report.stop = Some(fit.candidate.stop);
@@ -238,6 +239,15 @@ fn chosen(path: &SamplePath, penalties: &[f64], compare: Compare, file: Option<&
             best: path.best,
         },
     }
+}
+
+/// Rows and columns as the data number and name them.
+fn name_long_rows(fit: &mut SampleFit, set: &SampleSet) {
+    let Some(long) = fit.long_rows.take() else { return };
+    let named = |found| {
+        long.diagnosis(found, &|row| set.number(row) + 1, &|column| format!("`{}`", set.name(column)))
+    };
+    fit.diagnosis = fit.diagnosis.take().map(named);
 }
 
 fn always_fitted(rows: usize) -> Option<String> {

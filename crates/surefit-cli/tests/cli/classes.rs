@@ -180,6 +180,14 @@ fn labels_that_are_no_classes_to_learn_are_named_with_their_place() {
     let arguments = ["fit", &train, "y ~ x", "--loss", "softmax", "--quiet", "--test", &test];
     assert_eq!(code(&arguments), 3);
     writeln!(all, "# a class that was never trained\n{}", told(&arguments)).unwrap();
+    let quantity = ["fit", "data/sales.csv", "sales ~ temp", "--loss", "hinge", "--quiet"];
+    assert_eq!(code(&quantity), 3);
+    writeln!(all, "# a quantity\n{}", told(&quantity)).unwrap();
+    let mut found = object(&quantity);
+    assert_eq!((&found["code"], &found["diagnosis"]["evidence"]["classes"]), (&"SF205".into(), &12.into()));
+    found["version"] = "…".into();
+    writeln!(all, "{}", serde_json::to_string_pretty(&found).unwrap()).unwrap();
+    assert_eq!(code(&["fit", "data/sales.csv", "C(sales) ~ temp", "--loss", "hinge", "--quiet"]), 0);
     folder.snapshot("classes_data", &all);
 }
 
@@ -206,7 +214,9 @@ fn odd_classes_and_odd_rows_are_fitted_all_the_same() {
     let large = folder.file("large.csv", "x,y\n1e30,a\n-1e30,b\n1,a\n2,b\n");
     for loss in ["hinge", "softmax", "ovr-logistic"] {
         let arguments = ["fit", &large, "y ~ x", "--loss", loss, "--quiet"];
-        assert!(matches!(code(&arguments), 0 | 4), "{}", told(&arguments));
+        assert_eq!(code(&arguments), 4);
+        let told = told(&arguments);
+        assert!(told.contains("`x` is 1e30 in row 1 and `x` is -1e30 in row 2"), "{told}");
     }
 }
 
@@ -433,4 +443,29 @@ fn a_search_that_runs_out_of_time_gives_what_is_finished() {
     assert!((1..500).contains(&done), "{done}");
     assert_eq!(found["diagnosis"]["evidence"]["penalties_done"], done);
     assert_eq!(code(&arguments), 4);
+}
+
+#[test]
+fn a_solver_or_a_penalty_that_the_loss_cannot_have_is_refused_before_anything_is_read() {
+    for more in [
+        "--loss hinge --solver newton-cg",
+        "--loss softmax --solver dual-ascent",
+        "--loss crammer-singer --penalty 0",
+    ] {
+        let arguments = [&["fit", "nowhere.csv", "y ~ x"], &more.split(' ').collect::<Vec<_>>()[..]].concat();
+        let output = told(&arguments);
+        assert_eq!(code(&arguments), 2, "{output}");
+        assert!(!output.contains("nowhere.csv"), "{output}");
+    }
+}
+
+#[test]
+fn a_row_that_is_far_too_long_is_named_by_its_number_in_the_data() {
+    let folder = Folder::new();
+    // The first row is left out, so that numbers and places differ.
+    let rows: String = (0..12).map(|i| format!("{},{}\n", (i * 5) % 7, ["a", "b"][i % 2])).collect();
+    let data = folder.file("data.csv", &format!("width,y\n,a\n{rows}-2.5e31,a\n"));
+    let arguments = ["fit", &data, "y ~ width", "--loss", "softmax", "--missing", "drop", "--quiet"];
+    assert_eq!(code(&arguments), 4);
+    folder.snapshot("classes_long", &told(&arguments));
 }

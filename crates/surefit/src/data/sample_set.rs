@@ -268,6 +268,11 @@ impl SampleSet {
         }
     }
 
+    /// The row of the data, from 0, that is here the `i`th: the inverse of [`Self::find`].
+    pub fn number(&self, i: usize) -> usize {
+        self.places.as_ref().map_or(i, |places| places.get(i).copied().unwrap_or(i))
+    }
+
     /// Rows that the data had, those left out included.
     pub fn rows_of_data(&self) -> usize {
         self.rows_of_data

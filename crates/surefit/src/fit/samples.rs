@@ -6,7 +6,7 @@
 use super::Verdict;
 use crate::certificate::{Certificate, certify_samples};
 use crate::data::Samples;
-use crate::diagnosis::{self, Diagnosis};
+use crate::diagnosis::{self, Diagnosis, LongRows};
 use crate::error::{Error, Result};
 use crate::loss::{self, Curvature};
 use crate::oracle::Pass;
@@ -95,6 +95,8 @@ pub struct SampleFit {
     pub diagnosis: Option<Diagnosis>,
     /// n × c: the dual point that proves a hinge, to begin with for a neighbouring penalty.
     pub dual: Option<Mat<f64>>,
+    /// The rows that keep the answer from being certified by their size, where there are such.
+    pub long_rows: Option<LongRows>,
 }
 
 /// The algorithm for a loss and the shape of the data, and the reason in words.
@@ -182,6 +184,35 @@ pub fn fit_from(
     start: Option<Start>,
     watch: &(dyn Fn(Progress) -> bool + Sync),
 ) -> Result<SampleFit> {
+    let begun = Instant::now();
+    let mut fit = fit_once(samples, problem, settings, start, watch)?;
+    let by_itself = !matches!(fit.candidate.stop, Stop::Time | Stop::Interrupted);
+    if fit.verdict == Verdict::Uncertified
+        && by_itself
+        && let Some(mut long) = LongRows::of(samples)
+    {
+        if let Some(weights) = long.weights_without(samples) {
+            let others = Samples { weights: Some(&weights), ..*samples };
+            let left = settings.time_limit.map(|limit| limit.saturating_sub(begun.elapsed()));
+            let settings = SampleSettings { time_limit: left, ..*settings };
+            let without = fit_once(&others, problem, &settings, None, watch)?;
+            long.certified_without = without.verdict == Verdict::Certified;
+        }
+        fit.diagnosis =
+            fit.diagnosis.map(|found| long.diagnosis(found, &|i| i + 1, &|j| format!("column {}", j + 1)));
+        fit.long_rows = Some(long);
+    }
+    Ok(fit)
+}
+
+/// [`fit_from`] without a look at what the rows have to do with it.
+fn fit_once(
+    samples: &Samples<'_>,
+    problem: &Problem,
+    settings: &SampleSettings,
+    start: Option<Start>,
+    watch: &(dyn Fn(Progress) -> bool + Sync),
+) -> Result<SampleFit> {
     problem.loss.check()?;
     let (method, reason) = choose_method(settings.method, samples, problem.loss)?;
     check_penalty(problem.loss, problem.penalty.lambda)?;
@@ -220,7 +251,17 @@ pub fn fit_from(
     let diagnosis =
         (!certified).then(|| diagnosis::unproven_samples(problem, &candidate, &certificate, settings.gap));
     let passes = answer.passes;
-    Ok(SampleFit { verdict, candidate, certificate, method, reason, passes, diagnosis, dual: answer.dual })
+    Ok(SampleFit {
+        verdict,
+        candidate,
+        certificate,
+        method,
+        reason,
+        passes,
+        diagnosis,
+        dual: answer.dual,
+        long_rows: None,
+    })
 }
 
 /// A dual point that proves the answer of a fit, n × c, to certify other answers of the same problem by: the one of
@@ -258,6 +299,7 @@ fn failed(
         passes: 0.0,
         diagnosis: Some(diagnosis),
         dual: None,
+        long_rows: None,
     })
 }
 

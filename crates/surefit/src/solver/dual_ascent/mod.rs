@@ -225,7 +225,9 @@ impl<'a> Climb<'a> {
             .map_err(|_| usage(format!("dual ascent takes up to 2³² rows, and these are {n}")))?;
         let store = rows::store(&samples.x, c, problem.penalty.factors.as_deref());
         let squares = store.squares();
-        let mean_square = squares.iter().sum::<f64>() / (n as f64);
+        let counts = (0..n).filter(|i| samples.weight(*i) > 0.0);
+        let (sum, count) = counts.fold((0.0, 0.0), |(sum, count), i| (sum + squares[i], count + 1.0));
+        let mean_square = sum / count;
         let mut climb = Self {
             hinge,
             classes,
