@@ -70,7 +70,7 @@ pub fn run(args: &FitArgs, loss: LossKind, screen: &Screen) -> Result<Exit, Halt
         }
     };
 
-    name_long_rows(&mut fit, &set);
+    name_places(&mut fit, &set);
     let formula = args.formula.as_deref().unwrap_or_default();
     let mut report = report("fit", formula, &set, &problem, settings.gap, &Found::of(&fit))?;
     report.stop = Some(fit.candidate.stop);
@@ -184,6 +184,9 @@ pub fn watched(
     fit_samples(samples, problem, settings, &|progress| {
         if let Ok(bar) = bar.lock() {
             bar.show(progress.step as u64, None, || {
+                if progress.objective.is_infinite() {
+                    return "looking for weights that separate the classes".to_owned();
+                }
                 let gap = rough(progress.gap / progress.objective.abs());
                 format!("step {}, relative gap {gap}, wanted {wanted}", count(progress.step as u64))
             });
@@ -241,13 +244,20 @@ fn chosen(path: &SamplePath, penalties: &[f64], compare: Compare, file: Option<&
     }
 }
 
-/// Rows and columns as the data number and name them.
-fn name_long_rows(fit: &mut SampleFit, set: &SampleSet) {
-    let Some(long) = fit.long_rows.take() else { return };
-    let named = |found| {
-        long.diagnosis(found, &|row| set.number(row) + 1, &|column| format!("`{}`", set.name(column)))
-    };
-    fit.diagnosis = fit.diagnosis.take().map(named);
+/// Rows, columns and classes as the data number and name them.
+fn name_places(fit: &mut SampleFit, set: &SampleSet) {
+    let number = |row: usize| set.number(row) + 1;
+    if let Some(long) = fit.long_rows.take() {
+        let named = |found| long.diagnosis(found, &number, &|column| format!("`{}`", set.name(column)));
+        fit.diagnosis = fit.diagnosis.take().map(named);
+    }
+    if let Some(separation) = fit.separation.take() {
+        let class = |class: usize| {
+            let names = set.classes().map_or(&[][..], |classes| classes.names());
+            names.get(class).map(|name| format!("`{name}`")).unwrap_or_default()
+        };
+        fit.diagnosis = Some(separation.diagnosis(&number, &class));
+    }
 }
 
 fn always_fitted(rows: usize) -> Option<String> {

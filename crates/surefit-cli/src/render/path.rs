@@ -77,7 +77,7 @@ fn path(page: &mut Page, points: &[PathPoint], best: usize) {
     if points.iter().any(|point| point.accuracy.is_some()) {
         columns.push(column("right", 1, &|point| point.accuracy.map(percent).unwrap_or_default()));
     }
-    if points.iter().any(|point| !point.certified) {
+    if shown.iter().any(|(_, point)| !point.certified) {
         let gap = |point: &PathPoint| {
             if point.certified { String::new() } else { format!("△ gap {}", rough(point.relative_gap)) }
         };

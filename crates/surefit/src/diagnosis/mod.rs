@@ -38,7 +38,7 @@ pub use lint::{Checkup, beside_a_fit, columns, lint, worth_a_look};
 pub use long_rows::{LongRow, LongRows};
 pub use path_cut_short::path_cut_short;
 pub use penalty_convention::penalty_conventions;
-pub use separable::separation;
+pub use separable::{Separation, separation};
 pub use situation::{Context, Quality, diagnose};
 pub use unproven::unproven;
 pub use unproven_samples::unproven_samples;

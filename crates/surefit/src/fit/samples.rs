@@ -6,7 +6,7 @@
 use super::Verdict;
 use crate::certificate::{Certificate, certify_samples};
 use crate::data::Samples;
-use crate::diagnosis::{self, Diagnosis, LongRows};
+use crate::diagnosis::{self, Diagnosis, LongRows, Separation};
 use crate::error::{Error, Result};
 use crate::loss::{self, Curvature};
 use crate::oracle::Pass;
@@ -97,6 +97,8 @@ pub struct SampleFit {
     pub dual: Option<Mat<f64>>,
     /// The rows that keep the answer from being certified by their size, where there are such.
     pub long_rows: Option<LongRows>,
+    /// The weights that show that there is no optimum, where there is none.
+    pub separation: Option<Separation>,
 }
 
 /// The algorithm for a loss and the shape of the data, and the reason in words.
@@ -216,13 +218,14 @@ fn fit_once(
     problem.loss.check()?;
     let (method, reason) = choose_method(settings.method, samples, problem.loss)?;
     check_penalty(problem.loss, problem.penalty.lambda)?;
-    if problem.penalty.lambda == 0.0
-        && problem.loss.is_of_classes()
-        && let Some(separation) = diagnosis::separation(samples, problem)?
-    {
-        return failed(samples, problem, (method, reason), separation);
-    }
     let begun = Instant::now();
+    if problem.penalty.lambda == 0.0 && matches!(problem.loss, LossKind::Softmax | LossKind::OvrLogistic) {
+        let nothing_yet = Progress { step: 0, objective: f64::INFINITY, gap: f64::INFINITY };
+        let in_time = || settings.time_limit.is_none_or(|limit| begun.elapsed() < limit);
+        if let Some(found) = diagnosis::separation(samples, problem, &|| in_time() && watch(nothing_yet))? {
+            return failed(samples, problem, (method, reason), found);
+        }
+    }
     let run = Runner { samples, problem, settings, watch, begun };
     let mut answer = Answer::from(start);
     let mut asked = ASKED * settings.gap;
@@ -261,6 +264,7 @@ fn fit_once(
         diagnosis,
         dual: answer.dual,
         long_rows: None,
+        separation: None,
     })
 }
 
@@ -285,10 +289,11 @@ fn failed(
     samples: &Samples<'_>,
     problem: &Problem,
     (method, reason): (Method, String),
-    (at, diagnosis): (Coefficients, Diagnosis),
+    separation: Separation,
 ) -> Result<SampleFit> {
-    let certificate = certify_samples(samples, problem, &at, None)?;
-    let candidate = Candidate { coefficients: at, stop: Stop::Diverged, steps: 0 };
+    let certificate = certify_samples(samples, problem, &separation.at, None)?;
+    let candidate = Candidate { coefficients: separation.at.clone(), stop: Stop::Diverged, steps: 0 };
+    let diagnosis = separation.diagnosis(&|row| row + 1, &|class| format!("class {}", class + 1));
     let verdict = Verdict::Failed;
     Ok(SampleFit {
         verdict,
@@ -300,6 +305,7 @@ fn failed(
         diagnosis: Some(diagnosis),
         dual: None,
         long_rows: None,
+        separation: Some(separation),
     })
 }
 

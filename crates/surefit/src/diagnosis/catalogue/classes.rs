@@ -8,13 +8,18 @@ pub(super) static SF204: Page = Page {
     title: "separable classes and no penalty",
     meaning: "When some linear model gives every row its own class, the same model times two is better still, and times a \
         thousand better again: the loss falls towards 0 and is never there. There is no best answer to come to. What a \
-        program prints then is where it gave up.",
-    detection: "With --penalty 0, weights are sought that separate the classes, by a hinge with ever smaller \
-        penalties. If every row's own score is above all others by more than rounding, these weights are the proof. \
-        One against the rest needs a threshold for every class. Rows that lie on the border itself are not found \
-        this way, and end in SF210.",
+        program prints then is where it gave up. It is the same when some rows lie on the boundary, where classes tie, \
+        and all others on their own side (quasi-separation): a column that is 1 for rows of one class alone is enough, \
+        or one class of three that stands apart.",
+    detection: "With --penalty 0 and a logistic loss, a direction is sought that puts no rival above a row's own class and \
+        some below it: the sum of all differences of own and rival scores, projected onto the cone of such directions, is 0 \
+        only where there is none. The weights that are found are judged by plain arithmetic: each margin is above 0, or \
+        on the boundary, by the rounding of its scores. Beyond 400 weights hinges with ever smaller penalties are \
+        tried in place of the cone, which find whole separations only. A squared hinge is 0 where margins are wide \
+        enough, so it has a best model, and this code is not for it.",
     example: "Setosa against the other irises: its petals are at most 1.9 cm long, those of the others at least 3 cm. \
-        Any threshold in between makes no error, and the steeper the curve through it, the smaller the loss.",
+        Any threshold in between makes no error, and the steeper the curve through it, the smaller the loss. So softmax \
+        has no optimum on the three irises either: versicolor and virginica tie on the boundary.",
     remedies: &[
         "Any penalty above 0: there is exactly one best answer, and it is certified. 1/n is the usual one.",
         "Fewer columns, where one of them gives the class away: an identifier, or something known only afterwards.",
