@@ -245,8 +245,9 @@ impl Separation {
             )
         };
         let lambda = 1.0 / self.total;
+        let n = if self.total == self.rows as f64 { "1/n" } else { "1/Σ weights" };
         let remedy = Remedy {
-            change: format!("a penalty, such as 1/n = {}", figure(lambda, 3)),
+            change: format!("a penalty, such as {n} = {}", figure(lambda, 3)),
             command: Some(format!("--penalty {lambda:e}")),
             steps: None,
             // A convex loss that is not below 0 and half a square above it have exactly one optimum.
