@@ -80,7 +80,7 @@ pub struct Reading {
     /// The first row is data; columns are x1, x2, …
     #[arg(long)]
     pub no_header: bool,
-    /// Keep this much of the table in memory (0: nothing), the rest in a temporary file: 500M, 2G [default: 512M]
+    /// Keep this much of the table in memory (0: nothing), the rest in a temporary file: 500M, 2G [default: 512M, and 8M where the loss is not squared: its rows are laid out in memory]
     #[arg(long, value_name = "SIZE", value_parser = size, allow_hyphen_values = true)]
     pub memory_limit: Option<usize>,
 }

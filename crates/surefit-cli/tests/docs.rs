@@ -152,6 +152,18 @@ fn comparable(text: &str) -> String {
     text
 }
 
+/// Words are the same, and decimals to one unit of their sixth digit: halves are rounded up on one processor and down
+/// on another.
+fn alike(then: &str, now: &str) -> bool {
+    let close = |a: &str, b: &str| {
+        let number = |text: &str| text.parse::<f64>().ok().filter(|_| text.contains('.'));
+        let pair = number(a).zip(number(b));
+        a == b || pair.is_some_and(|(a, b)| (a - b).abs() <= 1.1e-5 * a.abs().max(b.abs()))
+    };
+    let (a, b): (Vec<&str>, Vec<&str>) = (then.split(' ').collect(), now.split(' ').collect());
+    then == now || (a.len() == b.len() && a.iter().zip(&b).all(|(a, b)| close(a, b)))
+}
+
 #[test]
 fn every_command_in_the_pages_says_what_the_page_shows() {
     let write = std::env::var_os("SUREFIT_DOCS").is_some_and(|wish| wish == "write");
@@ -164,12 +176,10 @@ fn every_command_in_the_pages_says_what_the_page_shows() {
             std::fs::write(&path, now).unwrap();
         } else {
             let lines = comparable(&page);
-            let differs = lines
-                .lines()
-                .zip(comparable(&now).lines().map(str::to_owned))
-                .find(|(then, now)| then != now);
+            let now = comparable(&now);
+            let differs = lines.lines().zip(now.lines()).find(|(then, now)| !alike(then, now));
             assert_eq!(differs, None, "{}: the page, and what is said now", path.display());
-            assert_eq!(lines, comparable(&now), "{}", path.display());
+            assert_eq!(lines.lines().count(), now.lines().count(), "{}", path.display());
         }
     }
 }
@@ -183,6 +193,8 @@ fn a_page_that_does_not_tell_the_truth_is_found() {
     assert_eq!(comparable("gap ≤ 3.1e-16, wanted 1e-6"), comparable("gap ≤ 5e-17, wanted 1e-6"));
     assert_eq!(comparable("267.7734851374194\n"), comparable("267.7734851374201\n"));
     assert_ne!(comparable("sales = 3.1"), comparable("sales = 3.2"));
+    assert!(alike("  x  2.23742  1", "  x  2.23743  1") && !alike("x 2.23742", "x 2.23749"));
+    assert!(!alike("12 rows", "13 rows") && !alike("a b", "a"));
     let hinge =
         |digits: &str| format!("{BEGIN}\n$ surefit fit a.csv --loss hinge\n  x  {digits}\n{END}\nrest\n");
     assert_eq!(comparable(&hinge("0.3235")), comparable(&hinge("-0.32")));

@@ -115,6 +115,7 @@ impl System {
     ) {
         let shape = objective.samples().shape();
         if self.preconditioner.is_none() || self.products > WORN {
+            self.preconditioner = None;
             self.preconditioner = Preconditioner::new(objective);
         }
         let preconditioner = self.preconditioner.as_ref();
