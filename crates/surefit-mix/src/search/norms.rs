@@ -194,17 +194,22 @@ impl Norms {
         }
         let Some(inverse) = invert(matrix, rows) else { return false };
         basis.inverse = inverse;
-        let mut right = self.right.clone();
+        basis.x = self.values(basis, |r| self.right[r]);
+        self.price(basis);
+        true
+    }
+
+    /// Values of the basic variables for a right-hand side.
+    fn values(&self, basis: &Basis, right: impl Fn(usize) -> f64) -> Vec<f64> {
+        let rows = self.rows;
+        let mut right: Vec<f64> = (0..rows).map(right).collect();
+        let mut column = vec![0.0; rows];
         for k in (0..basis.is_at_upper.len()).filter(|&k| basis.is_at_upper[k]) {
             self.column(k, &mut column);
             let upper = self.upper(k);
             right.iter_mut().zip(&column).for_each(|(right, c)| *right -= upper * c);
         }
-        for r in 0..rows {
-            basis.x[r] = inner(&basis.inverse[r * rows..][..rows], &right);
-        }
-        self.price(basis);
-        true
+        basis.inverse.chunks(rows).map(|row| inner(row, &right)).collect()
     }
 
     /// Multipliers of the basis.
@@ -336,7 +341,9 @@ impl Norms {
         let (mut y, mut lambda) = (vec![0.0; form.m], vec![0.0; form.q()]);
         let mut value = 0.0;
         let at_upper = (0..basis.is_at_upper.len()).filter(|&k| basis.is_at_upper[k]).map(|k| (k, self.upper(k)));
-        let basic = basis.basic.iter().copied().zip(basis.x.iter().copied());
+        // Without the perturbation: the basis is optimal for less of it too.
+        let exact = self.values(basis, |r| if r < form.n { 0.0 } else { self.right[r] });
+        let basic = basis.basic.iter().copied().zip(exact);
         for (k, x) in at_upper.chain(basic) {
             match self.variable(k) {
                 Variable::Y(i, is_positive) => y[i] += if is_positive { x } else { -x },

@@ -197,6 +197,7 @@ impl DataError {
             | Self::NotFinite { .. }
             | Self::Empty { .. }
             | Self::Weightless { .. } => Some(Code::Sf201),
+            Self::Classes(error) => error.code(),
             _ => None,
         }
     }
