@@ -25,7 +25,7 @@ pub(crate) struct Dual<'a> {
 }
 
 /// What holds for all nodes of a tree: `d`, the price of using each input, and what the counts give back (`−νᵀk`).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Terms {
     /// `d`, which [`crate::diagonal`] proved; zero for norms.
     pub diagonal: Vec<f64>,
@@ -172,7 +172,10 @@ fn make_feasible(distance: Distance, y: &mut [f64]) {
         }
     };
     if norm > 1.0 {
-        y.iter_mut().for_each(|y| *y /= norm * (1.0 + 4.0 * f64::EPSILON));
+        let by = norm * (1.0 + 4.0 * f64::EPSILON);
+        for y in y {
+            *y /= by;
+        }
     }
 }
 

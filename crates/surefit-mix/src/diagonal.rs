@@ -57,7 +57,9 @@ fn safe(form: MatRef<'_, f64>, mut diagonal: Vec<f64>, floor: f64) -> Vec<f64> {
             return diagonal;
         }
         let factor = 1.0 - 1e-12 * 4.0_f64.powi(attempt);
-        diagonal.iter_mut().for_each(|d| *d = (*d * factor).max(0.0));
+        for d in &mut diagonal {
+            *d = (*d * factor).max(0.0);
+        }
     }
     vec![0.0; diagonal.len()]
 }

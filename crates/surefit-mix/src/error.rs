@@ -141,8 +141,9 @@ impl Error {
             Self::NoRows | Self::Shape { .. } => "give every input and the target one value a row".to_owned(),
             Self::NotFinite { .. } => "drop the row, or fill the value in".to_owned(),
             Self::TooLarge { .. } => "divide the inputs and the target by one number".to_owned(),
-            Self::Range { low, high, .. } => format!("write {high}..{low}, if that is meant"),
-            Self::Limit { low, high, .. } => format!("write {high}..{low}, if that is meant"),
+            Self::Range { low, high, .. } | Self::Limit { low, high, .. } => {
+                format!("write {high}..{low}, if that is meant")
+            }
             Self::Count { .. } => "ask for no more than are allowed".to_owned(),
             Self::Coefficient { .. } => "use a finite number".to_owned(),
             Self::Unbounded { .. } => "give the weights a greatest value, or a sum".to_owned(),

@@ -117,7 +117,7 @@ impl Form {
         if greatest < f64::MIN_POSITIVE {
             return;
         }
-        let unit = 2.0_f64.powi(greatest.log2().floor().clamp(-1000.0, 1000.0) as i32);
+        let unit = greatest.log2().floor().clamp(-1000.0, 1000.0).exp2();
         self.a.iter_mut().chain(&mut self.t).for_each(|x| *x /= unit);
         self.unit = if self.distance == Distance::L2 { unit * unit } else { unit };
         self.ridge /= self.unit;
@@ -155,6 +155,19 @@ impl Form {
         }
         self.t.push(scale * sum);
         (self.m, self.a) = (m, a);
+    }
+
+    /// A row for each count: an input that is used at all uses at least its share of its greatest weight.
+    pub(crate) fn add_count_rows(&mut self) {
+        for k in 0..self.counts.len() {
+            let count = &self.counts[k];
+            let share =
+                |j: usize| if count.is_member[j] && self.high[j] > 0.0 { 1.0 / self.high[j] } else { 0.0 };
+            let row: Vec<f64> = (0..self.n).map(share).collect();
+            self.row_high.push(count.most as f64);
+            self.rows.extend(row);
+            self.row_low.push(f64::NEG_INFINITY);
+        }
     }
 
     /// Column `j` of `A`.

@@ -63,7 +63,7 @@ pub(crate) fn explain(problem: &Problem, go_on: GoOn<'_>) -> Result<Conflict> {
 
 /// Whether the range asks for use.
 fn must(range: Range) -> bool {
-    !range.optional && !(range.low <= 0.0 && range.high >= 0.0)
+    !range.optional && (range.low > 0.0 || range.high < 0.0)
 }
 
 impl Part {

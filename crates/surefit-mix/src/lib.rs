@@ -29,14 +29,18 @@ mod infeasible;
 mod polish;
 mod prepare;
 mod presolve;
+mod prices;
 mod problem;
 mod relaxed;
 mod search;
 mod solve;
+mod tree;
 mod validate;
 
 pub use certificate::Certificate;
 pub use error::{Error, Result};
 pub use infeasible::Conflict;
+pub use prices::{Price, prices};
 pub use problem::{Count, Distance, Limit, Problem, Range};
 pub use solve::{Mix, Outcome, Progress, Settings, Solution, solve};
+pub use tree::{Tree, TreeError, Verified, verify};

@@ -81,7 +81,7 @@ fn newton(form: &Form, weights: &[f64], free: &[usize]) -> Option<(Vec<f64>, Vec
         .filter_map(|r| {
             let (value, low, high) = (activity(r), form.row_low[r], form.row_high[r]);
             let near = |limit: f64| limit.is_finite() && (value - limit).abs() <= NEAR * (1.0 + limit.abs());
-            if near(low) { Some((r, low - value)) } else { near(high).then(|| (r, high - value)) }
+            if near(low) { Some((r, low - value)) } else { near(high).then_some((r, high - value)) }
         })
         .collect();
     let (p, k) = (free.len(), free.len() + active.len());
@@ -132,9 +132,9 @@ pub(crate) fn hold(form: &Form, kind: &[Kind], weights: &[f64], multipliers: &mu
                 continue;
             }
             if (weights[j] <= form.low[j]) == (c > 0.0) {
-                most = most.min(end)
+                most = most.min(end);
             } else {
-                least = least.max(end)
+                least = least.max(end);
             }
         }
         if multipliers[r] != 0.0 && least <= most {

@@ -22,7 +22,7 @@ const WORTH: f64 = 0.2;
 /// What preparing a form has come to.
 pub(crate) enum Prepared<R: Relaxation> {
     /// Ground to search on, the root's optimum, and the lowest bound that inputs were decided with.
-    Ground(Ground<R>, R::State, f64),
+    Ground(Box<Ground<R>>, Box<R::State>, f64),
     /// Nothing is left to search: what is not in the pool has at least this bound.
     Done(f64),
     /// No weights keep the limits, holes left aside.
@@ -41,12 +41,12 @@ pub(crate) fn prepare(form: Form, kind: Vec<Kind>, pool: &mut Pool, whole: bool)
         let Stage { ground, root, mut proof, .. } = stage.raise(pool, begins);
         begins = false;
         if whole {
-            return Prepared::Ground(ground, root, closed);
+            return Prepared::Ground(Box::new(ground), Box::new(root), closed);
         }
         let decided = decide(&ground, &root, pool, &mut proof, &mut closed);
         let left: Vec<usize> = (0..form.n).filter(|&j| decided[j] != Kind::Out).collect();
         if left.is_empty() || (left.len() as f64) > (1.0 - WORTH) * form.n as f64 {
-            return Prepared::Ground(ground, root, closed);
+            return Prepared::Ground(Box::new(ground), Box::new(root), closed);
         }
         kind = left.iter().map(|&j| decided[j]).collect();
         pool.keep(&left);
@@ -54,17 +54,9 @@ pub(crate) fn prepare(form: Form, kind: Vec<Kind>, pool: &mut Pool, whole: bool)
     }
 }
 
-/// Prepares a form for the distances L1 and L∞. A count's limit becomes a row as well: an input that is used at all
-/// uses at least its share of its greatest weight.
+/// Prepares a form for the distances L1 and L∞; the counts become rows as well.
 pub(crate) fn prepare_norms(mut form: Form, kind: Vec<Kind>, pool: &mut Pool) -> Prepared<Norms> {
-    for count in form.counts.clone() {
-        let share =
-            |j: usize| if count.is_member[j] && form.high[j] > 0.0 { 1.0 / form.high[j] } else { 0.0 };
-        let row: Vec<f64> = (0..form.n).map(share).collect();
-        form.rows.extend(row);
-        form.row_low.push(f64::NEG_INFINITY);
-        form.row_high.push(count.most as f64);
-    }
+    form.add_count_rows();
     let zero = vec![0.0; form.n];
     let terms = Terms { diagonal: zero.clone(), price: zero, refund: 0.0 };
     let scale = (0..form.n).map(|j| form.column(j).iter().map(|a| a * a).sum::<f64>().sqrt()).collect();
@@ -74,7 +66,7 @@ pub(crate) fn prepare_norms(mut form: Form, kind: Vec<Kind>, pool: &mut Pool) ->
         return Prepared::Infeasible;
     }
     heuristics::round(&ground, &root, pool);
-    Prepared::Ground(ground, root, f64::INFINITY)
+    Prepared::Ground(Box::new(ground), Box::new(root), f64::INFINITY)
 }
 
 /// What the root's bound decides, once a mix is known.
@@ -238,9 +230,9 @@ impl Stage {
                 prices[k] = (sign * price, limit);
                 let Some(next) = self.with(self.ground.terms.diagonal.clone(), prices) else { break };
                 if (next.usage(k) - limit) * sign > 0.0 {
-                    none = price
+                    none = price;
                 } else {
-                    enough = price
+                    enough = price;
                 }
                 if next.proof.bound > self.proof.bound {
                     *self = next;

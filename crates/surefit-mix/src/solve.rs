@@ -1,7 +1,7 @@
 //! The whole way: problem → form → ground → search → certificate.
 
+use crate::bound::Terms;
 use crate::certificate::Certificate;
-use crate::core::Kind;
 use crate::error::Result;
 use crate::form::Form;
 use crate::infeasible::{self, Conflict};
@@ -14,6 +14,7 @@ use crate::search::pool::Pool;
 use crate::search::record::Record;
 use crate::search::relaxation::Relaxation;
 use crate::search::{Found, Standing, search};
+use crate::tree::Tree;
 use crate::validate::validate;
 
 /// How far to go.
@@ -52,7 +53,7 @@ pub struct Progress {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
     /// A mix, and how far it is from the best.
-    Solved(Solution),
+    Solved(Box<Solution>),
     /// No mix keeps the limits, and why.
     Infeasible(Conflict),
     /// Stopped before there was any mix.
@@ -81,6 +82,8 @@ pub struct Solution {
     pub relaxed: Option<Mix>,
     /// Nodes looked at.
     pub nodes: u64,
+    /// The tree, if it was asked for and searched to its end.
+    pub tree: Option<Tree>,
 }
 
 /// Weights and what they reach.
@@ -106,7 +109,7 @@ pub fn solve(
         Attempt::Nothing { bound, nodes } => Outcome::Nothing { bound, nodes },
         Attempt::Solved(mut solution) => {
             solution.relaxed = relaxed::solve(problem);
-            Outcome::Solved(*solution)
+            Outcome::Solved(solution)
         }
     })
 }
@@ -127,7 +130,11 @@ pub(crate) fn attempt(
     validate(problem)?;
     let mut form = Form::new(problem);
     let mut kind = form.decisions();
-    if tighten(&mut form, &mut kind).is_err() {
+    // A tree is checked against the problem as it is stated.
+    let is_stated = settings.keep_tree && crate::validate::bounded(problem, &form).is_ok();
+    let tightened =
+        if is_stated { tighten(&mut form.clone(), &mut kind.clone()) } else { tighten(&mut form, &mut kind) };
+    if tightened.is_err() {
         return Ok(Attempt::Infeasible);
     }
     crate::validate::bounded(problem, &form)?;
@@ -136,16 +143,16 @@ pub(crate) fn attempt(
     let whole = form.clone();
     let found = match problem.distance {
         Distance::L2 => {
-            let prepared = prepare(form, kind, &mut pool, false);
-            below(prepared, &pool, settings, go_on)
+            let prepared = prepare(form, kind, &mut pool, is_stated);
+            below(prepared, &pool, settings, is_stated, go_on)
         }
         Distance::L1 | Distance::LInf => {
             let prepared = prepare_norms(form, kind, &mut pool);
-            below(prepared, &pool, settings, go_on)
+            below(prepared, &pool, settings, is_stated, go_on)
         }
     };
-    let Some((found, closed)) = found else { return Ok(Attempt::Infeasible) };
-    Ok(conclude(problem, settings, &whole, found, closed))
+    let Some((found, terms, closed)) = found else { return Ok(Attempt::Infeasible) };
+    Ok(conclude(problem, settings, &whole, found, terms, closed))
 }
 
 /// The tree below what was prepared, and the lowest bound that was left out before; none when there is no mix.
@@ -153,14 +160,15 @@ fn below<R: Relaxation>(
     prepared: Prepared<R>,
     pool: &Pool,
     settings: &Settings,
+    keeps: bool,
     go_on: &(dyn Fn(&Progress) -> bool + Sync),
-) -> Option<(Found, f64)> {
+) -> Option<(Found, Option<Terms>, f64)> {
     let (ground, root, closed) = match prepared {
         Prepared::Ground(ground, root, closed) => (ground, root, closed),
         Prepared::Infeasible => return None,
         Prepared::Done(bound) => {
             let (nodes, record, pool) = (1, Record::new(false), pool.clone());
-            return Some((Found { pool, bound, nodes, record, complete: true }, bound));
+            return Some((Found { pool, bound, nodes, record, complete: true }, None, bound));
         }
     };
     let node = 64 + 3 * ground.form.n + 16 * ground.form.q();
@@ -174,14 +182,22 @@ fn below<R: Relaxation>(
         };
         go_on(&progress)
     };
-    let found = search(&ground, &root, pool.clone(), false, (settings.memory / node).max(64), &standing);
-    Some((found, closed))
+    let found = search(&ground, &root, pool.clone(), keeps, (settings.memory / node).max(64), &standing);
+    Some((found, keeps.then_some(ground.terms), closed))
 }
 
 /// Puts together what is known.
-fn conclude(problem: &Problem, settings: &Settings, form: &Form, found: Found, closed: f64) -> Attempt {
+fn conclude(
+    problem: &Problem,
+    settings: &Settings,
+    form: &Form,
+    found: Found,
+    terms: Option<Terms>,
+    closed: f64,
+) -> Attempt {
     let bound = found.bound.min(closed) * form.unit;
     let (nodes, complete) = (found.nodes, found.complete);
+    let record = found.record;
     let mut mixes = found.pool.into_mixes().into_iter().map(|mix| {
         let mut columns = mix.weights;
         polish(form, &mut columns);
@@ -195,7 +211,11 @@ fn conclude(problem: &Problem, settings: &Settings, form: &Form, found: Found, c
     let alternatives: Vec<Mix> = mixes.collect();
     // What is in the pool is no lower than its best.
     let certificate = Certificate::new(problem, &best.weights, bound.min(best.objective));
+    let tree = terms
+        .filter(|_| complete)
+        .map(|terms| Tree::new(record, terms, best.weights.clone(), bound.min(best.objective)));
     Attempt::Solved(Box::new(Solution {
+        tree,
         is_certified: certificate.certifies(settings.gap * (1.0 + 1e-6)),
         others: bound,
         best,

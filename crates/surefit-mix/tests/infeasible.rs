@@ -1,5 +1,7 @@
 //! Problems that allow no mix, and what is said of them.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use surefit_mix::{Conflict, Count, Limit, Outcome, Problem, Range, Settings, solve};
 
 fn problem(n: usize, low: f64, high: f64) -> Problem {

@@ -5,7 +5,7 @@
 //! used) on `{0} ∪ [low, high]`: a straight line from 0 to a knee, then the parabola (mathematics of the
 //! perspective: Frangioni & Gentile 2006). The node asks for
 //!
-//!   min  wᵀHw − 2cᵀw + Σ φ(w)   over  0 ≤ w ≤ high,  row_low ≤ Cw ≤ row_high,      H = Q − D.
+//!   min  wᵀHw − 2cᵀw + Σ φ(w)   over  0 ≤ w ≤ high,  b ≤ Cw ≤ B,      H = Q − D.
 //!
 //! [`State`] is an optimum of it: each input stands at a point (0, the knee, an end) or is free on a piece, each
 //! row is active or not, and the factor of the free inputs is kept. One input is then *driven* to where a child of

@@ -274,10 +274,9 @@ impl State {
         let at = match (on_line, up) {
             (true, false) => At::Low,
             (true, true) if m.knee[j] >= m.high[j] => At::High,
-            (true, true) => At::Knee,
             (false, true) => At::High,
             (false, false) if self.kind[j] == Kind::In => At::Low,
-            (false, false) => At::Knee,
+            (true, true) | (false, false) => At::Knee,
         };
         self.w[j] = if up { high } else { low };
         self.hold(j, at);

@@ -182,9 +182,8 @@ impl State {
         match (self.at[j], self.kind[j]) {
             (At::Low, Kind::In) => (-ANY, parabola * m.low[j]),
             (At::Low, _) => (-ANY, m.slope[j]),
-            (At::Knee, _) if m.knee[j] >= m.high[j] => (m.slope[j], ANY),
+            (At::Knee, _) | (At::High, Kind::Open) if m.knee[j] >= m.high[j] => (m.slope[j], ANY),
             (At::Knee, _) => (m.slope[j], parabola * m.knee[j]),
-            (At::High, Kind::Open) if m.knee[j] >= m.high[j] => (m.slope[j], ANY),
             (At::High, _) => (parabola * m.high[j], ANY),
             (At::Line | At::Curve | At::Driven, _) => (-ANY, ANY),
         }

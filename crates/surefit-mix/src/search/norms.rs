@@ -2,9 +2,9 @@
 //!
 //! The dual of a node is the same for all nodes but for its costs:
 //!
-//!   max −tᵀy + λ⁺ᵀ row_low − λ⁻ᵀ row_high + Σ (L α − U β)   over   α − β − Aᵀy + Cᵀ(λ⁺ − λ⁻) = ε,
+//!   max −tᵀy + λ⁺ᵀ b − λ⁻ᵀ B + Σ (L α − U β)   over   α − β − Aᵀy + Cᵀ(λ⁺ − λ⁻) = ε,
 //!
-//! with `‖y‖∞ ≤ 1` (L1) or `‖y‖₁ ≤ 1` (L∞), `α, β, λ ≥ 0`, and `[L, U]` what a node allows an input. So the optimal
+//! with b and B the limits of the rows, `‖y‖∞ ≤ 1` (L1) or `‖y‖₁ ≤ 1` (L∞), `α, β, λ ≥ 0`, and `[L, U]` what a node allows an input. So the optimal
 //! basis of a node is feasible in its children, where the primal simplex method for bounded variables goes on from it
 //! (Dantzig 1955); each of its iterates proves a bound; the weights are its multipliers. `ε` is a small perturbation
 //! against cycling (Wolfe 1963), which the certificate's bound does not contain.

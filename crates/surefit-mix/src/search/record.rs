@@ -8,7 +8,7 @@ pub(crate) enum Step {
     /// Inputs were decided, because the bound of this dual point excludes the other choice.
     Fixed(Vec<(u32, Kind)>, Witness),
     /// Inputs were decided because the limits leave no choice.
-    Forced,
+    Forced(Vec<(u32, Kind)>),
     /// An input was decided both ways: the nodes of out and in.
     Branched(u32, u32, u32),
     /// The bound of this dual point is above the cutoff.

@@ -32,6 +32,10 @@ pub(crate) struct Task<'a, R: Relaxation> {
     at: u32,
 }
 
+/// An input that may be decided: its score, its number, the fraction of its hole that it has crossed, and what became
+/// of both choices where they were tried.
+type Candidate<S> = (f64, usize, f64, Option<[S; 2]>);
+
 /// What became of a node.
 enum Fate {
     /// Nothing below it is wanted.
@@ -181,8 +185,12 @@ impl<'a, R: Relaxation> Task<'a, R> {
                 return false;
             }
             Ok(false) => return true,
-            Ok(true) => self.record.step(self.at, || Step::Forced),
+            Ok(true) => {}
         }
+        let before = relaxation.kind(state).to_vec();
+        let decided = (0_u32..).zip(kind.iter().zip(&before)).filter(|(_, (now, was))| now != was);
+        let decided: Vec<(u32, Kind)> = decided.map(|(j, (now, _))| (j, *now)).collect();
+        self.record.step(self.at, || Step::Forced(decided));
         for j in 0..kind.len() {
             if kind[j] != relaxation.kind(state)[j] {
                 match self.child(state, j, kind[j]) {
@@ -330,7 +338,7 @@ impl<'a, R: Relaxation> Task<'a, R> {
             })
             .collect();
         order.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        let mut best: Option<(f64, usize, f64, Option<[R::State; 2]>)> = None;
+        let mut best: Option<Candidate<R::State>> = None;
         let (mut trials, mut in_vain) = (0, 0);
         for &(expected, j, f) in &order {
             let mut found = (expected, j, f, None);
@@ -354,13 +362,12 @@ impl<'a, R: Relaxation> Task<'a, R> {
             }
         }
         let Some((_, j, f, children)) = best else { return self.end(state) };
-        let children = match children {
-            Some(children) => children.map(Ok),
-            None => {
-                let children = self.children(state, j);
-                self.learn(&children, j, f, value);
-                children
-            }
+        let children = if let Some(children) = children {
+            children.map(Ok)
+        } else {
+            let children = self.children(state, j);
+            self.learn(&children, j, f, value);
+            children
         };
         self.go_on(state, bound, j, children)
     }

@@ -228,9 +228,8 @@ fn eliminate(mut matrix: Vec<Vec<f64>>) -> Option<Vec<f64>> {
         for r in 0..k {
             if r != c {
                 let factor = matrix[r][c] / matrix[c][c];
-                for l in c..=k {
-                    matrix[r][l] -= factor * matrix[c][l];
-                }
+                let pivot_row = matrix[c].clone();
+                matrix[r].iter_mut().zip(&pivot_row).skip(c).for_each(|(x, pivot)| *x -= factor * pivot);
             }
         }
     }

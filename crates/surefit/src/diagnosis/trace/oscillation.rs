@@ -1,10 +1,10 @@
 //! SF109: the loss goes up and down about a kink, or by steps on parts of the data, and its best no longer falls.
 
+use super::super::Code;
 use super::super::words::{counted, figure};
-use super::super::{Code, Fix};
 use super::columns::ExternalTrace;
 use super::tail::{Noise, Tail};
-use super::{TraceVerdict, advice, evidence, found};
+use super::{TraceVerdict, evidence, found};
 
 /// The cause where it goes on for ever; otherwise why nothing can be told.
 pub(super) fn oscillating(trace: &ExternalTrace, tail: &Tail, noise: &Noise) -> TraceVerdict {
@@ -41,12 +41,12 @@ pub(super) fn oscillating(trace: &ExternalTrace, tail: &Tail, noise: &Noise) -> 
             .to_owned(),
     );
     let shrinking = match trace.learning_rate {
-        Some(rate) => format!("steps that shrink: lr {}/√step", figure(rate, 3)),
-        None => "steps that shrink: the learning rate over √step".to_owned(),
+        Some(rate) => format!("lr {}/√step", figure(rate, 3)),
+        None => "the learning rate over √step".to_owned(),
     };
-    out.remedies.push(advice(shrinking, None, Fix::Several(Vec::new())));
-    let certified = "`surefit fit DATA FORMULA --loss NAME`: no learning rate, and a certificate".to_owned();
-    out.remedies.push(advice(certified, None, Fix::Several(Vec::new())));
+    out.reasons.push(format!("steps that shrink, {shrinking}, come to rest at a kink"));
+    let certified = "`surefit fit DATA FORMULA --loss NAME` needs no learning rate, and gives a certificate";
+    out.reasons.push(certified.to_owned());
     TraceVerdict::Found(out)
 }
 
@@ -123,7 +123,11 @@ mod tests {
         let found = cause(of_losses(hinge(|_| 0.5, 400), 0.5));
         assert_eq!(found.code, Code::Sf109, "{}", found.message);
         assert!(value(&found, "low") < value(&found, "high"));
-        assert!(found.remedies[0].change.contains("0.5/√step"), "{:?}", found.remedies);
+        assert!(
+            found.remedies.is_empty() && found.reasons[1].contains("lr 0.5/√step"),
+            "{:?}",
+            found.reasons
+        );
     }
 
     #[test]
