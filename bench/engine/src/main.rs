@@ -8,9 +8,10 @@
 //!
 //! `surefit-bench pass X.f64 COLUMNS CLASSES THREADS REPEATS f64|f32` times the fused pass of the hinge over X in
 //! row-major order, beside the same two rates. `surefit-bench classes FOLDER fashion|news LOSS LAMBDA GAP INTERCEPT
-//! THREADS` fits a real data set.
+//! THREADS` fits a real data set. `surefit-bench mix A.f64 T.f64 LOW SECONDS THREADS` finds the best mix of columns.
 
 mod classes;
+mod mix;
 
 use faer::MatRef;
 use pulp::{Arch, Simd, WithSimd};
@@ -112,6 +113,7 @@ fn main() -> Outcome<()> {
     match arguments.get(1).map(String::as_str) {
         Some("pass") => of_pass(&arguments),
         Some("classes") => of_classes(&arguments),
+        Some("mix") => mix::run(&arguments[2..]),
         _ => of_squares(&arguments),
     }
 }

@@ -216,11 +216,7 @@ fn searched(
         }
         !watch::interrupted()
     });
-    match path {
-        // Nobody pressed Ctrl-C: it was the time limit.
-        Err(Error::Interrupted) if !watch::interrupted() => Err(Halt::TimeUp),
-        path => Ok(path?),
-    }
+    Ok(path?)
 }
 
 /// What was chosen from what, and by what.
