@@ -43,6 +43,7 @@ fn model() -> Model {
         targets: vec!["sales".into(), "visits".into()],
         formula: "[sales, visits] ~ temp + `größe [m²]`".into(),
         classes: None,
+        mix: None,
         inputs: Inputs::Table(Box::new(recipe(
             &["sales", "visits"],
             "[sales, visits] ~ 1 + temp + `größe [m²]`",
@@ -155,6 +156,7 @@ fn sparse() -> Model {
         columns: vec!["x0".into(), "x1".into()],
         targets: names.to_vec(),
         classes: Some(ClassList::of(&names)),
+        mix: None,
         formula: String::new(),
         inputs: Inputs::Sparse(SparseInputs { columns: 2, zero_based: true }),
         problem: Problem { loss: LossKind::CrammerSinger { margin: 0.5 }, ..model().problem },

@@ -36,7 +36,7 @@ pub use lint::{Checkup, beside_a_fit, columns, lint, worth_a_look};
 pub use penalty_convention::penalty_conventions;
 pub use separable::separation;
 pub use situation::{Context, Quality, diagnose};
-pub use unproven::unproven;
+pub use unproven::{proven_gap, unproven};
 pub use unproven_samples::unproven_samples;
 pub use wrong_gradient::wrong_gradient;
 
@@ -66,6 +66,9 @@ pub enum Code {
     Sf207,
     Sf210,
     Sf301,
+    Sf401,
+    Sf402,
+    Sf403,
 }
 
 /// What a remedy changes, in a form that `--fix` can apply.

@@ -1,0 +1,143 @@
+//! What a person reads of a mix: the verdict, how far it is from the target and from the best possible one, and its
+//! weights beside those of the plain optimum, so that one sees what the holes cost.
+
+use super::{Page, diagnosis, finding, more};
+use crate::json::code_name;
+use crate::numbers::{count, counted, plain, rough, significant};
+use crate::report::mix::{MixReport, used};
+use crate::text::{BAD, Column, FAIR, GOOD, table};
+use surefit::diagnosis::{Diagnosis, page as page_of};
+use surefit::fit::Verdict;
+use surefit_mix::{Certificate, Distance, Mix};
+
+/// Weights in a table.
+const MOST_WEIGHTS: usize = 40;
+
+/// A mix, or why there is none.
+pub fn mix(report: &MixReport, width: usize) -> String {
+    let mut page = Page::new(width);
+    headline(&mut page, report);
+    if let Some(found) = &report.diagnosis {
+        diagnosis(&mut page, found);
+    }
+    if let (Some(best), Some(proof)) = (&report.best, &report.certificate) {
+        distance(&mut page, report, best, proof);
+        cost(&mut page, report, best);
+        page.blank();
+        weights(&mut page, report, best);
+        page.blank();
+        search(&mut page, report, proof);
+    }
+    if let Some(found) = &report.diagnosis {
+        page.paragraph(&more(found));
+    }
+    report.findings.iter().for_each(|found| finding(&mut page, found));
+    page.finish()
+}
+
+fn headline(page: &mut Page, report: &MixReport) {
+    let coded = |page: &mut Page, style, word, found: &Diagnosis| {
+        page.headline(style, word, &[&code_name(found.code), page_of(found.code).title]);
+    };
+    match (report.verdict, &report.diagnosis, &report.certificate) {
+        (Verdict::Failed, Some(found), _) => coded(page, BAD, "✗ INFEASIBLE", found),
+        (Verdict::Uncertified, Some(found), _) => coded(page, FAIR, "△ STOPPED", found),
+        (_, _, Some(proof)) => page.headline(GOOD, "✓ OPTIMAL", &[&gap(report, proof)]),
+        (_, _, None) => page.headline(BAD, "✗ FAILED", &[&report.message()]),
+    }
+}
+
+/// The gap beside the wanted one.
+fn gap(report: &MixReport, proof: &Certificate) -> String {
+    let relative = proof.relative_gap();
+    if relative > report.wanted_gap || proof.objective == 0.0 {
+        // What the allowance for rounding alone certifies.
+        return format!("gap ≤ {}, within the rounding of an exact mix", rough(proof.gap));
+    }
+    format!("relative gap ≤ {}, wanted {}", rough(relative), rough(report.wanted_gap))
+}
+
+/// `√Σr²` and the like.
+fn symbol(report: &MixReport) -> &'static str {
+    match report.distance {
+        Distance::L2 => "√Σr²",
+        Distance::L1 => "Σ|r|",
+        Distance::LInf => "max |r|",
+    }
+}
+
+fn distance(page: &mut Page, report: &MixReport, best: &Mix, proof: &Certificate) {
+    let objective = plain(best.objective);
+    let text = match (report.distance, report.length(best.objective)) {
+        (Distance::L2, Some(length)) => format!("distance √Σr² = {} (squared {objective})", plain(length)),
+        (Distance::L2, None) => format!("Σr² + {} Σw² = {objective}", plain(report.ridge)),
+        _ => format!("distance {} = {objective}", symbol(report)),
+    };
+    let squared = if report.distance == Distance::L2 { " (squared)" } else { "" };
+    page.paragraph(&format!("{text}, at most {} above the best possible{squared}", rough(proof.gap)));
+}
+
+/// What the holes and counts cost.
+fn cost(page: &mut Page, report: &MixReport, best: &Mix) {
+    let Some(other) = &report.plain else { return };
+    let (own, least) = match (report.length(best.objective), report.length(other.objective)) {
+        (Some(own), Some(least)) => (own, least),
+        _ => (best.objective, other.objective),
+    };
+    let what =
+        format!("without holes and counts {}, with {}", plain(least), counted(used(other) as u64, "input"));
+    let more = if least > 0.0 && own > least {
+        format!(": they cost {} %", significant(100.0 * (own / least - 1.0), 3))
+    } else if own <= least {
+        ": they cost nothing".to_owned()
+    } else {
+        String::new()
+    };
+    page.paragraph(&format!("{what}{more}"));
+}
+
+/// Name, weight and the plain optimum's weight of the inputs that are used, the largest first.
+fn weights(page: &mut Page, report: &MixReport, best: &Mix) {
+    let mut order: Vec<usize> = (0..best.weights.len()).filter(|&j| best.weights[j] != 0.0).collect();
+    order.sort_by(|&a, &b| best.weights[b].abs().total_cmp(&best.weights[a].abs()));
+    let all = order.len();
+    order.truncate(MOST_WEIGHTS);
+    let shares = report.sum == Some(1.0);
+    let text = |weight: f64| match shares {
+        true => format!("{:.2} %", 100.0 * weight),
+        false => plain(weight),
+    };
+    let cells = |mix: &Mix| order.iter().map(|&j| text(mix.weights.get(j).copied().unwrap_or(0.0))).collect();
+    let names = order.iter().map(|&j| report.inputs.get(j).cloned().unwrap_or_default()).collect();
+    let mut columns = vec![
+        Column { head: "input", cells: names, right: false, rank: 0 },
+        Column { head: "weight", cells: cells(best), right: true, rank: 0 },
+    ];
+    if let Some(other) = &report.plain {
+        columns.push(Column { head: "without holes", cells: cells(other), right: true, rank: 1 });
+    }
+    if all > 0 {
+        page.lines.extend(table(columns, super::INDENT, page.width).0);
+    }
+    if all > order.len() {
+        page.paragraph(&format!(
+            "… and {} (`--json` or `-o MODEL` has all)",
+            counted((all - order.len()) as u64, "smaller weight")
+        ));
+    }
+    let unused = report.inputs.len() - all;
+    if unused > 0 {
+        page.paragraph(&format!("{} not used", counted(unused as u64, "other input")));
+    }
+}
+
+fn search(page: &mut Page, report: &MixReport, proof: &Certificate) {
+    page.paragraph(&format!(
+        "bound {}, relative gap up to {}; {}; nodes {}, seconds {}",
+        plain(proof.bound),
+        rough(proof.relative_gap()),
+        counted(report.rows as u64, "row"),
+        count(report.nodes),
+        significant(report.seconds, 2)
+    ));
+}
