@@ -3,7 +3,7 @@
 
 mod mix;
 
-pub use mix::{DistanceArg, Group, MixArgs, MixFlags, NamedSpan, Span, Sum};
+pub use mix::{DistanceArg, Group, MixArgs, MixFlags, MixPath, NamedSpan, Span, Sum};
 
 use crate::files;
 use crate::numbers::counted;

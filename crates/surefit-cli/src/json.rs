@@ -3,7 +3,7 @@
 
 mod mix;
 
-pub use mix::mix;
+pub use mix::{mix, mix_path};
 
 use crate::report::{FitReport, Model, Proof, SampleFacts, Summary};
 use serde_json::{Map, Value, json};

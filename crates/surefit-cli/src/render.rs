@@ -6,7 +6,7 @@ mod mix;
 mod samples;
 
 pub use gradient::{gradient_agrees, gradient_of_row, gradient_wrong};
-pub use mix::mix;
+pub use mix::{mix, mix_path};
 
 use crate::numbers::{count, counted, digits, p_value, plain, rough, significant};
 use crate::report::{FitReport, Model, Proof, Summary};

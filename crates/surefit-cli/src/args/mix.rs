@@ -100,6 +100,13 @@ pub struct MixFlags {
     #[arg(long, value_name = "EXPR", allow_hyphen_values = true, help_heading = "Limits")]
     pub constraint: Vec<String>,
 
+    /// List the k best choices of inputs, the best one included
+    #[arg(long, value_name = "k", value_parser = some, allow_hyphen_values = true, help_heading = "What if")]
+    pub alternatives: Option<usize>,
+    /// The best mix for each of several values: low=0..0.3:7, at-most=1..8
+    #[arg(long, value_name = "FLAG=A..B[:K]", value_parser = path, allow_hyphen_values = true, help_heading = "What if")]
+    pub path: Option<MixPath>,
+
     /// The wanted relative gap [default: 1e-6]
     #[arg(long, value_name = "ε", value_parser = positive, allow_hyphen_values = true, help_heading = "Search")]
     pub gap: Option<f64>,
@@ -149,6 +156,15 @@ pub enum Sum {
     Within(Span),
 }
 
+/// `--path`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum MixPath {
+    /// Values of `--low`.
+    Low(Vec<f64>),
+    /// Values of `--at-most`.
+    AtMost(Vec<usize>),
+}
+
 /// `--group` and `--group-count`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Group {
@@ -178,6 +194,12 @@ impl MixArgs {
             None => self.flags.clone(),
         };
         flags.check()?;
+        if flags.path.is_some() && self.output.is_some() {
+            return Err(usage(
+                "`-o` writes one mix, and `--path` finds several".to_owned(),
+                "leave out `--path`, with the value that you choose in its place".to_owned(),
+            ));
+        }
         Ok(flags)
     }
 
@@ -218,6 +240,8 @@ impl MixFlags {
             group: all(self.group, other.group),
             group_count: all(self.group_count, other.group_count),
             constraint: all(self.constraint, other.constraint),
+            alternatives: self.alternatives.or(other.alternatives),
+            path: self.path.or(other.path),
             gap: self.gap.or(other.gap),
             time_limit: self.time_limit.or(other.time_limit),
             memory_limit: self.memory_limit.or(other.memory_limit),
@@ -242,6 +266,7 @@ impl MixFlags {
                 "ask for no more than are allowed".to_owned(),
             ));
         }
+        self.check_path()?;
         let groups = [("--group", &self.group), ("--group-count", &self.group_count)];
         for (flag, groups) in groups {
             for (nth, group) in groups.iter().enumerate() {
@@ -252,6 +277,28 @@ impl MixFlags {
                     ));
                 }
             }
+        }
+        Ok(())
+    }
+
+    fn check_path(&self) -> Result<(), Error> {
+        let (flag, given) = match &self.path {
+            None => return Ok(()),
+            Some(MixPath::Low(_)) => ("--low", self.low.is_some()),
+            Some(MixPath::AtMost(_)) => ("--at-most", self.at_most.is_some()),
+        };
+        if given {
+            return Err(usage(
+                format!("`--path` goes through values of `{flag}`, which is given as well"),
+                format!("leave out `{flag}`"),
+            ));
+        }
+        if self.alternatives.is_some() {
+            return Err(usage(
+                "`--alternatives` lists choices of inputs for one problem, and `--path` solves several"
+                    .to_owned(),
+                "leave out one of them".to_owned(),
+            ));
         }
         Ok(())
     }
@@ -400,6 +447,47 @@ fn whole(text: &str) -> Result<usize, String> {
     text.parse().map_err(|_| format!("must be a number of inputs, not {text}"))
 }
 
+fn some(text: &str) -> Result<usize, String> {
+    match whole(text) {
+        Ok(0) => Err("must be 1 or more: the best one is the first".to_owned()),
+        count => count,
+    }
+}
+
+/// Problems on a path at most.
+const MOST_STEPS: usize = 1000;
+
+/// `low=0..0.3:7`, `at-most=1..8`.
+fn path(text: &str) -> Result<MixPath, String> {
+    const WRONG: &str = "must be low=A..B:K or at-most=A..B, as in low=0..0.3:7";
+    let (flag, rest) = text.split_once('=').ok_or(WRONG)?;
+    match flag.trim() {
+        "low" => {
+            let (range, count) = rest.rsplit_once(':').ok_or(WRONG)?;
+            let Span { low, high } = span(range)?;
+            let count = count.trim().parse::<usize>().ok().filter(|count| (2..=MOST_STEPS).contains(count));
+            let count =
+                count.ok_or_else(|| format!("the number of values must be from 2 to {MOST_STEPS}"))?;
+            if !(low.is_finite() && high.is_finite() && low < high) {
+                return Err(WRONG.to_owned());
+            }
+            let last = (count - 1) as f64;
+            // Both ends exact.
+            let value = |step: usize| low * (1.0 - step as f64 / last) + high * (step as f64 / last);
+            Ok(MixPath::Low((0..count).map(value).collect()))
+        }
+        "at-most" => {
+            let (first, last) = rest.split_once("..").ok_or(WRONG)?;
+            let (first, last) = (whole(first.trim())?, whole(last.trim())?);
+            if first > last || last - first >= MOST_STEPS {
+                return Err(WRONG.to_owned());
+            }
+            Ok(MixPath::AtMost((first..=last).collect()))
+        }
+        _ => Err(WRONG.to_owned()),
+    }
+}
+
 /// `name=a,b,c*:lo..hi`.
 fn group(text: &str) -> Result<Group, String> {
     let wrong = "must be NAME=COLS:lo..hi, as in energy=oil,gas:0.1..0.3";
@@ -445,6 +533,17 @@ mod tests {
         assert_eq!(sum("1"), Ok(Sum::Within(Span { low: 1.0, high: 1.0 })));
         assert_eq!(sum("0.9..1"), Ok(Sum::Within(Span { low: 0.9, high: 1.0 })));
         assert!(sum("all").is_err() && sum("").is_err());
+    }
+
+    #[test]
+    fn a_path_has_exact_ends() {
+        assert_eq!(path("low=0.1..0.3:3"), Ok(MixPath::Low(vec![0.1, 0.2, 0.3])));
+        assert_eq!(path("at-most=2..4"), Ok(MixPath::AtMost(vec![2, 3, 4])));
+        for text in
+            ["low=0..1", "low=1..0:3", "low=0..1:1", "at-most=4..2", "high=0..1:3", "0..1:3", "low=..1:3"]
+        {
+            assert!(path(text).is_err(), "{text}");
+        }
     }
 
     #[test]

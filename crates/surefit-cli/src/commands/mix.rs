@@ -5,17 +5,18 @@ use super::mix_problem;
 use crate::args::{MixArgs, MixFlags, Sum, usage};
 use crate::exit::Exit;
 use crate::numbers::{count, plain, rough};
-use crate::report::mix::{MixReport, used};
+use crate::report::mix::{MixReport, swap, used};
 use crate::screen::{Halt, Screen};
 use crate::watch::{self, Progress};
 use crate::{files, json, render};
 use faer::Mat;
 use serde_json::{Map, json};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use surefit::certificate::{Method, Record};
 use surefit::data::scale::Scale;
-use surefit::diagnosis::{Code, Diagnosis, Fix, Remedy, proven_gap};
+use surefit::diagnosis::{Code, Diagnosis, Finding, Fix, Remedy, proven_gap};
 use surefit::fit::Verdict;
 use surefit::model::{Inputs, MixDistance, MixFacts, Model};
 use surefit::solver::Stop;
@@ -32,6 +33,9 @@ pub fn run(args: &MixArgs, screen: &Screen) -> Result<Exit, Halt> {
     }
     let mut data = mix_data::read(&args.data, &args.dialect, &flags, screen)?;
     screen.notes(&data.notes);
+    if flags.path.is_some() {
+        return super::mix_path::run(&flags, &mut data, begun, screen);
+    }
     let problem = mix_problem::problem(&flags, &mut data)?;
     if problem.distance != Distance::L2 {
         return Err(usage(
@@ -40,7 +44,7 @@ pub fn run(args: &MixArgs, screen: &Screen) -> Result<Exit, Halt> {
         )
         .into());
     }
-    let job = Job { flags: &flags, begun, screen };
+    let job = Job::new(&flags, begun, screen);
     let outcome = job.solve(&problem)?;
     let mut report = job.report(&problem, outcome, &data)?;
     if let (Some(path), Some(best), Some(proof)) = (&args.output, &report.best, &report.certificate) {
@@ -54,21 +58,35 @@ pub fn run(args: &MixArgs, screen: &Screen) -> Result<Exit, Halt> {
 }
 
 /// A search with its limits.
-struct Job<'a> {
+pub(super) struct Job<'a> {
     flags: &'a MixFlags,
     begun: Instant,
     screen: &'a Screen,
+    /// Whether the search was asked to stop.
+    halted: AtomicBool,
 }
 
-impl Job<'_> {
+impl<'a> Job<'a> {
+    /// The time limit counts from `begun` on.
+    pub(super) fn new(flags: &'a MixFlags, begun: Instant, screen: &'a Screen) -> Self {
+        Self { flags, begun, screen, halted: AtomicBool::new(false) }
+    }
+
+    /// Whether the time limit or Ctrl-C ended the search.
+    pub(super) fn was_halted(&self) -> bool {
+        self.halted.load(Ordering::Relaxed)
+    }
+
     fn left(&self) -> Option<Duration> {
         self.flags.time_limit.map(|limit| limit.saturating_sub(self.begun.elapsed()))
     }
 
-    fn solve(&self, problem: &Problem) -> Result<Outcome, Halt> {
+    /// Searches, with progress.
+    pub(super) fn solve(&self, problem: &Problem) -> Result<Outcome, Halt> {
         let usual = Settings::default();
         let settings = Settings {
             gap: self.flags.gap(),
+            alternatives: self.flags.alternatives.unwrap_or(usual.alternatives),
             memory: self.flags.memory_limit.unwrap_or(usual.memory),
             ..usual
         };
@@ -78,13 +96,22 @@ impl Job<'_> {
             if let Ok(bar) = bar.try_lock() {
                 bar.show(now.nodes, None, || in_words(now, searching.elapsed(), self.left()));
             }
-            !watch::interrupted() && self.left() != Some(Duration::ZERO)
+            let go_on = !watch::interrupted() && self.left() != Some(Duration::ZERO);
+            if !go_on {
+                self.halted.store(true, Ordering::Relaxed);
+            }
+            go_on
         };
         Ok(solve(problem, &settings, &go_on).map_err(|error| mix_problem::told(&error))?)
     }
 
     /// The plain values of what came of it.
-    fn report(&self, problem: &Problem, outcome: Outcome, data: &MixData) -> Result<MixReport, Halt> {
+    pub(super) fn report(
+        &self,
+        problem: &Problem,
+        outcome: Outcome,
+        data: &MixData,
+    ) -> Result<MixReport, Halt> {
         let mut report = MixReport {
             verdict: Verdict::Failed,
             inputs: problem.inputs.clone(),
@@ -116,19 +143,20 @@ impl Job<'_> {
             Outcome::Infeasible(conflict) => report.diagnosis = Some(infeasible(&conflict)),
             Outcome::Solved(solution) => {
                 let stop = if solution.is_certified {
-                    Stop::Certified
+                    Some(Stop::Certified)
                 } else if watch::interrupted() {
-                    Stop::Interrupted
+                    Some(Stop::Interrupted)
                 } else {
-                    Stop::Time
+                    self.was_halted().then_some(Stop::Time)
                 };
                 let verdict = if solution.is_certified { Verdict::Certified } else { Verdict::Uncertified };
-                (report.verdict, report.stop) = (verdict, Some(stop));
+                (report.verdict, report.stop) = (verdict, stop);
                 report.diagnosis =
                     (!solution.is_certified).then(|| stopped(&solution, stop, self.flags.gap()));
                 report.nodes = solution.nodes;
                 report.certificate = Some(solution.certificate);
                 report.others = Some(solution.others);
+                report.findings = as_good(&solution, problem, self.flags.gap()).into_iter().collect();
                 report.plain = solution.relaxed.filter(|_| has_holes(problem));
                 report.alternatives = solution.alternatives;
                 report.best = Some(solution.best);
@@ -170,7 +198,7 @@ fn in_words(now: &surefit_mix::Progress, since: Duration, left: Option<Duration>
 }
 
 /// Why no mix keeps the limits.
-fn infeasible(conflict: &Conflict) -> Diagnosis {
+pub(super) fn infeasible(conflict: &Conflict) -> Diagnosis {
     let remedy = |change: &String| Remedy {
         change: change.clone(),
         command: None,
@@ -192,9 +220,13 @@ fn infeasible(conflict: &Conflict) -> Diagnosis {
 }
 
 /// What was not proven when the search ended.
-fn stopped(solution: &Solution, stop: Stop, wanted: f64) -> Diagnosis {
+fn stopped(solution: &Solution, stop: Option<Stop>, wanted: f64) -> Diagnosis {
     let proof = &solution.certificate;
-    let by = if stop == Stop::Interrupted { "Ctrl-C" } else { "the time limit" };
+    let how = match stop {
+        Some(Stop::Interrupted) => "Ctrl-C ended the search",
+        Some(_) => "the time limit ended the search",
+        None => "the search ended by itself",
+    };
     let evidence = json!({
         "objective": json::number(proof.objective),
         "bound": json::number(proof.bound),
@@ -205,7 +237,7 @@ fn stopped(solution: &Solution, stop: Stop, wanted: f64) -> Diagnosis {
     Diagnosis {
         code: Code::Sf402,
         message: format!(
-            "{by} ended the search at a relative gap of {} where {} is wanted",
+            "{how} at a relative gap of {} where {} is wanted",
             rough(proof.relative_gap()),
             rough(wanted)
         ),
@@ -215,6 +247,33 @@ fn stopped(solution: &Solution, stop: Stop, wanted: f64) -> Diagnosis {
         remedies: proven_gap(proof.relative_gap()).into_iter().collect(),
         exact: None,
     }
+}
+
+/// Whether other choices of inputs are as close, within the gap.
+fn as_good(solution: &Solution, problem: &Problem, wanted: f64) -> Option<Finding> {
+    let best = solution.best.objective;
+    let room = (wanted * best.abs()).max(solution.certificate.rounding);
+    let close = solution.alternatives.iter().filter(|other| other.objective - best <= room);
+    let (first, others) = (close.clone().next()?, close.count());
+    let more = match others {
+        1 => String::new(),
+        count => format!(", as {} choices of those listed do", count),
+    };
+    let evidence = json!({
+        "objective": json::number(best),
+        "other_objective": json::number(first.objective),
+        "wanted_gap": json::number(wanted),
+        "choices": others,
+    });
+    Some(Finding {
+        code: Code::Sf403,
+        message: format!(
+            "{} does as well, within the gap{more}",
+            swap(&solution.best, first, &problem.inputs)
+        ),
+        evidence: evidence.as_object().cloned().unwrap_or_default(),
+        remedies: Vec::new(),
+    })
 }
 
 /// The mix as a model: weights of the inputs that are used, of all where none is.

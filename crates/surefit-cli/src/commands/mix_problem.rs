@@ -2,6 +2,7 @@
 
 use super::mix_data::MixData;
 use crate::args::{DistanceArg, Group, MixFlags, NamedSpan, Span, Sum, usage};
+use crate::numbers::counted;
 use surefit::data::DataError;
 use surefit::data::formula::fits;
 use surefit::{Error, Result};
@@ -27,6 +28,13 @@ pub fn problem(flags: &MixFlags, data: &mut MixData) -> Result<Problem> {
     maker.set_limits(flags)?;
     maker.set_counts(flags)?;
     Ok(maker.problem)
+}
+
+/// Gives the numbers of a problem back to `data`.
+pub fn give_back(problem: Problem, data: &mut MixData) {
+    data.columns = problem.columns;
+    data.target = problem.target;
+    data.row_weights = problem.row_weights;
 }
 
 /// An error of the engine in the words of the command line.
@@ -216,16 +224,30 @@ impl Maker<'_> {
         let n = self.problem.inputs.len();
         if flags.at_most.is_some() || flags.at_least.is_some() {
             let (least, most) = (flags.at_least.unwrap_or(0), flags.at_most.unwrap_or(n));
+            refuse_too_many("`--at-least`", least, n)?;
             self.problem.counts.push(Count { name: USED.to_owned(), members: (0..n).collect(), least, most });
         }
         for Group { name, columns, span } in &flags.group_count {
             let members = self.list(columns, &format!("the group `{name}`"))?;
             let count = members.len();
             let (least, most) = (whole(span.low, 0), whole(span.high, count));
+            refuse_too_many(&format!("the group `{name}`"), least, count)?;
             self.problem.counts.push(Count { name: format!("the group `{name}`"), members, least, most });
         }
         Ok(())
     }
+}
+
+/// More inputs than there are.
+fn refuse_too_many(asked_by: &str, least: usize, count: usize) -> Result<()> {
+    if least <= count {
+        return Ok(());
+    }
+    let all = counted(count as u64, "input");
+    Err(usage(
+        format!("{asked_by} asks for {least} inputs of {all}"),
+        "ask for no more than there are".to_owned(),
+    ))
 }
 
 /// A whole number, or what stands for an end that is open.

@@ -13,6 +13,7 @@ pub mod lint;
 mod load;
 pub mod mix;
 mod mix_data;
+mod mix_path;
 mod mix_problem;
 pub mod predict;
 mod score;

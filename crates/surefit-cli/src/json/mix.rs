@@ -1,7 +1,7 @@
 //! The object of a mix.
 
 use super::{code_name, diagnosis, finding, head, number};
-use crate::report::mix::{MixReport, used};
+use crate::report::mix::{MixReport, PathReport, Point, used};
 use serde_json::{Map, Value, json};
 use surefit::fit::Verdict;
 use surefit_mix::{Certificate, Distance, Mix};
@@ -37,6 +37,28 @@ pub fn mix(report: &MixReport) -> Value {
         object.insert("code".to_owned(), code_name(code).into());
     }
     Value::Object(object)
+}
+
+/// The best mixes for several values of a flag.
+pub fn mix_path(report: &PathReport) -> Value {
+    let point = |point: &Point| {
+        let mut object = Map::new();
+        object.insert(report.flag.trim_start_matches('-').replace('-', "_"), number(point.value));
+        object.insert("proven".to_owned(), point.is_proven().into());
+        object.insert(
+            "model".to_owned(),
+            point.found.as_ref().map(|(mix, _, _)| of(&report.frame, mix)).into(),
+        );
+        let proof = point.found.as_ref().map(|(_, proof, _)| certificate(proof));
+        object.insert("certificate".to_owned(), proof.into());
+        object.insert("nodes".to_owned(), point.nodes.into());
+        Value::Object(object)
+    };
+    let mut object = mix(&report.frame);
+    if let Value::Object(object) = &mut object {
+        object.insert("path".to_owned(), report.points.iter().map(point).collect());
+    }
+    object
 }
 
 fn model(report: &MixReport, best: &Mix) -> Value {

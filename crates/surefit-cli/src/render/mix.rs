@@ -4,7 +4,7 @@
 use super::{Page, diagnosis, finding, more};
 use crate::json::code_name;
 use crate::numbers::{count, counted, plain, rough, significant};
-use crate::report::mix::{MixReport, used};
+use crate::report::mix::{MixReport, PathReport, Point, swap, used};
 use crate::text::{BAD, Column, FAIR, GOOD, table};
 use surefit::diagnosis::{Diagnosis, page as page_of};
 use surefit::fit::Verdict;
@@ -26,6 +26,7 @@ pub fn mix(report: &MixReport, width: usize) -> String {
         page.blank();
         weights(&mut page, report, best);
         page.blank();
+        alternatives(&mut page, report, best);
         search(&mut page, report, proof);
     }
     if let Some(found) = &report.diagnosis {
@@ -104,6 +105,8 @@ fn weights(page: &mut Page, report: &MixReport, best: &Mix) {
     order.truncate(MOST_WEIGHTS);
     let shares = report.sum == Some(1.0);
     let text = |weight: f64| match shares {
+        // Not nothing, though it looks like it.
+        true if weight != 0.0 && weight.abs() < 5e-5 => "<0.01 %".to_owned(),
         true => format!("{:.2} %", 100.0 * weight),
         false => plain(weight),
     };
@@ -129,6 +132,80 @@ fn weights(page: &mut Page, report: &MixReport, best: &Mix) {
     if unused > 0 {
         page.paragraph(&format!("{} not used", counted(unused as u64, "other input")));
     }
+}
+
+/// The next best choices of inputs, by how they differ from the best.
+fn alternatives(page: &mut Page, report: &MixReport, best: &Mix) {
+    if report.alternatives.is_empty() {
+        return;
+    }
+    let of = |mix: &Mix| report.length(mix.objective).unwrap_or(mix.objective);
+    let all = || report.alternatives.iter();
+    let above = |mix: &Mix| match of(best) {
+        least if least > 0.0 => format!("+{} %", significant(100.0 * (of(mix) / least - 1.0).max(0.0), 3)),
+        _ => String::new(),
+    };
+    let columns = vec![
+        Column { head: "next best", cells: all().map(|mix| plain(of(mix))).collect(), right: true, rank: 0 },
+        Column { head: "above", cells: all().map(above).collect(), right: true, rank: 0 },
+        Column {
+            head: "inputs",
+            cells: all().map(|mix| swap(best, mix, &report.inputs)).collect(),
+            right: false,
+            rank: 0,
+        },
+    ];
+    page.lines.extend(table(columns, super::INDENT, page.width).0);
+    if let Some(others) = report.others.filter(|others| others.is_finite()) {
+        let least = report.length(others).unwrap_or(others);
+        page.paragraph(&format!("every other choice of inputs is at {} or more", plain(least)));
+    }
+    page.blank();
+}
+
+/// The best mixes for several values of a flag.
+pub fn mix_path(report: &PathReport, width: usize) -> String {
+    let mut page = Page::new(width);
+    let frame = &report.frame;
+    let proven = report.points.iter().filter(|point| point.is_proven()).count();
+    let told =
+        format!("{} of {} of {} are proven", proven, counted(report.wanted as u64, "value"), report.flag);
+    match frame.verdict {
+        Verdict::Certified => page.headline(GOOD, "✓ OPTIMAL", &[&told]),
+        Verdict::Uncertified => page.headline(FAIR, "△ STOPPED", &["SF402", &told]),
+        Verdict::Failed => {
+            page.headline(BAD, "✗ INFEASIBLE", &["SF401", "no mix keeps the limits for any value"])
+        }
+    }
+    let cells = |cell: &dyn Fn(&Mix, &Certificate) -> String, none: &str| {
+        let of = |point: &Point| match &point.found {
+            Some((mix, proof, _)) => cell(mix, proof),
+            None => none.to_owned(),
+        };
+        report.points.iter().map(of).collect::<Vec<_>>()
+    };
+    let values = report.points.iter().map(|point| plain(point.value)).collect();
+    let column = |head, cells, rank| Column { head, cells, right: true, rank };
+    let columns = vec![
+        column(report.flag, values, 0),
+        column(
+            "distance",
+            cells(&|mix, _| plain(frame.length(mix.objective).unwrap_or(mix.objective)), "no mix"),
+            0,
+        ),
+        column("inputs", cells(&|mix, _| used(mix).to_string(), ""), 1),
+        column("relative gap up to", cells(&|_, proof| rough(proof.relative_gap()), ""), 2),
+    ];
+    page.blank();
+    page.lines.extend(table(columns, super::INDENT, page.width).0);
+    page.blank();
+    page.paragraph(&format!(
+        "{}; nodes {}, seconds {}",
+        counted(frame.rows as u64, "row"),
+        count(frame.nodes),
+        significant(frame.seconds, 2)
+    ));
+    page.finish()
 }
 
 fn search(page: &mut Page, report: &MixReport, proof: &Certificate) {

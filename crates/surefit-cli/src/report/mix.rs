@@ -78,3 +78,43 @@ impl MixReport {
 pub fn used(mix: &Mix) -> usize {
     mix.weights.iter().filter(|weight| **weight != 0.0).count()
 }
+
+/// What another choice of inputs has in place of what: `+S5 -S3`; "the same inputs" where there is no difference.
+pub fn swap(best: &Mix, other: &Mix, inputs: &[String]) -> String {
+    let pairs = || best.weights.iter().zip(&other.weights).zip(inputs);
+    let more = pairs().filter(|((a, b), _)| **a == 0.0 && **b != 0.0).map(|(_, name)| format!("+{name}"));
+    let less = pairs().filter(|((a, b), _)| **a != 0.0 && **b == 0.0).map(|(_, name)| format!("-{name}"));
+    let all: Vec<String> = more.chain(less).collect();
+    if all.is_empty() { "the same inputs".to_owned() } else { all.join(" ") }
+}
+
+/// The best mixes for several values of a flag.
+#[derive(Clone, Debug)]
+pub struct PathReport {
+    /// `--low` or `--at-most`.
+    pub flag: &'static str,
+    /// One a value, in order; those that were not reached are not there.
+    pub points: Vec<Point>,
+    /// How many were asked for.
+    pub wanted: usize,
+    /// The rest of what is told.
+    pub frame: MixReport,
+}
+
+/// The best mix for one value.
+#[derive(Clone, Debug)]
+pub struct Point {
+    /// Of the flag.
+    pub value: f64,
+    /// The mix, its proof, and whether that reaches the wanted gap; none where no mix keeps the limits.
+    pub found: Option<(Mix, Certificate, bool)>,
+    /// Nodes looked at.
+    pub nodes: u64,
+}
+
+impl Point {
+    /// Whether what is told of it is proven.
+    pub fn is_proven(&self) -> bool {
+        self.found.as_ref().is_none_or(|found| found.2)
+    }
+}
