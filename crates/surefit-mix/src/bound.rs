@@ -74,7 +74,6 @@ impl pulp::NullaryFnOnce for Run<'_> {
     fn call(self) {
         let Self { proof, form, terms, dual, kind } = self;
         let (mut total, mut scale) = proof.constant(form, terms, dual);
-        total += terms.refund;
         for (r, &lambda) in dual.multipliers.iter().enumerate().filter(|(_, lambda)| **lambda != 0.0) {
             let limit = if lambda > 0.0 { form.row_low[r] } else { form.row_high[r] };
             total += lambda * limit;
@@ -83,7 +82,6 @@ impl pulp::NullaryFnOnce for Run<'_> {
         let is_square = form.distance == Distance::L2;
         let factor = if is_square { 2.0 } else { 1.0 };
         proof.used.clear();
-        proof.added.clear();
         for j in 0..form.n {
             let d = terms.diagonal[j];
             let own = if is_square { (form.ridge - d) * dual.point[j] } else { 0.0 };
@@ -92,26 +90,40 @@ impl pulp::NullaryFnOnce for Run<'_> {
                 g -= lambda * form.rows[r * form.n + j];
             }
             let (low, high) = (form.low[j], form.high[j]);
-            let x = if d > 0.0 {
-                (-0.5 * g / d).clamp(low, high)
-            } else if g > 0.0 {
-                low
-            } else {
-                high
-            };
-            let used = (d * x + g) * x + terms.price[j];
-            let added = match kind[j] {
-                Kind::Out => 0.0,
-                Kind::Open if form.optional[j] => used.min(0.0),
-                Kind::Open | Kind::In => used,
-            };
-            total += added;
+            let x = if d > 0.0 { (-0.5 * g / d).clamp(low, high) } else if g > 0.0 { low } else { high };
+            proof.used.push((d * x + g) * x);
             scale += d * x * x + (g * x).abs() + terms.price[j].abs();
-            proof.used.push(used);
-            proof.added.push(added);
         }
+        // Any prices prove something: none prove more where the decisions have settled the counts.
+        let plain = total + proof.add(form, kind, |_| 0.0);
+        total = if terms.refund == 0.0 {
+            plain
+        } else {
+            let priced = total + terms.refund + proof.add(form, kind, |j| terms.price[j]);
+            if priced >= plain {
+                proof.used.iter_mut().zip(&terms.price).for_each(|(used, price)| *used += price);
+                priced
+            } else {
+                proof.add(form, kind, |_| 0.0);
+                plain
+            }
+        };
         let bound = total - f64::EPSILON * (form.m + form.n + 8) as f64 * scale;
         proof.bound = if bound.is_nan() { f64::NEG_INFINITY } else { bound };
+    }
+}
+
+impl Proof {
+    /// What the inputs add as decided, with prices.
+    #[inline(always)]
+    fn add(&mut self, form: &Form, kind: &[Kind], price: impl Fn(usize) -> f64) -> f64 {
+        self.added.clear();
+        self.added.extend(self.used.iter().enumerate().map(|(j, used)| match kind[j] {
+            Kind::Out => 0.0,
+            Kind::Open if form.optional[j] => (used + price(j)).min(0.0),
+            Kind::Open | Kind::In => used + price(j),
+        }));
+        self.added.iter().sum()
     }
 }
 

@@ -4,6 +4,7 @@
 //! becomes two columns. With an equation `eᵀw = s ≠ 0` the columns become `a − t e/s` and the target 0, which
 //! leaves every value where the equation holds as it is and takes away the cancellation of `‖Aw‖²` against `‖t‖²`.
 
+use crate::core::Kind;
 use crate::problem::{Distance, Problem, Range};
 
 /// `min distance(Aw, t) + ρ‖w‖²` over `low ≤ w ≤ high` or, where optional, `w = 0`, with rows and counts.
@@ -37,6 +38,8 @@ pub(crate) struct Form {
     pub counts: Vec<Members>,
     /// For each column its input and its sign.
     pub origin: Vec<(usize, f64)>,
+    /// What the problem's objective is divided by: a power of two, so that the numbers are near 1 and keep their bits.
+    pub unit: f64,
 }
 
 /// `least ≤ number of members in use ≤ most`.
@@ -87,7 +90,9 @@ impl Form {
             row_high: problem.limits.iter().map(|limit| limit.high).collect(),
             counts: Vec::new(),
             origin,
+            unit: 1.0,
         };
+        form.set_unit();
         form.set_ranges(problem);
         for (r, limit) in problem.limits.iter().enumerate() {
             for j in 0..n {
@@ -106,6 +111,18 @@ impl Form {
         form
     }
 
+    /// Divides by the power of two next to the largest number.
+    fn set_unit(&mut self) {
+        let greatest = self.a.iter().chain(&self.t).fold(0.0_f64, |most, x| most.max(x.abs()));
+        if greatest < f64::MIN_POSITIVE {
+            return;
+        }
+        let unit = 2.0_f64.powi(greatest.log2().floor().clamp(-1000.0, 1000.0) as i32);
+        self.a.iter_mut().chain(&mut self.t).for_each(|x| *x /= unit);
+        self.unit = if self.distance == Distance::L2 { unit * unit } else { unit };
+        self.ridge /= self.unit;
+    }
+
     fn set_ranges(&mut self, problem: &Problem) {
         for j in 0..self.n {
             let (input, sign) = self.origin[j];
@@ -115,8 +132,12 @@ impl Form {
             let in_two = through_zero && self.origin.iter().filter(|origin| origin.0 == input).count() == 2;
             // + 0.0: no negative zeros.
             (self.low[j], self.high[j]) = if in_two { (0.0, high + 0.0) } else { (low + 0.0, high + 0.0) };
-            self.optional[j] =
-                in_two || (optional && !through_zero && (low != 0.0 || !problem.counts.is_empty()));
+            // A range with 0 in it is no less a range with a hole: what matters is whether use is counted.
+            self.optional[j] = if low <= 0.0 && high >= 0.0 {
+                high > 0.0 && (in_two || (!through_zero && is_counted(problem, input)))
+            } else {
+                optional
+            };
         }
     }
 
@@ -124,7 +145,7 @@ impl Form {
     /// so that the diagonal can be larger.
     fn add_equation(&mut self, terms: &[f64], sum: f64) {
         let greatest = (0..self.n).map(|j| dot(self.column(j), self.column(j))).fold(0.0, f64::max);
-        let scale = greatest.sqrt();
+        let scale = if greatest > 0.0 { greatest.sqrt() } else { 1.0 };
         let m = self.m + 1;
         let mut a = Vec::with_capacity(m * self.n);
         for j in 0..self.n {
@@ -152,6 +173,16 @@ impl Form {
         self.row_low.len()
     }
 
+    /// What is decided from the start.
+    pub(crate) fn decisions(&self) -> Vec<Kind> {
+        let kind = |j: usize| match (self.optional[j], self.low[j], self.high[j]) {
+            (true, ..) => Kind::Open,
+            (false, 0.0, 0.0) => Kind::Out,
+            _ => Kind::In,
+        };
+        (0..self.n).map(kind).collect()
+    }
+
     /// The same with only the columns in `live`; the others are zero.
     pub(crate) fn only(&self, live: &[usize]) -> Self {
         let pick = |values: &[f64]| live.iter().map(|&j| values[j]).collect::<Vec<_>>();
@@ -177,6 +208,7 @@ impl Form {
                 })
                 .collect(),
             origin: live.iter().map(|&j| self.origin[j]).collect(),
+            unit: self.unit,
         }
     }
 
@@ -233,14 +265,17 @@ pub(crate) const ROUNDING: f64 = 1e-9;
 fn origins(problem: &Problem) -> Vec<(usize, f64)> {
     let mut origin = Vec::with_capacity(problem.inputs.len());
     for (input, range) in problem.ranges.iter().enumerate() {
-        let is_counted = problem.counts.iter().any(|count| count.members.contains(&input));
-        if range.low < 0.0 && range.high > 0.0 && is_counted && range.optional {
+        if range.low < 0.0 && range.high > 0.0 && is_counted(problem, input) {
             origin.extend([(input, 1.0), (input, -1.0)]);
         } else {
             origin.push((input, if range.high <= 0.0 && range.low < 0.0 { -1.0 } else { 1.0 }));
         }
     }
     origin
+}
+
+fn is_counted(problem: &Problem, input: usize) -> bool {
+    problem.counts.iter().any(|count| count.members.contains(&input))
 }
 
 /// The equation that reaches most inputs: its coefficients and its sum.

@@ -26,6 +26,7 @@ mod error;
 mod expression;
 mod form;
 mod infeasible;
+mod polish;
 mod prepare;
 mod presolve;
 mod problem;

@@ -18,36 +18,36 @@ const HALVINGS: usize = 24;
 /// The share of inputs that must be decided at the root before the rest is taken alone.
 const WORTH: f64 = 0.2;
 
-/// Ground to search on, and the root's optimum.
-pub(crate) struct Prepared {
-    pub ground: Ground<Squares>,
-    pub root: State,
-    /// For each column of the ground its column of the form.
-    pub live: Vec<usize>,
-    /// Inputs that were decided with a bound at least this.
-    pub closed: f64,
+/// What preparing a form has come to.
+pub(crate) enum Prepared {
+    /// Ground to search on, the root's optimum, and the lowest bound that inputs were decided with.
+    Ground(Ground<Squares>, State, f64),
+    /// Nothing is left to search: what is not in the pool has at least this bound.
+    Done(f64),
+    /// No weights keep the limits, holes left aside.
+    Infeasible,
 }
 
 /// Prepares a form. The pool takes the mixes that are found on the way. With `whole`, no input is left out.
-pub(crate) fn prepare(form: Form, kind: Vec<Kind>, pool: &mut Pool, whole: bool) -> Result<Prepared, End> {
-    let mut live: Vec<usize> = (0..form.n).collect();
+pub(crate) fn prepare(form: Form, kind: Vec<Kind>, pool: &mut Pool, whole: bool) -> Prepared {
     let (mut form, mut kind) = (form, kind);
     let mut closed = f64::INFINITY;
     let mut begins = true;
     loop {
-        let found = Stage::new(&form, kind.clone(), pool)?.raise(pool, begins);
+        let Some(stage) = Stage::new(&form, kind.clone(), pool) else {
+            return if begins { Prepared::Infeasible } else { Prepared::Done(closed) };
+        };
+        let Stage { ground, root, mut proof, .. } = stage.raise(pool, begins);
         begins = false;
-        let Stage { ground, root, mut proof, .. } = found;
         if whole {
-            return Ok(Prepared { ground, root, live, closed });
+            return Prepared::Ground(ground, root, closed);
         }
         let decided = decide(&ground, &root, pool, &mut proof, &mut closed);
         let left: Vec<usize> = (0..form.n).filter(|&j| decided[j] != Kind::Out).collect();
         if left.is_empty() || (left.len() as f64) > (1.0 - WORTH) * form.n as f64 {
-            return Ok(Prepared { ground, root, live, closed });
+            return Prepared::Ground(ground, root, closed);
         }
         kind = left.iter().map(|&j| decided[j]).collect();
-        live = left.iter().map(|&j| live[j]).collect();
         pool.keep(&left);
         form = form.only(&left);
     }
@@ -84,6 +84,7 @@ fn decide(
 /// little that rounding rules.
 fn nudge(scale: &[f64], pool: &Pool) -> f64 {
     let mean = scale.iter().map(|s| s * s).sum::<f64>() / scale.len().max(1) as f64;
+    let mean = if mean > 0.0 { mean } else { 1.0 };
     let seen = pool.best().map_or(f64::INFINITY, |best| {
         1e-8 * best.value / best.weights.iter().map(|w| w * w).sum::<f64>().max(f64::MIN_POSITIVE)
     });
@@ -102,8 +103,8 @@ struct Stage {
 }
 
 impl Stage {
-    /// The relaxation without a diagonal.
-    fn new(form: &Form, kind: Vec<Kind>, pool: &Pool) -> Result<Self, End> {
+    /// The relaxation without a diagonal; none if no weights keep the limits.
+    fn new(form: &Form, kind: Vec<Kind>, pool: &Pool) -> Option<Self> {
         let gram = (form.n <= WHOLE).then(|| Arc::new(gram(form)));
         let own = |j: usize| form.column(j).iter().map(|a| a * a).sum::<f64>() + form.ridge;
         let scale: Vec<f64> = (0..form.n).map(|j| own(j).sqrt()).collect();
@@ -114,12 +115,12 @@ impl Stage {
         let ground = Ground { form: form.clone(), relaxation: Squares { model }, terms, scale };
         let (root, end) = ground.relaxation.solve(kind);
         if end == End::Infeasible {
-            return Err(end);
+            return None;
         }
         let prices = vec![(0.0, 0.0); form.counts.len()];
         let mut stage = Self { gram, ground, root, proof: Proof::default(), nudge, prices };
         stage.ground.prove(&stage.root, &mut stage.proof);
-        Ok(stage)
+        Some(stage)
     }
 
     /// Raises the bound with a diagonal and prices, as long as that helps.

@@ -1,6 +1,6 @@
 //! The plain optimum: the same ranges without their holes, and no counts. What the holes cost is seen beside it.
 
-use crate::core::{End, Kind, Model, State, WHOLE, gram};
+use crate::core::{End, Model, State, WHOLE, gram};
 use crate::form::Form;
 use crate::presolve::tighten;
 use crate::problem::{Distance, Problem};
@@ -14,7 +14,7 @@ pub(crate) fn solve(problem: &Problem) -> Option<Mix> {
         (range.low, range.high, range.optional) = (range.low.min(0.0), range.high.max(0.0), false);
     }
     let mut form = Form::new(&plain);
-    let mut kind = vec![Kind::In; form.n];
+    let mut kind = form.decisions();
     tighten(&mut form, &mut kind).ok()?;
     if form.high.iter().any(|high| !high.is_finite()) || problem.distance != Distance::L2 {
         return None;

@@ -1,15 +1,17 @@
 //! The whole way: problem → form → ground → search → certificate.
 
 use crate::certificate::Certificate;
-use crate::core::{End, Kind};
+use crate::core::Kind;
 use crate::error::Result;
 use crate::form::Form;
 use crate::infeasible::{self, Conflict};
+use crate::polish::polish;
 use crate::prepare::{Prepared, prepare};
 use crate::presolve::tighten;
 use crate::problem::{Distance, Problem};
 use crate::relaxed;
 use crate::search::pool::Pool;
+use crate::search::record::Record;
 use crate::search::{Found, Standing, search};
 use crate::validate::validate;
 
@@ -100,15 +102,14 @@ pub fn solve(
 ) -> Result<Outcome> {
     validate(problem)?;
     let mut form = Form::new(problem);
-    let mut kind: Vec<Kind> =
-        form.optional.iter().map(|optional| if *optional { Kind::Open } else { Kind::In }).collect();
+    let mut kind = form.decisions();
     if tighten(&mut form, &mut kind).is_err() {
         return Ok(Outcome::Infeasible(infeasible::explain(problem)));
     }
     crate::validate::bounded(problem, &form)?;
     let relaxed = relaxed::solve(problem);
     let zero = crate::certificate::rounding(problem, &vec![1.0; problem.inputs.len()], 0.0);
-    let mut pool = Pool::new(form.n, settings.alternatives, settings.gap, zero);
+    let mut pool = Pool::new(form.n, settings.alternatives, settings.gap, zero / form.unit);
     let whole = form.clone();
     let found = match problem.distance {
         Distance::L2 => squares(form, kind, &mut pool, settings, go_on),
@@ -128,19 +129,22 @@ fn squares(
     settings: &Settings,
     go_on: &(dyn Fn(&Progress) -> bool + Sync),
 ) -> Option<(Found, f64)> {
-    let prepared = match prepare(form, kind, pool, false) {
-        Ok(prepared) => prepared,
-        Err(End::Infeasible) => return None,
-        Err(_) => return None,
+    let (ground, root, closed) = match prepare(form, kind, pool, false) {
+        Prepared::Ground(ground, root, closed) => (ground, root, closed),
+        Prepared::Infeasible => return None,
+        Prepared::Done(bound) => {
+            let (nodes, record, pool) = (1, Record::new(false), pool.clone());
+            return Some((Found { pool, bound, nodes, record, complete: true }, bound));
+        }
     };
-    let Prepared { ground, root, closed, .. } = prepared;
     let node = 64 + 3 * ground.form.n + 16 * ground.form.q();
+    let unit = ground.form.unit;
     let standing = |standing: Standing| {
         let progress = Progress {
             nodes: standing.nodes,
             open: standing.open,
-            objective: standing.value,
-            bound: standing.bound,
+            objective: standing.value * unit,
+            bound: standing.bound * unit,
         };
         go_on(&progress)
     };
@@ -157,10 +161,12 @@ fn conclude(
     closed: f64,
     relaxed: Option<Mix>,
 ) -> Outcome {
-    let bound = found.bound.min(closed);
+    let bound = found.bound.min(closed) * form.unit;
     let (nodes, complete) = (found.nodes, found.complete);
     let mut mixes = found.pool.into_mixes().into_iter().map(|mix| {
-        let weights = form.weights(&mix.weights, problem.inputs.len());
+        let mut columns = mix.weights;
+        polish(form, &mut columns);
+        let weights = form.weights(&columns, problem.inputs.len());
         let objective = problem.objective(&weights);
         Mix { weights, objective }
     });

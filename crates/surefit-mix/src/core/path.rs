@@ -313,12 +313,17 @@ impl State {
             add(&mut s.dv, 2.0 * s.eta[k], m.row(r));
         }
         for r in 0..m.q {
-            s.dactivity[r] = 0.0;
-            if moving && self.row_at[r] == RowAt::Inside {
-                let row = m.row(r);
-                let own = driven.map_or(0.0, |j| row[j] * side);
-                s.dactivity[r] = own + self.free.iter().zip(&s.dw).map(|(&k, dw)| row[k] * dw).sum::<f64>();
-            }
+            s.dactivity[r] = match self.row_at[r] {
+                _ if !moving => 0.0,
+                RowAt::Inside => {
+                    let row = m.row(r);
+                    s.moves.iter().map(|&(k, dw)| row[k] * dw).sum()
+                }
+                // An active row moves with its limit.
+                RowAt::High if driven.is_none() => -fading.high[r],
+                RowAt::Low | RowAt::Equal if driven.is_none() => -fading.low[r],
+                _ => 0.0,
+            };
         }
         moving
     }

@@ -1,0 +1,116 @@
+//! The last digits of a mix: the search works with a form that is nudged to be regular, this does not.
+
+use crate::form::Form;
+use crate::problem::Distance;
+use faer::{Mat, Side};
+
+/// Steps of refinement.
+const STEPS: usize = 4;
+/// How near to a limit a weight or a row stands at it.
+const NEAR: f64 = 1e-7;
+
+/// Improves the weights of squares, as long as that helps.
+pub(crate) fn polish(form: &Form, weights: &mut Vec<f64>) {
+    if form.distance != Distance::L2 {
+        return;
+    }
+    let mut best = form.objective(weights);
+    for _ in 0..STEPS {
+        // A weight near an end is at it, or it is not: what helps is right.
+        let steps = [NEAR, 0.0].map(|near| step(form, weights, near));
+        let better = steps.into_iter().flatten().filter(|next| form.allows(next));
+        let values = better.map(|next| (form.objective(&next), next));
+        let Some((value, next)) = values.min_by(|a, b| a.0.total_cmp(&b.0)) else { return };
+        if value >= best {
+            return;
+        }
+        (*weights, best) = (next, value);
+    }
+}
+
+/// One step of Newton's method for the weights that are further than `near` from their ends, on the rows that are met
+/// with equality; the other weights go to their ends.
+fn step(form: &Form, weights: &[f64], near: f64) -> Option<Vec<f64>> {
+    let mut weights = weights.to_vec();
+    let mut free = Vec::new();
+    let used: Vec<usize> = (0..form.n).filter(|&j| weights[j] != 0.0).collect();
+    for j in used {
+        let (low, high) = (form.low[j], form.high[j]);
+        let room = near * low.abs().max(high.abs());
+        if weights[j] <= low + room {
+            weights[j] = low;
+        } else if weights[j] >= high - room {
+            weights[j] = high;
+        } else {
+            free.push(j);
+        }
+    }
+    // Weights that a step would take over an end stay at it, and the others go again.
+    while !free.is_empty() {
+        let change = newton(form, &weights, &free)?;
+        let ends = free.iter().zip(&change).map(|(&j, &dw)| {
+            let next = weights[j] + dw;
+            (next, next.clamp(form.low[j], form.high[j]))
+        });
+        let ends: Vec<(f64, f64)> = ends.collect();
+        let Some(over) = ends.iter().position(|(next, kept)| next != kept) else {
+            free.iter().zip(&ends).for_each(|(&j, (next, _))| weights[j] = *next);
+            return weights.iter().all(|w| w.is_finite()).then_some(weights);
+        };
+        weights[free[over]] = ends[over].1;
+        free.remove(over);
+    }
+    Some(weights)
+}
+
+/// The change of the free weights that makes the squares least, on the rows that are met with equality.
+fn newton(form: &Form, weights: &[f64], free: &[usize]) -> Option<Vec<f64>> {
+    let activity = |r: usize| dot(form.row(r), weights);
+    let active: Vec<(usize, f64)> = (0..form.q())
+        .filter(|&r| free.iter().any(|&j| form.row(r)[j] != 0.0))
+        .filter_map(|r| {
+            let (value, low, high) = (activity(r), form.row_low[r], form.row_high[r]);
+            let near = |limit: f64| limit.is_finite() && (value - limit).abs() <= NEAR * (1.0 + limit.abs());
+            if near(low) { Some((r, low - value)) } else { near(high).then(|| (r, high - value)) }
+        })
+        .collect();
+    let (p, k) = (free.len(), free.len() + active.len());
+    let mut residual: Vec<f64> = form.t.iter().map(|t| -t).collect();
+    for (j, &w) in weights.iter().enumerate().filter(|(_, w)| **w != 0.0) {
+        residual.iter_mut().zip(form.column(j)).for_each(|(r, a)| *r += w * a);
+    }
+    let mut matrix = Mat::<f64>::zeros(k, k);
+    let mut right = Mat::<f64>::zeros(k, 1);
+    for (a, &j) in free.iter().enumerate() {
+        for (b, &l) in free.iter().enumerate() {
+            matrix[(a, b)] = dot(form.column(j), form.column(l)) + if a == b { form.ridge } else { 0.0 };
+        }
+        right[(a, 0)] = -dot(form.column(j), &residual) - form.ridge * weights[j];
+        for (r, (row, _)) in active.iter().enumerate() {
+            matrix[(a, p + r)] = form.row(*row)[j];
+            matrix[(p + r, a)] = form.row(*row)[j];
+        }
+    }
+    for (r, (_, missing)) in active.iter().enumerate() {
+        right[(p + r, 0)] = *missing;
+    }
+    let change = least(&matrix, &right)?;
+    Some((0..p).map(|a| change[(a, 0)]).collect())
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+/// The least solution of a symmetric system that may be singular.
+fn least(matrix: &Mat<f64>, right: &Mat<f64>) -> Option<Mat<f64>> {
+    const RANK: f64 = 1e-13;
+    let eigen = matrix.self_adjoint_eigen(Side::Lower).ok()?;
+    let (vectors, values) = (eigen.U(), eigen.S().column_vector());
+    let greatest = values.iter().fold(0.0_f64, |most, value| most.max(value.abs()));
+    let mut parts = vectors.transpose() * right;
+    for (k, value) in values.iter().enumerate() {
+        parts[(k, 0)] = if value.abs() > RANK * greatest { parts[(k, 0)] / value } else { 0.0 };
+    }
+    Some(vectors * parts)
+}
