@@ -472,8 +472,11 @@ fn path(text: &str) -> Result<MixPath, String> {
                 return Err(WRONG.to_owned());
             }
             let last = (count - 1) as f64;
-            // Both ends exact.
-            let value = |step: usize| low * (1.0 - step as f64 / last) + high * (step as f64 / last);
+            // To twelve digits, so that a third of .3 is .1.
+            let value = |step: usize| {
+                let exact = low * (1.0 - step as f64 / last) + high * (step as f64 / last);
+                format!("{exact:.11e}").parse::<f64>().unwrap_or(exact)
+            };
             Ok(MixPath::Low((0..count).map(value).collect()))
         }
         "at-most" => {
@@ -536,7 +539,8 @@ mod tests {
     }
 
     #[test]
-    fn a_path_has_exact_ends() {
+    fn the_values_of_a_path_are_round() {
+        assert_eq!(path("low=0..0.3:4"), Ok(MixPath::Low(vec![0.0, 0.1, 0.2, 0.3])));
         assert_eq!(path("low=0.1..0.3:3"), Ok(MixPath::Low(vec![0.1, 0.2, 0.3])));
         assert_eq!(path("at-most=2..4"), Ok(MixPath::AtMost(vec![2, 3, 4])));
         for text in

@@ -255,10 +255,7 @@ fn as_good(solution: &Solution, problem: &Problem, wanted: f64) -> Option<Findin
     let room = (wanted * best.abs()).max(solution.certificate.rounding);
     let close = solution.alternatives.iter().filter(|other| other.objective - best <= room);
     let (first, others) = (close.clone().next()?, close.count());
-    let more = match others {
-        1 => String::new(),
-        count => format!(", as {} choices of those listed do", count),
-    };
+    let more = if others > 1 { format!("; {others} of those listed do") } else { String::new() };
     let evidence = json!({
         "objective": json::number(best),
         "other_objective": json::number(first.objective),
@@ -268,8 +265,9 @@ fn as_good(solution: &Solution, problem: &Problem, wanted: f64) -> Option<Findin
     Some(Finding {
         code: Code::Sf403,
         message: format!(
-            "{} does as well, within the gap{more}",
-            swap(&solution.best, first, &problem.inputs)
+            "another choice of inputs ({}) comes as close, within the wanted gap of {}{more}",
+            swap(&solution.best, first, &problem.inputs),
+            rough(wanted)
         ),
         evidence: evidence.as_object().cloned().unwrap_or_default(),
         remedies: Vec::new(),

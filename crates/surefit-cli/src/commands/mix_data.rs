@@ -203,8 +203,8 @@ fn left_out(text: &[String]) -> Option<String> {
 
 /// `target ~ 0 + a + b`.
 fn formula(head: &Head, inputs: &[String]) -> String {
-    let terms: String = inputs.iter().map(|name| format!(" + {}", quoted(name))).collect();
-    format!("{} ~ 0{terms}", quoted(&head.target))
+    let terms = ["0".to_owned()].into_iter().chain(inputs.iter().map(|name| quoted(name)));
+    format!("{} ~ {}", quoted(&head.target), terms.collect::<Vec<_>>().join(" + "))
 }
 
 /// The recipe for these inputs, and the columns of the table that it takes.

@@ -243,9 +243,8 @@ fn refuse_too_many(asked_by: &str, least: usize, count: usize) -> Result<()> {
     if least <= count {
         return Ok(());
     }
-    let all = counted(count as u64, "input");
     Err(usage(
-        format!("{asked_by} asks for {least} inputs of {all}"),
+        format!("{asked_by} asks for {}, and there are {count}", counted(least as u64, "input")),
         "ask for no more than there are".to_owned(),
     ))
 }

@@ -5,7 +5,7 @@ use super::{Page, diagnosis, finding, more};
 use crate::json::code_name;
 use crate::numbers::{count, counted, plain, rough, significant};
 use crate::report::mix::{MixReport, PathReport, Point, swap, used};
-use crate::text::{BAD, Column, FAIR, GOOD, table};
+use crate::text::{BAD, Column, FAIR, GOOD, shorten, table};
 use surefit::diagnosis::{Diagnosis, page as page_of};
 use surefit::fit::Verdict;
 use surefit_mix::{Certificate, Distance, Mix};
@@ -145,18 +145,23 @@ fn alternatives(page: &mut Page, report: &MixReport, best: &Mix) {
         least if least > 0.0 => format!("+{} %", significant(100.0 * (of(mix) / least - 1.0).max(0.0), 3)),
         _ => String::new(),
     };
+    // Beside numbers of at most so many digits.
+    let room = page.width.saturating_sub(30).max(10);
     let columns = vec![
         Column { head: "next best", cells: all().map(|mix| plain(of(mix))).collect(), right: true, rank: 0 },
-        Column { head: "above", cells: all().map(above).collect(), right: true, rank: 0 },
+        Column { head: "above", cells: all().map(above).collect(), right: true, rank: 1 },
         Column {
             head: "inputs",
-            cells: all().map(|mix| swap(best, mix, &report.inputs)).collect(),
+            cells: all().map(|mix| shorten(&swap(best, mix, &report.inputs), room)).collect(),
             right: false,
             rank: 0,
         },
     ];
     page.lines.extend(table(columns, super::INDENT, page.width).0);
-    if let Some(others) = report.others.filter(|others| others.is_finite()) {
+    // A bound that says no more than that of the best mix is not told.
+    let last = report.alternatives.last().map_or(f64::INFINITY, |mix| mix.objective);
+    let tells = |others: &f64| others.is_finite() && *others >= last * (1.0 - 2.0 * report.wanted_gap);
+    if let Some(others) = report.others.filter(tells) {
         let least = report.length(others).unwrap_or(others);
         page.paragraph(&format!("every other choice of inputs is at {} or more", plain(least)));
     }
@@ -174,9 +179,14 @@ pub fn mix_path(report: &PathReport, width: usize) -> String {
         Verdict::Certified => page.headline(GOOD, "✓ OPTIMAL", &[&told]),
         Verdict::Uncertified => page.headline(FAIR, "△ STOPPED", &["SF402", &told]),
         Verdict::Failed => {
-            page.headline(BAD, "✗ INFEASIBLE", &["SF401", "no mix keeps the limits for any value"])
+            page.headline(BAD, "✗ INFEASIBLE", &["SF401", "no mix keeps the limits for any value"]);
         }
     }
+    let proven_to = |_: &Mix, proof: &Certificate| match proof.relative_gap() {
+        // What is proven beyond what was asked for is of no interest.
+        gap if gap <= frame.wanted_gap => format!("≤ {}", rough(frame.wanted_gap)),
+        gap => rough(gap),
+    };
     let cells = |cell: &dyn Fn(&Mix, &Certificate) -> String, none: &str| {
         let of = |point: &Point| match &point.found {
             Some((mix, proof, _)) => cell(mix, proof),
@@ -194,7 +204,7 @@ pub fn mix_path(report: &PathReport, width: usize) -> String {
             0,
         ),
         column("inputs", cells(&|mix, _| used(mix).to_string(), ""), 1),
-        column("relative gap up to", cells(&|_, proof| rough(proof.relative_gap()), ""), 2),
+        column("relative gap", cells(&proven_to, ""), 2),
     ];
     page.blank();
     page.lines.extend(table(columns, super::INDENT, page.width).0);
@@ -210,7 +220,7 @@ pub fn mix_path(report: &PathReport, width: usize) -> String {
 
 fn search(page: &mut Page, report: &MixReport, proof: &Certificate) {
     page.paragraph(&format!(
-        "bound {}, relative gap up to {}; {}; nodes {}, seconds {}",
+        "bound {}, relative gap at most {}; {}; nodes {}, seconds {}",
         plain(proof.bound),
         rough(proof.relative_gap()),
         counted(report.rows as u64, "row"),
