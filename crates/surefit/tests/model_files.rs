@@ -226,6 +226,51 @@ fn classes_and_sparse_columns_that_do_not_fit_are_named() {
     assert!(message(&Model::from_bytes(&renumbered, "m").unwrap_err()).contains("was altered"));
 }
 
+/// Weights of a mix.
+fn mix() -> Model {
+    let weights = Coefficients { weights: Mat::from_fn(2, 1, |j, _| 0.25 + 0.5 * j as f64), intercept: vec![0.0] };
+    Model {
+        coefficients: weights,
+        targets: vec!["sales".into()],
+        formula: "sales ~ 0 + temp + `größe [m²]`".into(),
+        mix: Some(MixFacts { distance: MixDistance::L1, ridge: 0.0 }),
+        inputs: Inputs::Table(Box::new(recipe(&["sales"], "sales ~ 0 + temp + `größe [m²]`"))),
+        problem: Problem {
+            loss: LossKind::Squared,
+            penalty: Ridge::default(),
+            intercept: Intercept::Absent,
+        },
+        ..model()
+    }
+}
+
+#[test]
+fn a_mix_comes_back_and_is_nothing_but_a_mix() {
+    let bytes = mix().to_bytes().unwrap();
+    assert_eq!(Model::from_bytes(&bytes, "m").unwrap(), mix());
+    let cases = [
+        (r#"{"distance": "l1", "ridge": -1.0}"#, "`mix` has a ridge of -1"),
+        (
+            r#"{"distance": "l3", "ridge": 0.0}"#,
+            "`mix` is wrong: unknown variant `l3`, expected one of `l2`, `l1`, `linf`",
+        ),
+        (r#"{"distance": "l1"}"#, "`mix` is wrong: missing field `ridge`"),
+    ];
+    for (value, why) in cases {
+        let bytes = edited_of(&mix(), |fields| {
+            fields.insert("mix".to_owned(), serde_json::from_str(value).unwrap());
+        });
+        assert_eq!(message(&Model::from_bytes(&bytes, "m").unwrap_err()), format!("m is damaged: {why}"));
+    }
+    let mut shrunk = mix();
+    shrunk.problem.penalty.lambda = 1.0;
+    let error = shrunk.to_bytes().unwrap_err();
+    assert_eq!(
+        message(&error),
+        "this model cannot be saved: mix stands beside an intercept, a penalty or a loss"
+    );
+}
+
 #[test]
 fn scores_of_rows_in_memory_are_those_of_blocks_dense_or_sparse() {
     let (x, y) = (design().x, Mat::<f64>::zeros(5, 0));

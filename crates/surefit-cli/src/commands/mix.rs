@@ -2,7 +2,7 @@
 
 use super::mix_data::{self, MixData};
 use super::mix_problem;
-use crate::args::{MixArgs, MixFlags, Sum, usage};
+use crate::args::{MixArgs, MixFlags, Sum};
 use crate::exit::Exit;
 use crate::numbers::{count, plain, rough};
 use crate::report::mix::{MixReport, swap, used};
@@ -37,13 +37,6 @@ pub fn run(args: &MixArgs, screen: &Screen) -> Result<Exit, Halt> {
         return super::mix_path::run(&flags, &mut data, begun, screen);
     }
     let problem = mix_problem::problem(&flags, &mut data)?;
-    if problem.distance != Distance::L2 {
-        return Err(usage(
-            "the distances l1 and linf are not there yet".to_owned(),
-            "use `--distance l2`".to_owned(),
-        )
-        .into());
-    }
     let job = Job::new(&flags, begun, screen);
     let outcome = job.solve(&problem)?;
     let mut report = job.report(&problem, outcome, &data)?;
@@ -172,11 +165,11 @@ fn has_holes(problem: &Problem) -> bool {
     !problem.counts.is_empty() || problem.ranges.iter().any(hole)
 }
 
-/// `best 0.0123, bound 0.0119, gap 3 %, 1,234 nodes a second, 56 open, 12 s left`
+/// `objective 0.0123, bound 0.0119, gap 3 %, 1,234 nodes a second, 56 open, 12 s left`
 fn in_words(now: &surefit_mix::Progress, since: Duration, left: Option<Duration>) -> String {
     let mut parts = Vec::new();
     if now.objective.is_finite() {
-        parts.push(format!("best {}", plain(now.objective)));
+        parts.push(format!("objective {}", plain(now.objective)));
     }
     parts.push(format!("bound {}", plain(now.bound.min(now.objective).max(0.0))));
     if now.objective.is_finite() && now.objective > 0.0 {
@@ -192,7 +185,7 @@ fn in_words(now: &surefit_mix::Progress, since: Duration, left: Option<Duration>
         count(now.open as u64)
     ));
     if let Some(left) = left {
-        parts.push(format!("{} s left", left.as_secs()));
+        parts.push(format!("{} s left", left.as_secs_f64().ceil()));
     }
     parts.join(", ")
 }
