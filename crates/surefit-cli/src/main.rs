@@ -69,7 +69,8 @@ fn run(command: &Command) -> Exit {
     match done {
         Ok(exit) => exit,
         Err(Halt::ClosedPipe) => Exit::Done,
-        Err(Halt::TimeUp) => screen.time_up(),
+        // Nobody pressed Ctrl-C: it was the time limit.
+        Err(Halt::Error(Error::Interrupted)) if !watch::interrupted() => screen.time_up(),
         Err(Halt::Error(error)) => screen.error(&error),
         Err(Halt::In(of)) => screen.error_in(Some(&of.0), &of.1),
     }
@@ -137,7 +138,7 @@ fn refuse(error: &clap::Error) -> Exit {
         return match error.print() {
             Ok(()) => Exit::Done,
             Err(source) => match screen::halt("standard output", source) {
-                Halt::ClosedPipe | Halt::TimeUp => Exit::Done,
+                Halt::ClosedPipe => Exit::Done,
                 Halt::Error(error) => unknown(None, false).error(&error),
                 Halt::In(of) => unknown(None, false).error(&of.1),
             },

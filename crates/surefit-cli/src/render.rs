@@ -507,6 +507,12 @@ fn named_cause(page: &mut Page, report: &FitReport) {
             got = format!("{}   ({got})", equation(model, 0));
         }
         page.labelled("got", &got);
+    } else if let Some(model) = &report.model {
+        let whole = is_short(&model).then(|| equation(model, 0));
+        page.labelled(
+            "got",
+            &whole.unwrap_or_else(|| "`--json` or `-o MODEL` has the coefficients".to_owned()),
+        );
     } else if let (Some(Stop::Diverged), Some(steps)) = (report.stop, steps(report)) {
         let when = if report.steps == 0 { "at the start".to_owned() } else { format!("after {steps}") };
         page.labelled("got", &format!("a loss beyond all numbers {when}"));

@@ -237,7 +237,14 @@ impl FitReport {
                 crate::numbers::rough(proof.relative_gap),
                 crate::numbers::rough(self.wanted_gap)
             ),
-            (_, None) => "there is no answer".to_owned(),
+            (Verdict::Uncertified, None) => format!(
+                "{} came before the answer was certified: how far it is from the best one is not known",
+                match self.stop {
+                    Some(Stop::Time) => "the time limit",
+                    _ => "an interrupt",
+                }
+            ),
+            (Verdict::Failed, None) => "there is no answer".to_owned(),
         }
     }
 }

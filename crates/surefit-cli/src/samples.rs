@@ -180,6 +180,17 @@ fn slow() -> FitReport {
     }
 }
 
+/// The time was up before the certificate was there.
+fn unproven() -> FitReport {
+    FitReport {
+        verdict: Verdict::Uncertified,
+        certificate: None,
+        inference: None,
+        stop: Some(Stop::Time),
+        ..certified()
+    }
+}
+
 /// Thirty columns, three targets, a penalty from a path, a test file.
 fn wide() -> FitReport {
     let terms: Vec<String> = (1..=30).map(|nth| format!("x{nth}")).collect();
@@ -267,6 +278,13 @@ fn a_diverged_run_reads_on_forty_columns() {
 #[test]
 fn a_slow_run_reads() {
     assert_snapshot!(render::fit(&slow(), 100));
+}
+
+#[test]
+fn an_answer_whose_gap_is_not_known_reads() {
+    let wide = FitReport { stop: Some(Stop::Interrupted), model: wide().model, ..unproven() };
+    let object = serde_json::to_string_pretty(&json::fit(&unproven())).unwrap();
+    assert_snapshot!(format!("{}{}{object}", render::fit(&unproven(), 100), render::fit(&wide, 100)));
 }
 
 #[test]

@@ -19,8 +19,6 @@ pub enum Halt {
     Error(Error),
     /// An error in a file beside DATA, which is named.
     In(Box<(String, Error)>),
-    /// The time limit passed before there was any answer.
-    TimeUp,
     /// Nobody reads standard output any more, which is their right.
     ClosedPipe,
 }
@@ -122,34 +120,46 @@ impl Screen {
                 Err(_) => {}
             }
         }
-        let hints = error.hints_for(&self.asker);
-        tell(&render::error(error, &sentence, &hints, screen_width(terminal_size_of(io::stderr()))));
+        self.tell_error(error, &sentence);
         error.into()
+    }
+
+    /// Tells an error to a person.
+    fn tell_error(&self, error: &Error, sentence: &str) {
+        let hints = error.hints_for(&self.asker);
+        tell(&render::error(error, sentence, &hints, screen_width(terminal_size_of(io::stderr()))));
     }
 }
 
 impl Screen {
     /// While the guard lives there is no answer that an interrupt could ask for, and the program may be
-    /// blocked in a read: Ctrl-C ends it.
+    /// blocked in a read: Ctrl-C and the time limit end it.
     pub fn wait(&self) -> watch::Waiting {
         let screen = self.clone();
-        watch::Waiting::new(move || screen.error(&Error::Interrupted))
+        watch::Waiting::new(move |end| match end {
+            watch::End::Interrupt => screen.error(&Error::Interrupted),
+            watch::End::Time => screen.time_up(),
+        })
     }
 
     /// Tells that the time limit passed, and gives the exit code.
     pub fn time_up(&self) -> Exit {
         let what = "the time limit passed before there was an answer";
         let hint = "give it more with `--time-limit`";
-        let told = if self.json {
+        if self.json {
             let mut object = json::head(self.command, "failed", None, what);
             object.insert("stop".to_owned(), "time".into());
             object.insert("hints".to_owned(), vec![hint].into());
-            self.result(|_| String::new(), || Value::Object(object))
-        } else {
-            tell(&render::no_answer("TIME IS UP", what, hint, screen_width(terminal_size_of(io::stderr()))));
-            Ok(())
-        };
-        if matches!(told, Err(Halt::ClosedPipe)) { Exit::Done } else { Exit::Failed }
+            match self.result(|_| String::new(), || Value::Object(object)) {
+                Ok(()) => return Exit::Failed,
+                Err(Halt::ClosedPipe) => return Exit::Done,
+                // Where the object cannot be written, a person is told, and why.
+                Err(Halt::Error(error)) => self.tell_error(&error, &error.to_string()),
+                Err(Halt::In(_)) => {}
+            }
+        }
+        tell(&render::no_answer("TIME IS UP", what, hint, screen_width(terminal_size_of(io::stderr()))));
+        Exit::Failed
     }
 }
 

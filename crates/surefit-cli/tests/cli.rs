@@ -575,6 +575,15 @@ fn standard_output_by_its_name_is_written_on_and_not_replaced() {
 
 #[cfg(target_os = "linux")]
 #[test]
+fn a_full_disk_is_told_after_a_time_out_too() {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let arguments = line(&["--time-limit", "1e-6", "--json"]);
+    let output = surefit(&arguments).stdout(full).output().unwrap();
+    Folder::new().snapshot("time_up_full_disk", &tell(&output));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
 fn a_full_disk_is_told() {
     for json in [&["--quiet"][..], &["--json"]] {
         let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
@@ -583,6 +592,31 @@ fn a_full_disk_is_told() {
         assert!(String::from_utf8_lossy(&output.stderr).contains("no space is left"));
     }
     assert_eq!(code(&line(&["--quiet", "-o", "/dev/full"])), 3);
+}
+
+/// A d × d matrix would take 800 MB here.
+#[cfg(target_os = "linux")]
+#[test]
+fn many_penalised_columns_take_no_memory_of_their_square() {
+    let folder = Folder::new();
+    let (n, d) = (20, 10_000);
+    let mut state = 7u64;
+    let mut draw = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40).to_string()
+    };
+    let head: String = (0..d).map(|j| format!("x{j},")).collect();
+    let rows: String =
+        (0..n).map(|_| (0..d).map(|_| format!("{},", draw())).collect::<String>() + &draw() + "\n").collect();
+    let data = folder.file("wide.csv", &format!("{head}y\n{rows}"));
+    for penalty in ["0.1", "1e-12"] {
+        let mut command = surefit(&["fit", &data, "y ~ .", "--penalty", penalty, "--quiet"]);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (output, peak) = output_and_peak(child);
+        let told = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(told.starts_with("✓ CERTIFIED"), "{penalty}: {told}");
+        assert!(peak < 200 << 20, "{penalty}: {peak} bytes");
+    }
 }
 
 #[test]
@@ -671,6 +705,22 @@ fn a_saved_model_is_certified_again() {
     folder.snapshot("certify_model", &told(&["certify", &model, "data/sales.csv"]));
 }
 
+/// Where a cause is known it has a code: what no answer can reach, and what the fit of the model ended in.
+#[test]
+fn an_answer_that_is_not_certified_has_the_code_of_its_cause() {
+    let folder = Folder::new();
+    let model = folder.path("model");
+    let far: String =
+        (0..30).map(|i| format!("{:?},{}\n", 1e15 + f64::from(i * 7 % 30) / 30.0, i % 5)).collect();
+    let far = folder.file("far.csv", &format!("x,y\n{far}"));
+    let mean = folder.file("mean.csv", "term,y\n(intercept),2\nx,0\n");
+    assert_eq!(code(&[&descent("--learning-rate .005")[..], &["-o", &model]].concat()), 4);
+    let fine = ["certify", &mean, &far, "y ~ x"];
+    let saved = ["certify", &model, "data/sales.csv"];
+    assert_eq!((&object(&fine)["code"], &object(&saved)["code"]), (&"SF106".into(), &"SF103".into()));
+    folder.snapshot("certify_causes", &[told(&fine), told(&saved)].concat());
+}
+
 #[test]
 fn coefficients_of_others_are_certified_or_not() {
     let folder = Folder::new();
@@ -738,6 +788,54 @@ fn a_time_limit_too_short_for_any_answer_is_told() {
     Folder::new().snapshot("time_up", &told(&arguments));
     assert_eq!(code(&arguments), 5);
     assert_eq!(object(&arguments)["stop"], "time");
+}
+
+/// Standard input that never ends and one that never begins; a large file.
+#[test]
+fn reading_keeps_to_the_time_limit() {
+    for (more, begin) in [(&[][..], "y,x\n1,2\n"), (&["--json"], "y,x\n1,2\n"), (&[], ""), (&["--json"], "")]
+    {
+        let arguments = [&["fit", "-", "y ~ x", "--time-limit", "0.3"], more].concat();
+        let mut child = surefit(&arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut input = child.stdin.take().unwrap();
+        let endless = std::thread::spawn(move || {
+            // Written until nobody reads; an empty beginning waits instead.
+            let _ = input.write_all(begin.as_bytes());
+            while !begin.is_empty() && input.write_all("1,2\n2,3\n".repeat(1 << 12).as_bytes()).is_ok() {}
+            input
+        });
+        let output = child.wait_with_output().unwrap();
+        drop(endless);
+        assert_eq!(output.status.code(), Some(5), "{more:?} {begin:?}");
+        let told = if more.is_empty() { output.stderr } else { output.stdout };
+        assert!(String::from_utf8_lossy(&told).contains("the time limit passed before there was an answer"));
+    }
+}
+
+/// The answer was there in time; what lies on top of it is left out and said to be.
+#[cfg(unix)]
+#[test]
+fn a_test_file_that_takes_too_long_costs_no_answer() {
+    let folder = Folder::new();
+    let pipe = folder.path("test.csv");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let arguments = line(&["--time-limit", "0.5", "--test", &pipe, "--json"]);
+    let child = surefit(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut file = std::fs::OpenOptions::new().write(true).open(&pipe).unwrap();
+    file.write_all(b"sales,temp\n").unwrap();
+    while file.write_all("215,14.2\n".repeat(1 << 12).as_bytes()).is_ok() {}
+    let output = child.wait_with_output().unwrap();
+    let fit: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (output.status.code(), &fit["verdict"], &fit["test"]),
+        (Some(0), &"certified".into(), &Value::Null)
+    );
+    assert!(fit["notes"].to_string().contains("was not read to its end"), "{}", fit["notes"]);
 }
 
 #[cfg(unix)]
@@ -995,6 +1093,68 @@ fn the_rule_for_missing_values_is_kept_in_the_model() {
     assert_eq!(code(&["predict", &model, &new, "--missing", "error"]), 3);
     assert_eq!(code(&["certify", &model, &data]), 0);
     assert_eq!(code(&["certify", &model, &data, "--missing", "error"]), 3);
+}
+
+#[test]
+fn a_column_whose_spread_is_rounding_is_left_out_and_that_is_said() {
+    let folder = Folder::new();
+    let row = |i: u32| {
+        let x = 1e15 + f64::from(i * 7 % 30) / 30.0;
+        format!("{x:?},{},{}\n", i * 11 % 13, f64::from(i % 5) + f64::from(i * 11 % 13))
+    };
+    let rows: String = (0..30).map(row).collect();
+    let data = folder.file("far.csv", &format!("x,z,y\n{rows}"));
+    let all = [told(&["fit", &data, "y ~ x + z", "--quiet"]), told(&["lint", &data, "y ~ x", "--quiet"])];
+    folder.snapshot("far_column", &all.concat());
+}
+
+#[test]
+fn penalties_and_columns_at_the_ends_of_the_range_have_their_answer() {
+    let folder = Folder::new();
+    let tiny = folder.file("tiny.csv", "x,y\n1e-170,2\n2e-170,3\n4e-170,5\n7e-170,11\n");
+    let all = [
+        told(&["fit", &tiny, "y ~ x", "--penalty", ".1", "--quiet"]),
+        told(&line(&["--penalty", "1e308", "--quiet"])),
+        told(&line(&["--penalty", "1e308", "--penalize-intercept", "--quiet"])),
+        told(&line(&["--penalty", "1e300..1e308:3", "--choose", "loo", "--quiet"])),
+        told(&line(&["--penalty", "1e308", "--scale", "standardize", "--quiet"])),
+    ];
+    assert_eq!(all.iter().filter(|told| told.starts_with("exit 0")).count(), 4, "{all:?}");
+    folder.snapshot("ends_of_the_range", &all.concat());
+}
+
+/// 1, 1.0 and 01 are one number; a text that looks like one stays a text.
+#[test]
+fn equal_numbers_are_one_category_in_the_fit_and_in_predictions() {
+    let folder = Folder::new();
+    let data = folder.file("data.csv", "y,k\n1,1\n2,1.0\n3,01\n5,2.50\n6,2.5\n9,10\n8,1e1\n");
+    let new = folder.file("new.csv", "k\n1.00\n+2.5\n10\n");
+    let model = folder.path("model");
+    let all = [
+        told(&["fit", &data, "y ~ C(k)", "-o", &model]),
+        told(&["predict", &model, &new]),
+        told(&["predict", &model, &folder.file("other.csv", "k\n1\n3\n")]),
+    ];
+    assert!(all[0].starts_with("exit 0") && all[1].starts_with("exit 0"), "{all:?}");
+    assert_eq!(code(&["certify", &model, &data]), 0);
+    folder.snapshot("categories", &all.concat());
+    let versions = folder.file("versions.csv", "y,v\n1,1.1\n2,1.10\n3,1.0.1\n5,1.1\n6,1.10\n2,1.0.1\n");
+    let terms = &object(&["fit", &versions, "y ~ C(v)", "-o", &model])["model"]["coefficients"];
+    assert_eq!(terms.as_object().unwrap().len(), 2, "{terms}");
+    let new = folder.file("v.csv", "v\n1.10\n1.1\n");
+    let predicted = &object(&["predict", &model, &new])["predictions"]["prediction"];
+    let near = |at: usize, want: f64| (predicted[at].as_f64().unwrap() - want).abs() < 1e-12;
+    assert!(near(0, 4.0) && near(1, 3.0), "{predicted}");
+}
+
+/// Thirty rows of weight 0 and one text make no group of a column whose texts all differ where rows count.
+#[test]
+fn rows_of_weight_0_are_no_reason_to_take_an_identifier() {
+    let folder = Folder::new();
+    let used: String = (0..60).map(|i| format!("{i},id{i},1\n")).collect();
+    let unused = "1,id0,0\n".repeat(300);
+    let data = folder.file("data.csv", &format!("y,id,w\n{used}{unused}"));
+    folder.snapshot("identifier_of_weight_0", &told(&["fit", &data, "y ~ id", "--weights", "w", "--quiet"]));
 }
 
 #[test]

@@ -225,6 +225,20 @@ impl Form {
         }
     }
 
+    /// Above the objective of every mix.
+    pub(crate) fn most(&self) -> f64 {
+        let norm = |values: &[f64]| match self.distance {
+            Distance::L2 => dot(values, values).sqrt(),
+            Distance::L1 => values.iter().map(|x| x.abs()).sum(),
+            Distance::LInf => values.iter().fold(0.0_f64, |most, x| most.max(x.abs())),
+        };
+        let weight = |j: usize| self.low[j].abs().max(self.high[j].abs());
+        let reach = norm(&self.t) + (0..self.n).map(|j| weight(j) * norm(self.column(j))).sum::<f64>();
+        let ridge = self.ridge * (0..self.n).map(|j| weight(j).powi(2)).sum::<f64>();
+        let most = if self.distance == Distance::L2 { reach * reach + ridge } else { reach };
+        2.0 * most + 1.0
+    }
+
     /// Whether weights keep every range, row and count, but for rounding.
     pub(crate) fn allows(&self, w: &[f64]) -> bool {
         let ranges = (0..self.n).all(|j| {

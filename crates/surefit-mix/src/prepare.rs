@@ -63,9 +63,6 @@ fn decide(
 ) -> Vec<Kind> {
     let mut kind = root.kind.clone();
     let limit = pool.cutoff();
-    if limit == f64::INFINITY {
-        return kind;
-    }
     ground.prove(root, proof);
     for (j, kind) in kind.iter_mut().enumerate().filter(|(_, kind)| **kind == Kind::Open) {
         for (other, decision) in [(Kind::In, Kind::Out), (Kind::Out, Kind::In)] {

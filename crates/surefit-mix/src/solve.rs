@@ -109,7 +109,7 @@ pub fn solve(
     crate::validate::bounded(problem, &form)?;
     let relaxed = relaxed::solve(problem);
     let zero = crate::certificate::rounding(problem, &vec![1.0; problem.inputs.len()], 0.0);
-    let mut pool = Pool::new(form.n, settings.alternatives, settings.gap, zero / form.unit);
+    let mut pool = Pool::new(form.n, settings.alternatives, settings.gap, zero / form.unit, form.most());
     let whole = form.clone();
     let found = match problem.distance {
         Distance::L2 => squares(form, kind, &mut pool, settings, go_on),

@@ -110,7 +110,7 @@ fn agree(seed: u64, distance: Distance, most: usize) {
 /// Seeds of the cases: as many as the property tests of this project try, from the same seed.
 fn seeds(usual: u64) -> std::ops::Range<u64> {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    let first = number("PROPTEST_RNG_SEED").unwrap_or(1).wrapping_mul(1 << 20) % (1 << 40);
+    let first = number("SUREFIT_SEED").unwrap_or(number("PROPTEST_RNG_SEED").unwrap_or(1).wrapping_mul(1 << 20) % (1 << 40));
     first..first + number("PROPTEST_CASES").unwrap_or(usual)
 }
 

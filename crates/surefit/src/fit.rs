@@ -5,6 +5,7 @@
 //! named by [`crate::diagnosis`].
 
 mod samples;
+mod trial;
 
 pub use samples::{
     Method, Progress, SampleFit, SampleSettings, choose_method, dual_point, fit_samples, intercept,
@@ -12,8 +13,8 @@ pub use samples::{
 };
 
 use crate::certificate::{Certificate, certify};
-use crate::data::Rows;
 use crate::data::scale::{Scale, Scaled, Scaling};
+use crate::data::{Rows, Watched};
 use crate::diagnosis::forecast::{Forecast, Spectrum};
 use crate::diagnosis::{self, Checkup, Code, Context, Diagnosis, Facts, Finding, Quality};
 use crate::error::{Error, Result};
@@ -77,8 +78,13 @@ impl Default for Settings {
 
 /// What happens while a fit runs; each answer false ends it with the best answer so far.
 pub struct Watch<'a> {
-    /// Asked between blocks of rows.
+    /// Asked between blocks of rows until there is an answer.
     pub go_on: &'a (dyn Fn() -> bool + Sync),
+    /// Asked between blocks of rows while the answer is certified and explained; false leaves its gap unknown, or its
+    /// cause unnamed.
+    pub prove_on: &'a (dyn Fn() -> bool + Sync),
+    /// Asked after one of the others said no: was it the time, or an interrupt?
+    pub why: &'a dyn Fn() -> Stop,
     /// Told before gradient descent starts how it will end.
     pub forecast: &'a dyn Fn(&Forecast),
     /// Asked at every step of gradient descent.
@@ -87,7 +93,13 @@ pub struct Watch<'a> {
 
 impl Watch<'_> {
     /// Looks on in silence.
-    pub const SILENT: Watch<'static> = Watch { go_on: &|| true, forecast: &|_| {}, step: &|_| true };
+    pub const SILENT: Watch<'static> = Watch {
+        go_on: &|| true,
+        prove_on: &|| true,
+        why: &|| Stop::Interrupted,
+        forecast: &|_| {},
+        step: &|_| true,
+    };
 }
 
 /// How a fit ended.
@@ -111,8 +123,9 @@ pub struct Fit {
     pub candidate: Candidate,
     /// The problem that it answers, in the user's units: λ as chosen, scales as factors of the penalty.
     pub problem: Problem,
-    /// How far the answer is from the best one.
-    pub certificate: Certificate,
+    /// How far the answer is from the best one; absent when its computation was interrupted, and then nothing is known
+    /// of the gap.
+    pub certificate: Option<Certificate>,
     /// What one unit of the squared target is worth in the units of `--scale-target`: divide the
     /// certificate's objective by it to have it in those. 1 when they do not differ, and for several targets.
     pub objective_unit: f64,
@@ -140,6 +153,8 @@ pub struct Fit {
 /// `f64`, or an interruption before there was any answer.
 pub fn fit(rows: &dyn Rows, problem: &Problem, settings: &Settings, watch: &Watch<'_>) -> Result<Fit> {
     check(problem, settings)?;
+    let proving = Watched::new(rows, watch.prove_on);
+    let rows: &dyn Rows = &Watched::new(rows, watch.go_on);
     let scaling = Scaling::new(settings.scale, settings.scale_target, rows)?;
     let (path, scaled) = choose(rows, problem, settings, &scaling, watch)?;
     let problem = in_user_units(&scaled, &scaling);
@@ -155,12 +170,18 @@ pub fn fit(rows: &dyn Rows, problem: &Problem, settings: &Settings, watch: &Watc
         }
         _ => None,
     };
-    let candidate = match &descent {
+    let mut candidate = match &descent {
         None => exact.candidate.clone(),
         Some((descent, _)) => folded_back(&descent.candidate, &scaling),
     };
-    let certificate = certify(rows, &problem, &candidate.coefficients, settings.gap)?;
-    let verdict = verdict(&certificate, descent.as_ref().map(|(run, _)| run), settings.gap);
+    let certificate = match certify(&proving, &problem, &candidate.coefficients, settings.gap) {
+        Err(Error::Interrupted) => None,
+        proof => Some(proof?),
+    };
+    if certificate.is_none() {
+        candidate.stop = (watch.why)();
+    }
+    let verdict = verdict(certificate.as_ref(), descent.as_ref().map(|(run, _)| run), settings.gap);
     let mut fit = Fit {
         verdict,
         candidate,
@@ -178,8 +199,27 @@ pub fn fit(rows: &dyn Rows, problem: &Problem, settings: &Settings, watch: &Watc
         fit.inference = inference::summary(&fit.exact, settings.weight_type);
     }
     fit.findings = diagnosis::columns(&settings.columns, &fit.problem, &fit.exact);
+    match explain(&proving, facts, &scaled, settings, watch, &mut fit) {
+        // The answer stands, and what is known of it.
+        Err(Error::Interrupted) => {}
+        done => done?,
+    }
+    Ok(fit)
+}
+
+/// What is worth knowing of an answer, and why it is not certified if it is not.
+fn explain(
+    rows: &dyn Rows,
+    facts: Option<Facts>,
+    scaled: &Problem,
+    settings: &Settings,
+    watch: &Watch<'_>,
+    fit: &mut Fit,
+) -> Result<()> {
+    let Some(certificate) = fit.certificate.clone() else { return Ok(()) };
+    let looked_at = diagnosis::worth_a_look(rows.shape(), &fit.exact);
     let facts = match facts {
-        None if verdict != Verdict::Certified || diagnosis::worth_a_look(rows.shape(), &fit.exact) => {
+        None if fit.verdict != Verdict::Certified || looked_at => {
             Some(Facts::of(rows, &settings.columns, &settings.targets)?)
         }
         known => known,
@@ -193,12 +233,12 @@ pub fn fit(rows: &dyn Rows, problem: &Problem, settings: &Settings, watch: &Watc
             &settings.left_out,
         )?);
         // The residuals of an exact fit are rounding, and which row holds most of that says nothing.
-        if fit.certificate.relative_gap() > settings.gap {
+        if certificate.relative_gap() > settings.gap {
             fit.findings.retain(|finding| finding.code != Code::Sf207);
         }
-        fit.diagnosis = name_the_cause(rows, facts, &scaled, settings, &fit)?;
+        fit.diagnosis = name_the_cause(rows, facts, scaled, settings, (fit, &certificate), watch)?;
     }
-    Ok(fit)
+    Ok(())
 }
 
 /// What would go wrong, before fitting: facts of the data that spoil [`fit()`] or its reading, and with gradient
@@ -214,6 +254,7 @@ pub fn lint(
     go_on: &(dyn Fn() -> bool + Sync),
 ) -> Result<Vec<Finding>> {
     check(problem, settings)?;
+    let rows: &dyn Rows = &Watched::new(rows, go_on);
     let scaling = Scaling::new(settings.scale, settings.scale_target, rows)?;
     let own = in_user_units(problem, &scaling);
     let exact = exact::solve(rows, &own, go_on)?;
@@ -232,7 +273,38 @@ pub fn lint(
         target: settings.gap,
         left_out: &settings.left_out,
     };
-    diagnosis::lint(rows, &checkup)
+    let mut findings = diagnosis::lint(rows, &checkup)?;
+    for finding in &mut findings {
+        trial::keep_what_holds(rows, problem, settings, go_on, &mut finding.remedies)?;
+    }
+    Ok(findings)
+}
+
+/// The cause for which no answer of the problem is certified to within `gap`; none where one is, so that the answer with
+/// the certificate `own` is simply not the best.
+///
+/// # Errors
+/// As [`fit()`].
+pub fn out_of_reach(
+    rows: &dyn Rows,
+    problem: &Problem,
+    (columns, targets): (&[String], &[String]),
+    own: &Certificate,
+    gap: f64,
+    go_on: &(dyn Fn() -> bool + Sync),
+) -> Result<Option<Diagnosis>> {
+    let rows: &dyn Rows = &Watched::new(rows, go_on);
+    let exact = match exact::solve(rows, problem, go_on) {
+        // There is no best answer to compare with.
+        Err(Error::Data(_)) => return Ok(None),
+        exact => exact?,
+    };
+    let best = certify(rows, problem, &exact.candidate.coefficients, gap)?;
+    if best.certifies(gap) {
+        return Ok(None);
+    }
+    let facts = Facts::of(rows, columns, targets)?;
+    Ok(diagnosis::unproven(&facts, &exact, &best, gap).map(|cause| cause.of_answer(own)))
 }
 
 /// Refuses settings that contradict each other.
@@ -309,6 +381,9 @@ fn descend(
     let rows: &dyn Rows = if scaling.is_identity() { rows } else { &scaled };
     let mut oracle = Local::new(rows, problem.loss)?;
     let mut descent = gradient_descent::descend(&mut oracle, problem, choices, watch.step)?;
+    if descent.candidate.stop == Stop::Interrupted {
+        descent.candidate.stop = (watch.why)();
+    }
     descent.trace.name_parameters(&settings.columns, &settings.targets);
     Ok((descent, forecast))
 }
@@ -320,13 +395,13 @@ fn folded_back(candidate: &Candidate, scaling: &Scaling) -> Candidate {
 }
 
 /// A run that ends above its start, or not in a number, has no usable answer.
-fn verdict(certificate: &Certificate, descent: Option<&Descent>, gap: f64) -> Verdict {
+fn verdict(certificate: Option<&Certificate>, descent: Option<&Descent>, gap: f64) -> Verdict {
     // A start at the optimum stays there but for rounding, which is no climb.
     let climbed = |run: &Descent| run.final_loss > run.first_loss * (1.0 + 1e-12);
     let diverged = descent.is_some_and(|run| run.candidate.stop == Stop::Diverged || climbed(run));
     if diverged {
         Verdict::Failed
-    } else if certificate.certifies(gap) {
+    } else if certificate.is_some_and(|proof| proof.certifies(gap)) {
         Verdict::Certified
     } else {
         Verdict::Uncertified
@@ -347,13 +422,14 @@ fn name_the_cause(
     facts: &Facts,
     problem: &Problem,
     settings: &Settings,
-    fit: &Fit,
+    (fit, certificate): (&Fit, &Certificate),
+    watch: &Watch<'_>,
 ) -> Result<Option<Diagnosis>> {
     if fit.verdict == Verdict::Certified {
         return Ok(None);
     }
     let (Solver::GradientDescent(choices), Some((descent, _))) = (&settings.solver, &fit.descent) else {
-        return Ok(diagnosis::unproven(facts, &fit.exact, &fit.certificate, settings.gap));
+        return Ok(diagnosis::unproven(facts, &fit.exact, certificate, settings.gap));
     };
     let exact = &fit.exact.candidate.coefficients;
     let best = certify(rows, &fit.problem, exact, settings.gap)?;
@@ -369,10 +445,17 @@ fn name_the_cause(
         settings: choices,
         target: settings.gap,
         descent: Some(descent),
-        quality: Some(Quality::from(&fit.certificate)),
+        quality: Some(Quality::from(certificate)),
         exact: Some(exact),
         best: Some(Quality::from(&best)),
     });
+    let cause = match cause {
+        Some(mut cause) => {
+            trial::keep_what_holds(rows, problem, settings, watch.prove_on, &mut cause.remedies)?;
+            Some(cause)
+        }
+        None => None,
+    };
     // What keeps the exact answer from being certified keeps descent from it too.
     Ok(cause.or_else(|| diagnosis::unproven(facts, &fit.exact, &best, settings.gap)))
 }

@@ -98,7 +98,7 @@ fn model() -> Vec<u8> {
         inputs: Inputs::Table(Box::new(recipe.clone())),
         problem,
         scale: Scale::None,
-        certificate: fit.certificate.record(),
+        certificate: fit.certificate.unwrap().record(),
         verdict: Verdict::Certified,
         code: None,
         data: Fingerprint::of(&rows).unwrap(),

@@ -1,7 +1,6 @@
 //! What the flags of a problem and of gradient descent ask of the library: the same for `fit` and `lint`.
 
 use crate::args::{Descent, Shrinkage, usage};
-use std::time::Duration;
 use surefit::data::encode::Recipe;
 use surefit::fit::{Settings, Solver};
 use surefit::solver::gradient_descent;
@@ -54,20 +53,15 @@ fn factors(wishes: &[(String, f64)], names: &[String]) -> Result<Option<Vec<f64>
 }
 
 /// The settings that all verbs share.
-pub fn settings(
-    descent: Option<Descent>,
-    time_limit: Option<Duration>,
-    gap: f64,
-    shrinkage: &Shrinkage,
-    recipe: &Recipe,
-) -> Settings {
+pub fn settings(descent: Option<Descent>, gap: f64, shrinkage: &Shrinkage, recipe: &Recipe) -> Settings {
     let solver = descent.map_or(Solver::Exact, |Descent { learning_rate, tolerance, max_iter, start }| {
         Solver::GradientDescent(gradient_descent::Settings {
             learning_rate,
             tolerance,
             max_iter,
             start,
-            time_limit,
+            // The watcher keeps the time.
+            time_limit: None,
         })
     });
     Settings {

@@ -1,19 +1,20 @@
 //! `surefit certify`: how far a model is from the best possible one, whoever fitted it.
 
-use super::fit::{exit_of, proof};
+use super::fit::{exit_of, proof, title};
 use super::load::{self, Numbers};
 use crate::args::{self, CertifyArgs, usage};
 use crate::exit::Exit;
 use crate::report::{self, FitReport};
 use crate::screen::{Halt, Screen};
-use crate::{json, render};
+use crate::{json, render, watch};
 use std::fs::File;
 use std::time::Instant;
 use surefit::certificate::certify;
+use surefit::data::Watched;
 use surefit::data::encode::{EncodeOptions, Encoded, Purpose, Recipe};
 use surefit::data::spool::Table;
-use surefit::diagnosis::penalty_conventions;
-use surefit::fit::Verdict;
+use surefit::diagnosis::{Code, Diagnosis, penalty_conventions};
+use surefit::fit::{self, Verdict};
 use surefit::model::{Inputs, Model, ModelError, coefficients_from_csv};
 use surefit::{Coefficients, Error, Intercept, LossKind, Problem, Result, Ridge};
 
@@ -34,16 +35,29 @@ pub fn run(args: &CertifyArgs, screen: &Screen) -> Result<Exit, Halt> {
             loss => return super::certify_samples::of_coefficients(args, loss, begun, screen),
         }
     };
-    let Claim { table, recipe, problem, answer, formula, mut notes } = claim;
+    let Claim { table, recipe, problem, answer, formula, recorded, mut notes } = claim;
     let encoded = Encoded::with(&table, &recipe, Purpose::Evaluate)?;
     notes.extend(encoded.notes());
     screen.notes(&notes);
     let numbers = Numbers::of(encoded, false)?;
     let shape = surefit::data::Rows::shape(numbers.rows());
     let gap = args.gap.unwrap_or(1e-6);
-    let certificate = certify(numbers.rows(), &problem, &answer, gap)?;
+    let rows = Watched::new(numbers.rows(), &watch::go_on);
+    let certificate = certify(&rows, &problem, &answer, gap)?;
     let certified = certificate.certifies(gap);
-    let convention = if certified { None } else { penalty_conventions(numbers.rows(), &problem, &answer)? };
+    let convention = if certified { None } else { penalty_conventions(&rows, &problem, &answer)? };
+    let diagnosis = match (certified, &convention) {
+        (false, None) => {
+            let names = (recipe.names(), recipe.targets());
+            let cause = fit::out_of_reach(numbers.rows(), &problem, names, &certificate, gap, &watch::go_on);
+            match cause {
+                // What is known of the answer stands without it.
+                Err(Error::Interrupted) => None,
+                cause => cause?.map(|cause| cause_of(cause, of_file)).or_else(|| recorded.map(of_the_fit)),
+            }
+        }
+        _ => None,
+    };
     let intercept = problem.intercept != Intercept::Absent;
     let report = FitReport {
         command: "certify",
@@ -57,8 +71,8 @@ pub fn run(args: &CertifyArgs, screen: &Screen) -> Result<Exit, Halt> {
         model: Some(report::Model::named(&answer, recipe.names(), recipe.targets(), intercept)),
         certificate: Some(proof(&certificate)),
         scaled_unit: None,
-        title: None,
-        diagnosis: None,
+        title: diagnosis.as_ref().map(|cause| title(cause.code)),
+        diagnosis,
         exact: None,
         inference: None,
         effects: None,
@@ -87,6 +101,8 @@ struct Claim {
     problem: Problem,
     answer: Coefficients,
     formula: String,
+    /// Why the fit of a saved model to these very rows was not certified.
+    recorded: Option<Code>,
     notes: Vec<String>,
 }
 
@@ -128,6 +144,31 @@ fn saved(args: &CertifyArgs) -> Result<Model> {
     }
 }
 
+/// The cause as it is told of an answer: the formula of a saved model is what it is.
+fn cause_of(mut cause: Diagnosis, saved: bool) -> Diagnosis {
+    if saved && cause.code == Code::Sf201 {
+        cause.remedies.clear();
+        let units = "fit the target in units that bring it nearer to 1, and certify that model";
+        cause.reasons.push(units.to_owned());
+    }
+    cause
+}
+
+/// The cause that the fit of a saved model named.
+fn of_the_fit(code: Code) -> Diagnosis {
+    Diagnosis {
+        code,
+        message: format!("the fit that made this model was not certified for this cause: {}", title(code)),
+        reasons: vec![
+            "`surefit fit DATA FORMULA` finds the best answer, `--gap ε` allows a larger gap".to_owned(),
+        ],
+        evidence: serde_json::Map::new(),
+        also: Vec::new(),
+        remedies: Vec::new(),
+        exact: None,
+    }
+}
+
 /// Whether a certificate is for the data that a model was fitted to.
 pub fn whose_data(same: bool) -> String {
     if same {
@@ -142,9 +183,11 @@ fn of_model(args: &CertifyArgs, model: Model, screen: &Screen) -> Result<Claim> 
         return Err(Error::Internal("a model of least squares without a recipe".to_owned()));
     };
     let table = load::by_recipe(&args.data, &recipe, Purpose::Evaluate, &args.reading, screen)?;
-    let notes = vec![whose_data(table.fingerprint() == model.data.digest)];
-    let Model { problem, coefficients: answer, formula, .. } = model;
-    Ok(Claim { table, recipe: *recipe, problem, answer, formula, notes })
+    let same = table.fingerprint() == model.data.digest;
+    let notes = vec![whose_data(same)];
+    let Model { problem, coefficients: answer, formula, code, .. } = model;
+    let recorded = code.filter(|_| same);
+    Ok(Claim { table, recipe: *recipe, problem, answer, formula, recorded, notes })
 }
 
 fn of_coefficients(args: &CertifyArgs, screen: &Screen) -> Result<Claim> {
@@ -184,5 +227,5 @@ fn of_coefficients(args: &CertifyArgs, screen: &Screen) -> Result<Claim> {
         (true, true) => Intercept::Penalized,
     };
     let problem = Problem { loss: LossKind::Squared, penalty: Ridge::uniform(lambda), intercept };
-    Ok(Claim { table, recipe, problem, answer, formula: formula.clone(), notes })
+    Ok(Claim { table, recipe, problem, answer, formula: formula.clone(), recorded: None, notes })
 }

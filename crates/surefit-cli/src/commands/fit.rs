@@ -10,12 +10,12 @@ use crate::report::{self, Choice, FitReport, Proof, Summary};
 use crate::screen::{Halt, Screen};
 use crate::watch::{self, Progress};
 use crate::{files, json, render};
-use std::time::{Duration, Instant};
-use surefit::certificate::Certificate;
+use std::time::Instant;
+use surefit::certificate::{Certificate, Record};
 use surefit::data::Rows;
 use surefit::data::encode::{EncodeOptions, Encoded, Recipe};
 use surefit::diagnosis::forecast::Forecast;
-use surefit::diagnosis::{Code, Fix, Remedy};
+use surefit::diagnosis::{Code, Remedy};
 use surefit::fit::{self, Fit, Settings, Solver, Verdict, Watch};
 use surefit::inference::{self, Inference, WeightType};
 use surefit::model::{Fingerprint, Inputs, Model};
@@ -28,6 +28,9 @@ const MOST_FIXES: usize = 4;
 /// Runs the verb.
 pub fn run(args: &FitArgs, screen: &Screen) -> Result<Exit, Halt> {
     let begun = Instant::now();
+    if let Some(limit) = args.time_limit {
+        watch::limit(limit);
+    }
     args.keep_files_apart()?;
     let loss = args.loss()?;
     if loss != LossKind::Squared {
@@ -54,18 +57,24 @@ pub fn run(args: &FitArgs, screen: &Screen) -> Result<Exit, Halt> {
     let mut job = Job {
         problem: problem(args, &recipe)?,
         settings: Settings { left_out, ..settings(args, descent, &recipe) },
-        limit: args.time_limit.map(|limit| (limit, begun)),
         screen,
     };
     let mut fit = job.fit(numbers.rows())?;
+    watch::answered();
     if args.fix {
         for _ in 0..MOST_FIXES {
             let Some(remedy) = safe_remedy(&fit) else { break };
-            job.apply(&remedy.fix);
+            // A change of the problem is never called safe.
+            let Some(changed) = job.settings.with(&remedy.fix) else { break };
+            job.settings = changed;
             let note = format!("--fix applies {}", remedy.command.as_deref().unwrap_or(&remedy.change));
             screen.note(&note);
             notes.push(note);
-            fit = job.fit(numbers.rows())?;
+            fit = match job.fit(numbers.rows()) {
+                // The answer that there is stands.
+                Err(Halt::Error(Error::Interrupted)) => break,
+                again => again?,
+            };
         }
     }
 
@@ -89,11 +98,18 @@ pub fn run(args: &FitArgs, screen: &Screen) -> Result<Exit, Halt> {
     if fit.verdict != Verdict::Failed {
         let model = saved_model(&fit, args, &recipe, table.fingerprint(), numbers.rows().shape().rows);
         if let Some(file) = &args.test {
-            let test = score(&model, &recipe, file, &args.reading, screen);
-            report.test = Some(test.map_err(|error| match error {
-                Error::Read(_) | Error::Data(_) => Halt::In(Box::new((file.clone(), error))),
-                error => error.into(),
-            })?);
+            match score(&model, &recipe, file, &args.reading, screen) {
+                Ok(test) => report.test = Some(test),
+                Err(Error::Interrupted) => {
+                    let note = format!("{file} was not read to its end, so it says nothing of the model");
+                    screen.note(&note);
+                    report.notes.push(note);
+                }
+                Err(error @ (Error::Read(_) | Error::Data(_))) => {
+                    return Err(Halt::In(Box::new((file.clone(), error))));
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
         if let Some(path) = &args.output {
             let bytes = model.to_bytes()?;
@@ -122,21 +138,21 @@ pub fn exit_of(verdict: Verdict) -> Exit {
 struct Job<'a> {
     problem: Problem,
     settings: Settings,
-    limit: Option<(Duration, Instant)>,
     screen: &'a Screen,
 }
 
 impl Job<'_> {
     fn fit(&self, rows: &dyn Rows) -> Result<Fit, Halt> {
         let bar = Progress::new(self.screen.quiet);
-        let in_time = || self.limit.is_none_or(|(limit, begun)| begun.elapsed() < limit);
         let forecast = std::cell::Cell::new(None);
         let steps = match &self.settings.solver {
             Solver::GradientDescent(choices) => choices.max_iter,
             Solver::Exact => 0,
         };
         let watch = Watch {
-            go_on: &|| !watch::interrupted() && in_time(),
+            go_on: &watch::go_on,
+            prove_on: &watch::prove_on,
+            why: &|| if watch::interrupted() { Stop::Interrupted } else { Stop::Time },
             forecast: &|told| {
                 forecast.set(Some(told.steps));
                 self.screen.note(&self.forecast_in_words(told));
@@ -146,15 +162,10 @@ impl Job<'_> {
                 bar.show(step.step, Some(total), || {
                     format!("step {}, loss {}", count(step.step), crate::numbers::plain(step.loss))
                 });
-                !watch::interrupted()
+                watch::go_on()
             },
         };
-        let done = fit::fit(rows, &self.problem, &self.settings, &watch);
-        match done {
-            // Nobody pressed Ctrl-C: it was the time limit.
-            Err(Error::Interrupted) if !watch::interrupted() => Err(Halt::TimeUp),
-            done => Ok(done?),
-        }
+        Ok(fit::fit(rows, &self.problem, &self.settings, &watch)?)
     }
 
     fn forecast_in_words(&self, forecast: &Forecast) -> String {
@@ -177,28 +188,6 @@ impl Job<'_> {
                 let moved = counted(forecast.uncertain, "step");
                 format!("forecast: stops at step {steps} (rounding may move that by {moved}), {above}")
             }
-        }
-    }
-
-    fn apply(&mut self, fix: &Fix) {
-        if let Fix::Several(fixes) = fix {
-            return fixes.iter().for_each(|fix| self.apply(fix));
-        }
-        let Solver::GradientDescent(choices) = &mut self.settings.solver else { return };
-        match fix {
-            Fix::Scale(scale) => self.settings.scale = *scale,
-            Fix::LearningRate(rate) => choices.learning_rate = *rate,
-            Fix::Tolerance(tolerance) => choices.tolerance = *tolerance,
-            Fix::MaxIter(steps) => choices.max_iter = *steps,
-            Fix::StartAtZeros => choices.start = None,
-            Fix::Exact => self.settings.solver = Solver::Exact,
-            // They change the problem, and so are never called safe.
-            Fix::Drop(_)
-            | Fix::Penalty(_)
-            | Fix::Gap(_)
-            | Fix::Formula(_)
-            | Fix::Line(_)
-            | Fix::Several(_) => {}
         }
     }
 }
@@ -228,7 +217,7 @@ fn settings(args: &FitArgs, descent: Option<Descent>, recipe: &Recipe) -> Settin
             Some(Penalty::Path(path)) => Some(path.clone()),
             _ => None,
         },
-        ..ask::settings(descent, args.time_limit, args.gap(), &args.shrinkage, recipe)
+        ..ask::settings(descent, args.gap(), &args.shrinkage, recipe)
     }
 }
 
@@ -243,7 +232,7 @@ fn saved_model(fit: &Fit, args: &FitArgs, recipe: &Recipe, digest: &str, rows: u
         inputs: Inputs::Table(Box::new(recipe.clone())),
         problem: fit.problem.clone(),
         scale: args.shrinkage.scale.into(),
-        certificate: fit.certificate.record(),
+        certificate: fit.certificate.as_ref().map_or_else(Record::unknown, Certificate::record),
         verdict: fit.verdict,
         code: fit.diagnosis.as_ref().map(|diagnosis| diagnosis.code),
         data: Fingerprint { rows: rows as u64, digest: digest.to_owned() },
@@ -275,7 +264,7 @@ fn report(
         factors: report::factors(&fit.problem),
         saved: false,
         wanted_gap,
-        certificate: (!failed).then(|| proof(&fit.certificate)),
+        certificate: fit.certificate.as_ref().filter(|_| !failed).map(proof),
         scaled_unit: Some(fit.objective_unit).filter(|unit| *unit != 1.0),
         title: fit.diagnosis.as_ref().map(|diagnosis| title(diagnosis.code)),
         exact: fit.diagnosis.as_ref().and_then(|diagnosis| diagnosis.exact.as_ref()).map(named),

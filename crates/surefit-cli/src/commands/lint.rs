@@ -34,11 +34,9 @@ pub fn run(args: &LintArgs, screen: &Screen) -> Result<Exit, Halt> {
     let numbers = Numbers::of(encoded, false)?;
     let rows = numbers.rows();
     let problem = ask::problem(LossKind::Squared, lambda, &args.shrinkage, &recipe)?;
-    let settings = Settings {
-        left_out,
-        ..ask::settings(descent, None, args.gap.unwrap_or(GAP), &args.shrinkage, &recipe)
-    };
-    let mut findings = fit::lint(rows, &problem, &settings, &|| !watch::interrupted())?;
+    let settings =
+        Settings { left_out, ..ask::settings(descent, args.gap.unwrap_or(GAP), &args.shrinkage, &recipe) };
+    let mut findings = fit::lint(rows, &problem, &settings, &watch::go_on)?;
     let shape = rows.shape();
     super::one_row(&mut findings, shape);
     let clean = findings.iter().all(render::is_advice);

@@ -191,7 +191,7 @@ pub fn sparse_rows(data: &str, options: &SvmlightOptions, screen: &Screen) -> Re
         bar.show(progress.bytes, progress.total, || {
             format!("{} rows read", crate::numbers::count(progress.rows as u64))
         });
-        !watch::interrupted()
+        watch::go_on()
     })
 }
 
@@ -270,9 +270,9 @@ pub fn scan(source: Source, wants: &[Want], screen: &Screen) -> Result<Table> {
         bar.show(progress.bytes, progress.total, || {
             format!("{} rows read", crate::numbers::count(progress.rows as u64))
         });
-        !watch::interrupted()
+        watch::go_on()
     });
-    if watch::interrupted() { Err(Error::Interrupted) } else { table }
+    if watch::go_on() { table } else { Err(Error::Interrupted) }
 }
 
 /// Designs up to this many bytes are formed once and kept.

@@ -17,6 +17,8 @@
 //! The *force* on an input is what the multipliers and the form press with: `v = Cᵀλ − 2(Hw − c)`; it is in
 //! balance where `v ∈ ∂φ(w)` plus the normal cone of the interval.
 
+mod direction;
+mod events;
 mod factor;
 mod model;
 mod path;

@@ -1,6 +1,7 @@
 //! Walking the path of optima, one straight piece after another.
 
 use super::Model;
+use super::events::Event;
 use super::factor::{add, dot};
 use super::state::{At, Kind, RowAt, State};
 
@@ -19,7 +20,7 @@ pub(crate) enum End {
 
 /// What changes along the way.
 #[derive(Clone, Copy, Debug)]
-enum Way {
+pub(super) enum Way {
     /// Input `j` goes to this weight.
     To(usize, f64),
     /// Input `j` goes until its force is in balance.
@@ -31,29 +32,12 @@ enum Way {
 
 /// Outer force and limits at the beginning, which fade to nothing.
 #[derive(Debug, Default)]
-struct Fading {
+pub(super) struct Fading {
     /// Share that is left, from 1 to 0.
-    left: f64,
-    force: Vec<f64>,
-    low: Vec<f64>,
-    high: Vec<f64>,
-}
-
-/// The event that ends a piece.
-#[derive(Clone, Copy, Debug)]
-enum Event {
-    /// The way's own end.
-    Goal,
-    /// The driven input reaches an end of its interval before balance, or passes its knee.
-    Stop,
-    /// A free input reaches an end of its piece: the upper one?
-    Piece(usize, bool),
-    /// A held input's force reaches the end of its window: the upper one?
-    Window(usize, bool),
-    /// An active row lets go.
-    LetGo(usize),
-    /// A row reaches its limit: the upper one?
-    Limit(usize, bool),
+    pub left: f64,
+    pub force: Vec<f64>,
+    pub low: Vec<f64>,
+    pub high: Vec<f64>,
 }
 
 impl State {
@@ -259,255 +243,6 @@ impl State {
         }
     }
 
-    /// Fills the scratch with the change of everything for each unit of the way. False when the free inputs cannot
-    /// meet what the rows demand: then only multipliers move.
-    #[inline(always)]
-    fn direction(&mut self, m: &Model, way: Way, side: f64, fading: &Fading) -> bool {
-        let driven = match way {
-            Way::To(j, _) | Way::Balance(j) => Some(j),
-            Way::Begin => None,
-        };
-        let p = self.factor.len();
-        let s = &mut self.scratch;
-        s.dw.clear();
-        match driven {
-            Some(j) => {
-                s.dw.extend(self.free.iter().map(|&k| -m.cross(k, j) * side));
-            }
-            None => s.dw.extend(self.free.iter().map(|&k| -0.5 * fading.force[k])),
-        }
-        self.factor.forward(&mut s.dw);
-        // What each active row still demands of the free inputs.
-        for (k, &r) in self.active.iter().enumerate() {
-            let asked = match driven {
-                Some(j) => -m.rows[r * m.n + j] * side,
-                None => -if self.row_at[r] == RowAt::High { fading.high[r] } else { fading.low[r] },
-            };
-            s.demand[k] = asked - dot(self.factor.border(k), &s.dw);
-        }
-        let moving = self.multipliers(m, driven, side, fading);
-        let s = &mut self.scratch;
-        if moving {
-            for k in 0..self.active.len() {
-                add(&mut s.dw, s.eta[k], self.factor.border(k));
-            }
-            self.factor.backward(&mut s.dw);
-        } else {
-            s.dw.clear();
-            s.dw.resize(p, 0.0);
-        }
-        s.dh.fill(0.0);
-        if moving {
-            s.moves.clear();
-            s.moves.extend(driven.map(|j| (j, side)));
-            s.moves.extend(self.free.iter().copied().zip(s.dw.iter().copied()));
-            m.apply(&s.moves, &mut s.dh, &mut s.residual);
-        }
-        for (dv, dh) in s.dv.iter_mut().zip(&s.dh) {
-            *dv = -2.0 * dh;
-        }
-        if moving && driven.is_none() {
-            add(&mut s.dv, -1.0, &fading.force);
-        }
-        for (k, &r) in self.active.iter().enumerate() {
-            add(&mut s.dv, 2.0 * s.eta[k], m.row(r));
-        }
-        for r in 0..m.q {
-            s.dactivity[r] = match self.row_at[r] {
-                _ if !moving => 0.0,
-                RowAt::Inside => {
-                    let row = m.row(r);
-                    s.moves.iter().map(|&(k, dw)| row[k] * dw).sum()
-                }
-                // An active row moves with its limit.
-                RowAt::High if driven.is_none() => -fading.high[r],
-                RowAt::Low | RowAt::Equal if driven.is_none() => -fading.low[r],
-                _ => 0.0,
-            };
-        }
-        moving
-    }
-
-    /// Solves `(V Vᵀ) η = demand`. Where the rows of the free inputs depend on each other and the demands do not fit,
-    /// `η` becomes a change of multipliers that no free input feels, and the answer is false.
-    #[inline(always)]
-    fn multipliers(&mut self, m: &Model, driven: Option<usize>, side: f64, fading: &Fading) -> bool {
-        let k = self.active.len();
-        let s = &mut self.scratch;
-        for i in 0..k {
-            for j in 0..=i {
-                s.schur[i * k + j] = dot(self.factor.border(i), self.factor.border(j));
-            }
-        }
-        // Cholesky in place, leaving out rows that depend on those before.
-        let mut dependent = None;
-        for i in 0..k {
-            let own = s.schur[i * k + i];
-            for j in 0..i {
-                let mut sum = s.schur[i * k + j];
-                for l in 0..j {
-                    sum -= s.schur[i * k + l] * s.schur[j * k + l];
-                }
-                let pivot = s.schur[j * k + j];
-                s.schur[i * k + j] = if pivot > 0.0 { sum / pivot } else { 0.0 };
-            }
-            let left = own - (0..i).map(|l| s.schur[i * k + l].powi(2)).sum::<f64>();
-            if left > 1e-11 * own && own > 0.0 {
-                s.schur[i * k + i] = left.sqrt();
-            } else {
-                s.schur[i * k + i] = 0.0;
-                // The combination of rows that the free inputs do not feel, and what it demands of the others.
-                for l in 0..k {
-                    s.eta[l] = 0.0;
-                }
-                s.eta[i] = 1.0;
-                for l in (0..i).rev() {
-                    let mut sum = -s.schur[i * k + l];
-                    for t in l + 1..i {
-                        sum -= s.schur[t * k + l] * s.eta[t];
-                    }
-                    let pivot = s.schur[l * k + l];
-                    s.eta[l] = if pivot > 0.0 { sum / pivot } else { 0.0 };
-                }
-                let (mut asked, mut scale) = (0.0, 0.0);
-                for (l, &r) in self.active.iter().enumerate() {
-                    let row = match driven {
-                        Some(j) => -m.rows[r * m.n + j] * side,
-                        None => -if self.row_at[r] == RowAt::High { fading.high[r] } else { fading.low[r] },
-                    };
-                    asked += s.eta[l] * row;
-                    scale += (s.eta[l] * row).abs();
-                }
-                if asked.abs() > 1e-9 * scale && dependent.is_none() {
-                    dependent = Some(asked.signum());
-                    break;
-                }
-            }
-        }
-        if let Some(sign) = dependent {
-            for l in 0..k {
-                s.eta[l] *= 0.5 * sign;
-            }
-            return false;
-        }
-        for i in 0..k {
-            let mut sum = s.demand[i];
-            for l in 0..i {
-                sum -= s.schur[i * k + l] * s.eta[l];
-            }
-            let pivot = s.schur[i * k + i];
-            s.eta[i] = if pivot > 0.0 { sum / pivot } else { 0.0 };
-        }
-        for i in (0..k).rev() {
-            let pivot = s.schur[i * k + i];
-            if pivot > 0.0 {
-                let mut sum = s.eta[i];
-                for l in i + 1..k {
-                    sum -= s.schur[l * k + i] * s.eta[l];
-                }
-                s.eta[i] = sum / pivot;
-            }
-        }
-        true
-    }
-
-    /// The first event on the piece and its distance; none when only multipliers move and nothing stops them.
-    #[inline(always)]
-    fn next_event(
-        &self,
-        m: &Model,
-        way: Way,
-        side: f64,
-        fading: &Fading,
-        moving: bool,
-    ) -> Option<(f64, Event)> {
-        let s = &self.scratch;
-        let mut first = (f64::INFINITY, Event::Goal);
-        let mut offer = |length: f64, event: Event| {
-            if length < first.0 {
-                first = (length.max(0.0), event);
-            }
-        };
-        match way {
-            Way::To(j, target) if moving => offer((target - self.w[j]) * side, Event::Goal),
-            Way::Begin if moving => offer(fading.left, Event::Goal),
-            Way::To(..) | Way::Begin => {}
-            Way::Balance(j) => {
-                let own = if moving { 2.0 * m.diagonal[j] * side } else { 0.0 };
-                let (gap, change) = (self.v[j] - self.pull(m, j), s.dv[j] - own);
-                if change * gap < 0.0 {
-                    offer(-gap / change, Event::Goal);
-                }
-                if moving {
-                    let end = if side > 0.0 { m.high[j] } else { self.lower(m, j) };
-                    offer((end - self.w[j]) * side, Event::Stop);
-                }
-            }
-        }
-        if moving {
-            for (&j, &dw) in self.free.iter().zip(&s.dw) {
-                let (low, high) = self.piece(m, j);
-                if dw > 0.0 {
-                    offer((high - self.w[j]) / dw, Event::Piece(j, true));
-                } else if dw < 0.0 {
-                    offer((low - self.w[j]) / dw, Event::Piece(j, false));
-                }
-            }
-        }
-        for j in 0..m.n {
-            let dv = s.dv[j];
-            if self.at[j].is_free() || self.at[j] == At::Driven || dv == 0.0 {
-                continue;
-            }
-            let (low, high) = self.window(m, j);
-            if dv > 0.0 {
-                if high < f64::INFINITY {
-                    offer((high - self.v[j]) / dv, Event::Window(j, true));
-                }
-            } else if low > -f64::INFINITY {
-                offer((low - self.v[j]) / dv, Event::Window(j, false));
-            }
-        }
-        for (k, &r) in self.active.iter().enumerate() {
-            let (lambda, change) = (self.lambda[r], 2.0 * s.eta[k]);
-            let lets_go = match self.row_at[r] {
-                RowAt::Low => change < 0.0,
-                RowAt::High => change > 0.0,
-                RowAt::Equal | RowAt::Inside => false,
-            };
-            if lets_go {
-                offer(-lambda / change, Event::LetGo(r));
-            }
-        }
-        if moving {
-            self.limits(m, way, fading, &mut offer);
-        }
-        (first.0 < f64::INFINITY).then_some(first)
-    }
-
-    /// Rows that are not active and reach a limit.
-    #[inline(always)]
-    fn limits(&self, m: &Model, way: Way, fading: &Fading, offer: &mut impl FnMut(f64, Event)) {
-        for r in 0..m.q {
-            if self.row_at[r] != RowAt::Inside {
-                continue;
-            }
-            let (mut low, mut high, mut low_goes, mut high_goes) = (m.row_low[r], m.row_high[r], 0.0, 0.0);
-            if matches!(way, Way::Begin) {
-                low += fading.left * fading.low[r];
-                high += fading.left * fading.high[r];
-                (low_goes, high_goes) = (-fading.low[r], -fading.high[r]);
-            }
-            let goes = self.scratch.dactivity[r];
-            if goes > high_goes && high < f64::INFINITY {
-                offer((high - self.activity[r]) / (goes - high_goes), Event::Limit(r, true));
-            }
-            if goes < low_goes && low > -f64::INFINITY {
-                offer((low - self.activity[r]) / (goes - low_goes), Event::Limit(r, false));
-            }
-        }
-    }
-
     /// Goes the length.
     #[inline(always)]
     fn advance(&mut self, way: Way, side: f64, length: f64, fading: &mut Fading, moving: bool) {
@@ -617,8 +352,8 @@ impl State {
             gain += (self.lambda[r] * (limit - self.activity[r])).abs();
             s.demand[k] = limit - self.activity[r] - dot(self.factor.border(k), &s.dw);
         }
-        let none = Fading { low: vec![0.0; m.q], high: vec![0.0; m.q], ..Fading::default() };
-        if !self.multipliers(m, None, 0.0, &none) {
+        s.asked.fill(0.0);
+        if !self.multipliers(m) {
             return 0.0;
         }
         let s = &mut self.scratch;
@@ -642,7 +377,7 @@ impl State {
     /// Moves the multipliers far along the ray that they are on, so that the bound shows that nothing is feasible.
     #[inline(always)]
     fn far_along(&mut self, m: &Model) {
-        let scale = 1e6 * (1.0 + self.v.iter().fold(0.0_f64, |most, v| most.max(v.abs())));
+        let scale = 1e12 * (1.0 + self.v.iter().fold(0.0_f64, |most, v| most.max(v.abs())));
         for (k, &r) in self.active.iter().enumerate() {
             self.lambda[r] += 2.0 * scale * self.scratch.eta[k];
         }

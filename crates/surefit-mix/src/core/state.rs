@@ -93,6 +93,10 @@ pub(super) struct Scratch {
     pub eta: Vec<f64>,
     pub schur: Vec<f64>,
     pub demand: Vec<f64>,
+    /// What each active row asks of all that move.
+    pub asked: Vec<f64>,
+    /// Whether each active row is independent of those before it.
+    pub kept: Vec<bool>,
     pub dactivity: Vec<f64>,
     pub cross: Vec<f64>,
     /// Inputs that move, and how far.
@@ -122,6 +126,8 @@ impl State {
                 eta: vec![0.0; q],
                 schur: vec![0.0; q * q],
                 demand: vec![0.0; q],
+                asked: vec![0.0; q],
+                kept: vec![true; q],
                 dactivity: vec![0.0; q],
                 ..Scratch::default()
             },

@@ -20,6 +20,8 @@ pub(crate) struct Pool {
     wanted: usize,
     gap: f64,
     tolerance: f64,
+    /// No mix has a higher objective: a bound above it shows that there is none.
+    most: f64,
     /// Columns of the whole form, and the live ones.
     columns: usize,
     live: Vec<usize>,
@@ -27,10 +29,10 @@ pub(crate) struct Pool {
 
 impl Pool {
     /// For `wanted` mixes of a form with so many columns, each proven to the relative gap or, where that is less, to
-    /// the tolerance.
-    pub(crate) fn new(columns: usize, wanted: usize, gap: f64, tolerance: f64) -> Self {
+    /// the tolerance. No mix has a higher objective than `most`.
+    pub(crate) fn new(columns: usize, wanted: usize, gap: f64, tolerance: f64, most: f64) -> Self {
         let live = (0..columns).collect();
-        Self { mixes: Vec::new(), wanted: wanted.max(1), gap, tolerance, columns, live }
+        Self { mixes: Vec::new(), wanted: wanted.max(1), gap, tolerance, most, columns, live }
     }
 
     /// From now on only these of the live columns are offered.
@@ -56,7 +58,7 @@ impl Pool {
     /// The bound from which on a node holds nothing that is wanted.
     pub(crate) fn cutoff(&self) -> f64 {
         let value = self.value();
-        if value.is_finite() { value - (self.gap * value.abs()).max(self.tolerance) } else { value }
+        if value.is_finite() { value - (self.gap * value.abs()).max(self.tolerance) } else { self.most }
     }
 
     /// Takes weights of the live columns, if they are a mix that is wanted.

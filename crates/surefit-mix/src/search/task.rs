@@ -6,9 +6,11 @@ use super::pool::Pool;
 use super::record::{Record, Step, Witness};
 use super::relaxation::{Ground, Relaxation};
 use super::{Node, SLACK};
-use crate::bound::Proof;
+use crate::bound::{Dual, Proof};
 use crate::core::{End, Kind};
+use crate::polish::{hold, sharpen};
 use crate::presolve::propagate;
+use crate::problem::Distance;
 
 /// Trials at a node at most, and trials in vain that end them.
 const TRIALS: usize = 12;
@@ -96,8 +98,35 @@ impl<'a, R: Relaxation> Task<'a, R> {
         closes
     }
 
+    /// Closes a node whose relaxation is solved by a mix, with the sharpest bound there is.
+    fn close_sharply(&mut self, state: &R::State) -> bool {
+        if self.close(state, self.at) {
+            return true;
+        }
+        let (form, relaxation) = (&self.ground.form, &self.ground.relaxation);
+        let sharp = if form.distance == Distance::L2 { sharpen(form, relaxation.weights(state)) } else { None };
+        let Some((point, mut multipliers)) = sharp else { return false };
+        if multipliers.is_empty() {
+            multipliers = relaxation.dual(state).multipliers.to_vec();
+            hold(form, relaxation.kind(state), &point, &mut multipliers);
+        }
+        let dual = Dual { point: &point, multipliers: &multipliers };
+        self.proof.prove(form, &self.ground.terms, dual, relaxation.kind(state));
+        let closes = self.proof.bound >= self.pool.cutoff();
+        if closes {
+            self.closed = self.closed.min(self.proof.bound);
+            self.record.step(self.at, || Step::Closed(Witness::new(dual)));
+        }
+        closes
+    }
+
     /// Closes a node that nothing is left to decide in, with the bound that is proven.
     fn end(&mut self, state: &R::State) -> Fate {
+        let mut kind = self.ground.relaxation.kind(state).to_vec();
+        if propagate(&self.ground.form, &mut kind).is_err() {
+            self.record.step(self.at, || Step::Empty);
+            return Fate::Closed;
+        }
         self.ground.prove(state, &mut self.proof);
         self.closed = self.closed.min(self.proof.bound);
         self.record.step(self.at, || Step::Closed(Witness::new(self.ground.relaxation.dual(state))));
@@ -130,7 +159,7 @@ impl<'a, R: Relaxation> Task<'a, R> {
             .collect();
         if candidates.is_empty() {
             self.offer(state);
-            if self.close(state, self.at) {
+            if self.close_sharply(state) {
                 return Fate::Closed;
             }
             // A mix, or nearly: what is still open decides whether there are others that are wanted.
@@ -170,9 +199,6 @@ impl<'a, R: Relaxation> Task<'a, R> {
     /// Decides inputs whose other choice the bound excludes.
     fn fix(&mut self, state: &mut R::State, value: f64) {
         let (relaxation, limit) = (&self.ground.relaxation, self.pool.cutoff());
-        if limit == f64::INFINITY {
-            return;
-        }
         let room = limit - value;
         let n = self.ground.form.n;
         let likely = |state: &R::State, j: usize| {

@@ -4,6 +4,7 @@
 //! the problem and the numbers of an answer, whoever made them. What a certificate file or a saved model
 //! holds is a [`Record`]: what was once certified, not a proof.
 
+mod dual;
 mod fenchel;
 mod gram;
 mod orthogonal;
@@ -126,6 +127,15 @@ pub struct Record {
     pub method: Method,
     /// See [`Certificate::dependent`].
     pub dependent: usize,
+}
+
+impl Record {
+    /// Of an answer of which nothing is known.
+    pub fn unknown() -> Self {
+        let none = f64::INFINITY;
+        let (objective, gap, relative_gap) = (none, none, none);
+        Self { objective, bound: 0.0, gap, relative_gap, rounding: 0.0, method: Method::None, dependent: 0 }
+    }
 }
 
 impl From<Certificate> for Record {

@@ -18,6 +18,9 @@
 //! A loss is not below 0, so the objective itself is a bound too, with what its computation may have lost added:
 //! an exact fit needs no other, because what is left of its residuals is the third item of the allowance below.
 //!
+//! With more columns than rows and every λⱼ > 0 the bounds after the first one give way to the problem's dual, which has
+//! n unknowns.
+//!
 //! **Rounding.** With u = 2⁻⁵³, `T = Σⱼ |wⱼ| rms(xⱼ) + |b| + rms(y)` per output (by Minkowski at least the
 //! rms of the sum of a row's absolute terms) and `η = 2(d + 2)²u²T` the error of a compensated residual, the
 //! allowance is the sum over outputs of
@@ -31,7 +34,7 @@
 //! The rounding of g enters the gap itself: each bound is evaluated at `|g| + |δg|`.
 
 use super::walk::{Sums, power_of_two};
-use super::{Certificate, Method, Shape, gram, orthogonal, remainders};
+use super::{Certificate, Method, Shape, dual, gram, orthogonal, remainders};
 use crate::data::{self, Rows};
 use crate::error::{Error, Result};
 use crate::num::{Dd, UNIT_ROUNDOFF};
@@ -42,15 +45,18 @@ use faer::Mat;
 /// method.
 const SLACK: f64 = 1.01;
 
+/// The unit of a column is no smaller than so many roots of its penalty: there the penalty is below 1e100.
+const LEAST_UNIT: f64 = 1e-50;
+
 /// Certifies an answer of a squared-loss problem, whoever made it.
 ///
 /// `target` is the relative gap that is wanted: a cheap bound that meets it is taken, otherwise the exact
-/// gap is computed. One walk over the rows with λ > 0 and an answer that is good enough, or when the
+/// gap is computed. Where rows end a later walk in [`Error::Interrupted`], the bound found before is the answer. One walk over the rows with λ > 0 and an answer that is good enough, or when the
 /// second moments in `f64` are; one more for each finer method. Memory grows with d², not with n.
 ///
 /// # Errors
 /// When the loss is another one, sizes do not match, a penalty is negative, no row has weight, or the rows can
-/// no longer be read.
+/// no longer be read or end the first walk.
 pub fn certify(
     rows: &dyn Rows,
     problem: &Problem,
@@ -82,32 +88,49 @@ pub fn certify(
             return Ok(best.certificate(&system));
         }
     }
-    let sums = match sums.gram {
-        None if penalized => Sums::of(rows, answer, true)?.ok_or_else(no_weight)?,
-        _ => sums,
-    };
-    if let Some(bound) = gram::bound(&system, &sums) {
+    match finer(rows, answer, (&system, sums), best.clone(), wanted) {
+        Err(Error::Interrupted) => Ok(best.certificate(&system)),
+        found => Ok(found?.certificate(&system)),
+    }
+}
+
+/// The bounds that take walks of their own, until one is good enough or as good as can be.
+fn finer(
+    rows: &dyn Rows,
+    answer: &Coefficients,
+    (system, sums): (&System, Sums),
+    mut best: Bound,
+    wanted: f64,
+) -> Result<Bound> {
+    let penalized = sums.gram.is_none() && system.lambda.iter().all(|lambda| *lambda > 0.0);
+    if penalized && sums.rows < system.unit.len() {
+        // More columns than rows: what the rows say fits into n × n, and no d × d matrix has to be formed.
+        let bound = dual::bound(system, &sums, rows, answer)?;
+        return Ok(best.or_better(Bound { shape: system.by_strong_convexity().shape, ..bound }));
+    }
+    let sums = if penalized { Sums::of(rows, answer, true)?.ok_or_else(no_weight)? } else { sums };
+    if let Some(bound) = gram::bound(system, &sums) {
         let settled = bound.nominal > wanted && bound.gap() <= SLACK * bound.nominal;
         best = best.or_better(bound);
         if settled || best.gap() <= wanted {
-            return Ok(best.certificate(&system));
+            return Ok(best);
         }
     }
     if best.gap() > wanted
-        && let Some(bound) = remainders::bound(&system, &sums, rows, answer)?
+        && let Some(bound) = remainders::bound(system, &sums, rows, answer)?
     {
         let settled = bound.nominal > wanted && bound.gap() <= SLACK * bound.nominal;
         best = best.or_better(bound);
         if settled {
-            return Ok(best.certificate(&system));
+            return Ok(best);
         }
     }
     if best.gap() > wanted
-        && let Some(bound) = orthogonal::bound(&system, &sums, rows, answer)?
+        && let Some(bound) = orthogonal::bound(system, &sums, rows, answer)?
     {
         best = best.or_better(bound);
     }
-    Ok(best.certificate(&system))
+    Ok(best)
 }
 
 /// An upper bound on the gap, and what it says of the coefficients.
@@ -244,6 +267,9 @@ impl System {
             } else {
                 power_of_two(size)
             };
+            // Beside a penalty so far above its squares that these are out of sight, a column may be small.
+            let least = problem.penalty.weight(j).sqrt() * LEAST_UNIT;
+            let chosen = if chosen < least { power_of_two(least) } else { chosen };
             let ratio = unit / chosen;
             self.unit.push(chosen);
             self.mean.push(mean / chosen);
@@ -265,9 +291,9 @@ impl System {
         let rms_y = (sums.square_y[k] / total.value()).sqrt();
         let mut terms = b.abs() + rms_y;
         for (j, &w) in answer.weights.col_as_slice(k).iter().enumerate() {
-            let lambda = problem.penalty.weight(j);
-            if lambda > 0.0 {
-                penalty += Dd::product(w, w) * lambda;
+            if self.lambda[j] > 0.0 {
+                let scaled = w * self.unit[j];
+                penalty += Dd::product(scaled, scaled) * self.lambda[j];
             }
             // rms(x) about 0, in the user's units.
             terms += w.abs() * (self.variance[j].sqrt() * self.unit[j]).hypot(sums.mean_x[j].value());
@@ -279,7 +305,10 @@ impl System {
         let eta = 2.0 * ((d + 2) as f64 * u).powi(2) * terms;
         let rms = (2.0 * loss.value()).sqrt();
         self.exact_fit &= rms <= (d + 8) as f64 * u * rms_y;
-        self.inexact.push(8.0 * u * objective + rms * eta + 0.5 * eta * eta);
+        // Squares of coefficients may vanish, and a large penalty would have made them count.
+        let moved = answer.weights.col_as_slice(k).iter().zip(&self.lambda).filter(|(w, _)| **w != 0.0);
+        let vanished: f64 = moved.map(|(_, lambda)| f64::MIN_POSITIVE * lambda).sum();
+        self.inexact.push(8.0 * u * objective + rms * eta + 0.5 * eta * eta + vanished);
         self.rounding += 0.5 * (u * terms).powi(2) + 0.5 * u * u * penalty.value();
         self.residual_error.push(eta);
         self.objectives.push(if objective.is_nan() { f64::INFINITY } else { objective });

@@ -243,6 +243,16 @@ impl ClassList {
         (list.names == names).then_some(list)
     }
 
+    /// Whether they are numbers, of which equal ones are one class.
+    pub(super) fn are_numbers(&self) -> bool {
+        self.numbers.is_some()
+    }
+
+    /// Numbers in their shortest form, in order; `None` where one of them is text.
+    pub(super) fn shortest(&self) -> Option<Vec<String>> {
+        Some(self.numbers.as_ref()?.iter().map(Decimal::shortest).collect())
+    }
+
     /// Classes, c.
     #[expect(clippy::len_without_is_empty, reason = "no fit has an empty list")]
     pub fn len(&self) -> usize {
@@ -313,6 +323,32 @@ impl Decimal {
         }
         let place = i64::from(exponent) + i64::try_from(before.len()).ok()? - i64::try_from(ahead).ok()?;
         Some(Self { negative, digits, place })
+    }
+
+    /// As `f64` prints it, whatever the number of digits: `0.25`, `10`, `1e30`.
+    fn shortest(&self) -> String {
+        /// Zeros that are written out on either side.
+        const ZEROS: i64 = 20;
+        let text: String = self.digits.iter().map(|digit| char::from(*digit)).collect();
+        let sign = if self.negative { "-" } else { "" };
+        let length = i64::try_from(text.len()).unwrap_or(i64::MAX);
+        let zeros = |count: i64| "0".repeat(usize::try_from(count).unwrap_or(0));
+        match self.place {
+            _ if text.is_empty() => "0".to_owned(),
+            place if (length..=length.saturating_add(ZEROS)).contains(&place) => {
+                format!("{sign}{text}{}", zeros(place - length))
+            }
+            place if (1..length).contains(&place) => {
+                let (before, after) = text.split_at(usize::try_from(place).unwrap_or(0));
+                format!("{sign}{before}.{after}")
+            }
+            place if (-ZEROS..=0).contains(&place) => format!("{sign}0.{}{text}", zeros(-place)),
+            place => {
+                let (first, rest) = text.split_at(1);
+                let point = if rest.is_empty() { "" } else { "." };
+                format!("{sign}{first}{point}{rest}e{}", place - 1)
+            }
+        }
     }
 
     fn sign(&self) -> i8 {

@@ -22,6 +22,7 @@ pub use bound::{BoundRecipe, Purpose};
 pub use rows::Encoded;
 
 use super::check::{DataError, Role, grouped};
+use super::classes::ClassList;
 use super::formula::{Expr, Formula, FormulaError, Resolved, Variable, quoted};
 use super::read::Want;
 use super::spool::Table;
@@ -188,6 +189,7 @@ impl Recipe {
         }
         let mut inputs: Vec<Input> = columns.iter().map(input).collect();
         in_use::narrow(&mut inputs, resolved, table, *options)?;
+        merge_numbers(&mut inputs, resolved, options.class_target);
         let recipe = Self::assemble(resolved.clone(), inputs, *options)?;
         recipe.rebase(columns, Purpose::Evaluate)?;
         Ok(recipe)
@@ -308,21 +310,29 @@ impl Recipe {
 
     /// Refuses a column of text that would give nearly every row a parameter of its own, unless the formula
     /// says `C(…)`. `columns` are those of the table that the recipe was made from.
-    fn refuse_identifiers(&self, columns: &[Column], rows: usize) -> Result<(), DataError> {
-        let inputs = self.inputs.iter().zip(&self.resolved.wants).zip(columns);
-        for ((input, want), column) in inputs {
-            let (count, values) = (input.levels.len(), rows.saturating_sub(column.missing));
-            if want.as_text || count <= FEW_LEVELS || 2 * count <= values || self.is_class(&input.name) {
+    /// Rows that are not in use, of weight 0 for one, are no reason to take it.
+    fn refuse_identifiers(&self, table: &dyn Scanned) -> Result<()> {
+        let inputs = self.inputs.iter().zip(&self.resolved.wants).zip(table.columns());
+        for (slot, ((input, want), column)) in inputs.enumerate() {
+            let count = input.levels.len();
+            if want.as_text || count <= FEW_LEVELS || self.is_class(&input.name) {
                 continue;
             }
-            let names: Vec<&str> = column.levels.names().iter().map(String::as_str).collect();
+            let values = in_use::values(table, slot, self.resolved.weights, self.missing)?;
+            if 2 * count <= values {
+                continue;
+            }
+            let used: HashSet<&str> = input.levels.iter().map(String::as_str).collect();
+            let names = column.levels.names().iter().map(String::as_str);
+            let names: Vec<&str> = names.filter(|name| used.contains(name)).collect();
             return Err(DataError::Identifier {
                 column: input.name.clone(),
                 count,
                 values,
                 example: names.first().copied().unwrap_or_default().to_owned(),
                 looks: super::read::looks(&names, values, false),
-            });
+            }
+            .into());
         }
         Ok(())
     }
@@ -513,6 +523,21 @@ fn input(column: &Column) -> Input {
     let levels = if text { sorted_levels(column.levels.names()) } else { Vec::new() };
     let mean = (!text && column.mean.is_finite()).then_some(column.mean);
     Input { name: column.name.clone(), kind: column.kind, levels, mean }
+}
+
+/// Numbers that `C(…)` takes as text are one level where they are equal, under their shortest form; where one of them is
+/// no number all stay as they are. Classes are compared as numbers anyway.
+fn merge_numbers(inputs: &mut [Input], resolved: &Resolved, class_target: bool) {
+    let classes = resolved.targets.first().filter(|_| class_target).map(Variable::columns);
+    for (index, (input, want)) in inputs.iter_mut().zip(&resolved.wants).enumerate() {
+        let is_class = classes.as_ref().is_some_and(|columns| columns.contains(&index));
+        if want.as_text
+            && !is_class
+            && let Some(levels) = ClassList::of(&input.levels).shortest()
+        {
+            input.levels = levels;
+        }
+    }
 }
 
 /// By value where all are numbers, else by code point.

@@ -23,7 +23,7 @@ pub use design::{Design, DesignRef};
 pub use features::Features;
 pub use formula::FormulaError;
 pub use read::ReadError;
-pub use rows::{Block, BlockBuf, OwnedBlock, Rows, Shape, block_rows, map_reduce};
+pub use rows::{Block, BlockBuf, OwnedBlock, Rows, Shape, Watched, block_rows, map_reduce};
 pub use sample_set::SampleSet;
 pub use samples::Samples;
 pub use table::{Chunk, Column, ColumnKind, Levels, Values};

@@ -4,7 +4,7 @@
 //! number of columns alone, never on the reader's chunks or the thread count, and [`map_reduce`] folds
 //! the blocks' results in their order: so every sum has the same bits however the data arrives.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use faer::{Mat, MatRef};
 use rayon::prelude::*;
 
@@ -96,6 +96,37 @@ pub trait Rows: Sync {
     /// The blocks from the first row on, each of [`block_rows`] rows but the last. An item is an error
     /// when the file behind the rows can no longer be read; nothing follows it.
     fn blocks(&self) -> Box<dyn Iterator<Item = Result<BlockBuf<'_>>> + '_>;
+}
+
+/// Rows whose walks end in [`Error::Interrupted`] once `go_on`, asked before every block, says no.
+#[derive(Clone, Copy)]
+pub struct Watched<'a> {
+    rows: &'a dyn Rows,
+    go_on: &'a (dyn Fn() -> bool + Sync),
+}
+
+impl<'a> Watched<'a> {
+    /// The same rows, in the same blocks.
+    pub fn new(rows: &'a dyn Rows, go_on: &'a (dyn Fn() -> bool + Sync)) -> Self {
+        Self { rows, go_on }
+    }
+}
+
+impl Rows for Watched<'_> {
+    fn shape(&self) -> Shape {
+        self.rows.shape()
+    }
+
+    fn blocks(&self) -> Box<dyn Iterator<Item = Result<BlockBuf<'_>>> + '_> {
+        let mut over = false;
+        Box::new(self.rows.blocks().map_while(move |block| {
+            if over {
+                return None;
+            }
+            over = !(self.go_on)();
+            Some(if over { Err(Error::Interrupted) } else { block })
+        }))
+    }
 }
 
 /// Rows in one logical block of a design with `columns` columns: about 2¹⁷ numbers, 1 MiB.

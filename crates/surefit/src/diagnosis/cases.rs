@@ -184,7 +184,7 @@ impl Run {
         let found = self.diagnose().expect("a diagnosis");
         assert!(found.remedies.iter().any(|remedy| remedy.fix == Fix::Exact));
         for remedy in &found.remedies {
-            assert!(remedy.proven && (remedy.command.is_some() || remedy.fix == Fix::StartAtZeros));
+            assert!((remedy.command.is_some() || remedy.fix == Fix::StartAtZeros));
             let Some(run) = self.with(&remedy.fix) else { continue };
             let (descent, optimum) = (run.descend(), run.optimum() / run.loss_unit());
             let wanted = self.target * optimum * (1.0 + 1e-9);

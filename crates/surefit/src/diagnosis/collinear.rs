@@ -4,7 +4,7 @@
 //! answer is unique all the same and there is nothing to report. Of more than three such columns one finding gives
 //! the number and the first relation; where columns are so many that relations are not computed, the rank alone.
 
-use super::constant_column::{is_constant, leave_out};
+use super::constant_column::{is_constant, is_empty, leave_out};
 use super::facts::Spans;
 use super::words::{count, figure};
 use super::{Code, Finding, Fix, Remedy};
@@ -25,7 +25,7 @@ pub(super) fn check<'a>(
 ) -> Vec<Finding> {
     let facts = facts.into();
     let unique = |j: usize| problem.penalty.weight(j) > 0.0;
-    let told = relations.iter().filter(|relation| !relation.terms.is_empty());
+    let told = relations.iter().filter(|relation| !is_empty(relation));
     let told: Vec<&Relation> =
         told.filter(|relation| !unique(relation.column) && !is_constant(facts, relation.column)).collect();
     if (1..=APART).contains(&told.len()) {

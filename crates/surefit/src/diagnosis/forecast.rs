@@ -193,6 +193,11 @@ impl Spectrum {
         0.5 * UNIT_ROUNDOFF * UNIT_ROUNDOFF * (step * step + slope * slope) / slowest
     }
 
+    /// How far the rounding of coefficients and scores can move the objective at the optimum, ½ (uT)².
+    pub fn rounding_of_scores(&self) -> f64 {
+        0.5 * (UNIT_ROUNDOFF * self.terms).powi(2)
+    }
+
     /// The first step at which the gap is `gap` in spite of rounding; absent when there is none.
     pub fn steps_to_reach(&self, rate: f64, gap: f64) -> Option<u64> {
         self.steps_to_gap(rate, self.aim(rate, gap)?)

@@ -60,7 +60,7 @@ pub fn columns(names: &[String], problem: &Problem, exact: &ExactFit) -> Vec<Fin
     let names = named(names, "x", exact.column_ranges.len());
     let spans =
         Spans { columns: &names, column_ranges: &exact.column_ranges, total_weight: exact.total_weight };
-    let mut out = constant_column::check(spans, problem);
+    let mut out = constant_column::check(spans, problem, &exact.relations);
     out.extend(collinear::check(spans, problem, &exact.relations, exact.rank));
     out
 }

@@ -109,7 +109,8 @@ pub struct Remedy {
     pub command: Option<String>,
     /// Steps that it will take, when it is an iterative remedy.
     pub steps: Option<u64>,
-    /// Proven by theory for this data, or run before it was printed.
+    /// Proven by theory for this data, or run before it was printed. Of what [`diagnose`] returns by itself, a remedy
+    /// that is not is a forecast that rounding has a say in; [`crate::fit::fit`] runs it, or leaves it out.
     pub proven: bool,
     /// Same objective, same optimum: `--fix` may apply it.
     pub safe: bool,

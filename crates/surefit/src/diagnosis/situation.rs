@@ -14,7 +14,7 @@ use super::{
 use crate::certificate::Certificate;
 use crate::data::scale::Scale;
 use crate::num::UNIT_ROUNDOFF;
-use crate::problem::{Coefficients, Problem};
+use crate::problem::{Coefficients, Intercept, Problem};
 use crate::solver::Stop;
 use crate::solver::gradient_descent::{Descent, Settings};
 use serde_json::{Map, Value, json};
@@ -65,7 +65,7 @@ impl From<&Certificate> for Quality {
 }
 
 impl Quality {
-    fn certifies(&self, epsilon: f64) -> bool {
+    pub(super) fn certifies(&self, epsilon: f64) -> bool {
         self.gap <= (epsilon * self.objective.abs()).max(self.rounding)
     }
 }
@@ -166,6 +166,29 @@ impl<'a> Situation<'a> {
     /// The curvature in other units of the columns.
     pub fn spectrum_in(&self, scale: Scale) -> Option<Spectrum> {
         spectrum_in(&self.context, scale)
+    }
+
+    /// The units of the run and the curvature there.
+    pub fn own(&self) -> (Scale, &Spectrum) {
+        (self.context.scale, &self.spectrum)
+    }
+
+    /// How far the rounding of the answer, on its way from units with the curvature `spectrum` into the user's, can
+    /// move the objective: there T is another sum, of offsets that the units of the run took out.
+    pub fn rounding_of_units(&self, spectrum: &Spectrum) -> f64 {
+        let own = self.spectrum_in(Scale::None).map_or(f64::INFINITY, |own| own.rounding_of_scores());
+        own.max(spectrum.rounding_of_scores())
+    }
+
+    /// What the certificate of the exact answer allows for rounding, in the units of the run; absent where the
+    /// optimum is not known from it.
+    pub fn allowance(&self, scale: Scale) -> Option<f64> {
+        optimum_in_run(&self.context, scale)?;
+        let unit = match self.context.facts.targets.len() {
+            1 => self.context.facts.target_unit(self.context.scale, self.context.scale_target, 0),
+            _ => 1.0,
+        };
+        self.context.best.map(|best| best.rounding / (unit * unit))
     }
 
     /// The same run from zeros.
@@ -314,7 +337,12 @@ fn spectrum_in(context: &Context<'_>, scale: Scale) -> Option<Spectrum> {
 /// The exact optimum in the units of the run, where one factor turns it into them: with one target, and when the
 /// objective does not depend on the units of the columns.
 fn optimum_in_run(context: &Context<'_>, scale: Scale) -> Option<f64> {
-    let invariant = context.problem.penalty.lambda == 0.0 || scale == context.scale;
+    // With a free intercept a shift of the columns moves nothing but the intercept.
+    let shifts = [Scale::None, Scale::Center];
+    let shifted = context.problem.intercept == Intercept::Free
+        && shifts.contains(&scale)
+        && shifts.contains(&context.scale);
+    let invariant = context.problem.penalty.lambda == 0.0 || scale == context.scale || shifted;
     let unit = match context.facts.targets.len() {
         1 => context.facts.target_unit(context.scale, context.scale_target, 0),
         _ if !context.scale_target => 1.0,

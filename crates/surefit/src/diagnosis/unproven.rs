@@ -39,6 +39,16 @@ pub fn unproven(
     }
 }
 
+impl Diagnosis {
+    /// The same cause for another answer of the same problem: what may be asked for is what is proven of that one.
+    pub(crate) fn of_answer(mut self, certificate: &Certificate) -> Self {
+        if self.code == Code::Sf106 {
+            self.remedies = proven_gap(certificate.relative_gap()).into_iter().collect();
+        }
+        self
+    }
+}
+
 /// The largest magnitude of some columns, and whose it is.
 fn largest(ranges: &[(f64, f64)]) -> (usize, f64) {
     let peak = |(low, high): &(f64, f64)| low.abs().max(high.abs());

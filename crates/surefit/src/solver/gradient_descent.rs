@@ -71,7 +71,8 @@ pub struct Descent {
 /// the run by returning false.
 ///
 /// # Errors
-/// Settings that make no sense ([`Error::Usage`]), or rows that can no longer be read.
+/// Settings that make no sense ([`Error::Usage`]), rows that can no longer be read, or an interruption before the first
+/// loss is known.
 pub fn descend(
     oracle: &mut dyn Oracle,
     problem: &Problem,
@@ -107,7 +108,14 @@ pub fn descend(
         }
         let before = walk.loss;
         walk.advance(settings.learning_rate);
-        walk.evaluate()?;
+        match walk.evaluate() {
+            // In the middle of a walk over the rows: what was the best point before it still is.
+            Err(Error::Interrupted) => {
+                walk.step -= 1;
+                break Stop::Interrupted;
+            }
+            done => done?,
+        }
         trace.push(&walk);
         last_change = Some((walk.loss - before).abs());
         best.offer(&walk);
@@ -147,7 +155,7 @@ fn check(settings: &Settings, layout: &Layout) -> Result<()> {
     if start.len() != layout.parameters() {
         let (given, wanted) = (start.len(), layout.parameters());
         return usage(
-            format!("the start has {given} numbers, the model {wanted} parameters"),
+            format!("the start has {}, the model {}", counted(given, "number"), counted(wanted, "parameter")),
             "give for every output its intercept, if the model has one, and then one number a column",
         );
     }
@@ -158,6 +166,10 @@ fn check(settings: &Settings, layout: &Layout) -> Result<()> {
         );
     }
     Ok(())
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// How parameters stand in one vector: for every output its intercept, when there is one, then its d weights.

@@ -9,7 +9,8 @@
 //! For K penalties the leverages and residuals of a block of rows are products of its z² and z with the d × K
 //! matrix 1/(eₖ + μₗ): about 3nd² + 4ndK operations in all, in two walks.
 
-use crate::data::moments::{Extent, Standard, centre, power_of_two, scale_by};
+use super::exact::{ROOM, total_root};
+use crate::data::moments::{Extent, Standard, centre, exponent_of, power_of_two, scale_by};
 use crate::data::{Block, DataError, Rows, map_reduce};
 use crate::error::{Error, Result};
 use crate::num::simd::vectorised;
@@ -50,7 +51,8 @@ pub fn ridge_path(
     if !watch() {
         return Err(Error::Interrupted);
     }
-    let frame = Frame::of(problem, &moments)?;
+    let largest = penalties.iter().copied().fold(0.0, f64::max);
+    let frame = Frame::of(problem, &moments, largest)?;
     let spectrum =
         if wide { Spectrum::of_rows(rows, &frame)? } else { Spectrum::of_moments(&moments, &frame)? };
     if !watch() {
@@ -104,7 +106,8 @@ struct Frame {
 }
 
 impl Frame {
-    fn of(problem: &Problem, moments: &Standard) -> Result<Self> {
+    /// In units in which the squares of the columns and the largest penalty are in range.
+    fn of(problem: &Problem, moments: &Standard, largest: f64) -> Result<Self> {
         let (d, c) = (moments.shape.columns, moments.shape.outputs);
         let factors = problem.penalty.factors.clone().unwrap_or_else(|| vec![1.0; d]);
         if factors.len() != d || factors.iter().any(|factor| !factor.is_finite() || *factor <= 0.0) {
@@ -119,7 +122,10 @@ impl Frame {
             d,
             c,
             origin: moments.mean.iter().map(|mean| if free { *mean } else { 0.0 }).collect(),
-            exponent: moments.exponent[..d].iter().copied().max().unwrap_or(0),
+            exponent: moments.exponent[..d]
+                .iter()
+                .copied()
+                .fold(exponent_of(total_root(moments.total_weight, largest).value()) - ROOM, i32::max),
             target_exponent: moments.exponent[d..].to_vec(),
             scale: factors.iter().map(|factor| 1.0 / factor.sqrt()).collect(),
         })
@@ -137,7 +143,7 @@ impl Frame {
 
     /// Sλ in these units.
     fn penalty(&self, moments: &Standard, lambda: f64) -> f64 {
-        let root = scale_by((moments.total_weight * lambda).sqrt(), -self.exponent);
+        let root = scale_by(total_root(moments.total_weight, lambda).value(), -self.exponent);
         root * root
     }
 

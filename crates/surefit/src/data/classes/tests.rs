@@ -239,3 +239,24 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_number_in_its_shortest_form_is_the_same_number() {
+    let same = [
+        ("1.0", "1"),
+        ("01", "1"),
+        ("+2.50", "2.5"),
+        ("-0.0", "0"),
+        ("1e1", "10"),
+        ("100e-4", "0.01"),
+        ("-12.340e2", "-1234"),
+        ("5e-30", "5e-30"),
+        ("1.25E+40", "1.25e40"),
+        ("9007199254740993.0", "9007199254740993"),
+    ];
+    for (written, short) in same {
+        assert_eq!(ClassList::of(&[written]).shortest(), Some(vec![short.to_owned()]));
+        assert!(ClassList::of(&[short]).place(written).is_some());
+    }
+    assert_eq!(ClassList::of(&["1", "x"]).shortest(), None);
+}

@@ -1,6 +1,7 @@
 //! A recipe beside a table it was not made from: inputs found by name, texts by what they say.
 
 use super::super::check::{DataError, Place, Role};
+use super::super::classes::ClassList;
 use super::super::formula::{Resolved, Variable, nearest};
 use super::super::read::Want;
 use super::super::table::{Column, ColumnKind, Levels};
@@ -122,7 +123,13 @@ impl Recipe {
             (ColumnKind::Text, ColumnKind::Text) => {
                 let known: HashMap<&str, u32> =
                     (0..).zip(&input.levels).map(|(i, l)| (l.as_str(), i)).collect();
-                let find = |name: &String| known.get(name.as_str()).copied().unwrap_or(UNSEEN);
+                // Equal numbers are one level where the formula takes numbers as text.
+                let numbers = self.takes_numbers_as_text(slot).then(|| ClassList::of(&input.levels));
+                let numbers = numbers.filter(|list| list.are_numbers() && list.names() == input.levels);
+                let equal = |name: &str| numbers.as_ref().and_then(|list| list.place(name));
+                let find = |name: &String| {
+                    known.get(name.as_str()).copied().or_else(|| equal(name)).unwrap_or(UNSEEN)
+                };
                 Ok(column.levels.names().iter().map(find).collect())
             }
             (ColumnKind::Number, ColumnKind::Text) => {
@@ -137,6 +144,11 @@ impl Recipe {
             }
             (ColumnKind::Text, ColumnKind::Number) => Err(DataError::Numbers { column: input.name.clone() }),
         }
+    }
+
+    /// Whether the formula says `C(…)` of an input.
+    fn takes_numbers_as_text(&self, input: usize) -> bool {
+        self.resolved.wants.get(input).is_some_and(|want| want.as_text)
     }
 
     fn role(&self, input: usize) -> Role {

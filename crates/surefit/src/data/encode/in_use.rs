@@ -52,6 +52,41 @@ pub(super) fn narrow(
     Ok(())
 }
 
+/// How many rows in use have a value in column `slot`.
+///
+/// # Errors
+/// When the file can no longer be read.
+pub(super) fn values(
+    table: &dyn Scanned,
+    slot: usize,
+    weights: Option<usize>,
+    missing: Missing,
+) -> Result<usize> {
+    let drops = missing == Missing::Drop && table.columns().iter().any(|column| column.missing > 0);
+    if !drops && weights.is_none() {
+        let absent = table.columns().get(slot).map_or(0, |column| column.missing);
+        return Ok(table.rows().saturating_sub(absent));
+    }
+    let (mut count, mut keep) = (0, Vec::new());
+    for chunk in table.chunks() {
+        let chunk = chunk?;
+        keep.clear();
+        keep.resize(chunk.rows(), true);
+        if drops {
+            leave_out_missing(&chunk, 0, &mut keep);
+        }
+        let weights = weights_in_use(&chunk, weights, &keep);
+        let used = |row: usize| weights.get(row).is_some_and(|weight| *weight != 0.0);
+        let is_there = |row: usize| match chunk.columns.get(slot) {
+            Some(Values::Text(codes)) => codes.get(row).is_some_and(|code| *code != Levels::MISSING),
+            Some(Values::Number(values)) => values.get(row).is_some_and(|value| !value.is_nan()),
+            None => false,
+        };
+        count += (0..chunk.rows()).filter(|row| used(*row) && is_there(*row)).count();
+    }
+    Ok(count)
+}
+
 /// A weight for each row of a chunk, 0 for those not in use.
 fn weights_in_use(chunk: &Chunk, slot: Option<usize>, keep: &[bool]) -> Vec<f64> {
     let kept = |&kept: &bool| if kept { 1.0 } else { 0.0 };

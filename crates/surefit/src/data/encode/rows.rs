@@ -53,7 +53,7 @@ impl<'a> Encoded<'a> {
     /// # Errors
     /// [`DataError::Identifier`]; see also [`Self::with`].
     pub fn new(table: &'a dyn Scanned, recipe: &'a Recipe) -> Result<Self> {
-        recipe.refuse_identifiers(table.columns(), table.rows())?;
+        recipe.refuse_identifiers(table)?;
         Self::with(table, recipe, Purpose::Evaluate)
     }
 

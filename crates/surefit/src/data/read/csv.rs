@@ -159,6 +159,14 @@ impl Plan {
         Ok(Self { dialect: table.dialect.clone(), longest, actions, slots })
     }
 
+    /// A number with a decimal comma that is asked for as text, with a point: as every other file writes it.
+    fn pointed(&self, slot: usize, field: &[u8]) -> Option<Vec<u8>> {
+        let forced = self.slots.get(slot).is_some_and(|slot| slot.forced);
+        let comma = self.dialect.decimal_comma && forced && field.contains(&b',');
+        let is_number = comma && number(field, true).is_some();
+        is_number.then(|| field.iter().map(|byte| if *byte == b',' { b'.' } else { *byte }).collect())
+    }
+
     fn action(&self, field: usize) -> &Action {
         self.actions.get(field).unwrap_or(&Action::Skip)
     }
@@ -375,6 +383,8 @@ impl<'p> Sheet<'p> {
     }
 
     fn put_text(&mut self, slot: usize, field: &[u8]) {
+        let pointed = self.plan.pointed(slot, field);
+        let field = pointed.as_deref().unwrap_or(field);
         if let Some(Parsed::Text { codes, levels }) = self.columns.get_mut(slot) {
             codes.push(if is_missing(field) {
                 Levels::MISSING

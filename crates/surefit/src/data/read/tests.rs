@@ -171,6 +171,13 @@ fn numbers_asked_for_as_text_keep_their_spelling() {
 }
 
 #[test]
+fn numbers_with_a_decimal_comma_are_levels_with_a_point() {
+    let source = text(b"x;c\n1,5;u\n2,50;v\n4;w,1\n").unwrap();
+    let wanted = [Want { column: 0, as_text: true }, Want { column: 1, as_text: true }];
+    assert_eq!(cells(&source.scan(&wanted, &|_| true).unwrap()), [["1.5", "2.50", "4"], ["u", "v", "w,1"]]);
+}
+
+#[test]
 fn only_wanted_columns_are_parsed_and_come_in_the_order_asked_for() {
     let source = text(b"a,b,c\n1,2,3\nx,5,6\n7,8,9\n").unwrap();
     let table = source

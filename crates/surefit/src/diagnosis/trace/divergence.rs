@@ -1,24 +1,18 @@
 //! Traces that do not come to rest: steady growth, a climb, or a rate at the edge of its limit.
 
 use super::super::words::{figure, plain_rate};
-use super::super::{Code, Diagnosis, Fix};
+use super::super::{Code, Diagnosis};
 use super::columns::ExternalTrace;
 use super::tail::{Edge, Tail};
-use super::{advice, ask_the_data, evidence, found};
+use super::{ask_the_data, evidence, found};
 
 /// SF101 from the growth of a trace.
 pub(super) fn growing(trace: &ExternalTrace, tail: &Tail, growth: f64, overflowed: bool) -> Diagnosis {
     let shrink = f64::midpoint(1.0, growth);
     let mut numbers = vec![("growth", growth), ("shrink", shrink)];
-    let mut remedies = Vec::new();
     let message = if let Some(rate) = trace.learning_rate {
         let (largest, limit) = ((1.0 + growth) / rate, 2.0 * rate / (1.0 + growth));
         numbers.extend([("learning_rate", rate), ("L", largest), ("limit", limit)]);
-        remedies.push(advice(
-            format!("lr {}, which is 1/L", figure(1.0 / largest, 4)),
-            None,
-            Fix::LearningRate(1.0 / largest),
-        ));
         format!(
             "lr {} is above 2/L = {}: the error grows ×{} per step, so L = (1 + {})/lr = {}",
             plain_rate(rate),
@@ -35,16 +29,20 @@ pub(super) fn growing(trace: &ExternalTrace, tail: &Tail, growth: f64, overflowe
         )
     };
     let mut out = found(Code::Sf101, message, evidence(&numbers));
-    if trace.learning_rate.is_none() {
-        out.reasons.push(format!(
-            "a rate {}× smaller is 1/L, at which no direction overshoots; its value needs the rate of this run",
+    out.reasons.push(match trace.learning_rate {
+        Some(rate) => format!(
+            "so 1/L is {}, an estimate from the trace; {}",
+            figure(rate / (1.0 + growth), 4),
+            ask_the_data(trace.learning_rate)
+        ),
+        None => format!(
+            "a rate {}× smaller is 1/L, an estimate from the trace; its value needs the rate of this run",
             figure(1.0 + growth, 4)
-        ));
-    }
+        ),
+    });
     if !overflowed && tail.climbed() {
         out.also.push(Code::Sf105);
     }
-    out.remedies = remedies;
     out
 }
 
@@ -133,18 +131,12 @@ pub(super) fn at_the_edge(trace: &ExternalTrace, tail: &Tail, edge: &Edge) -> Di
     } else if exactly {
         out.reasons.push("what still falls is the loss in other directions".to_owned());
     }
-    out.reasons.push(ask_the_data(trace.learning_rate));
-    out.remedies.push(if let Some(rate) = trace.learning_rate {
-        let half = rate / speed;
-        let change = format!(
-            "lr {}, which is 1/L, half the limit: that direction no longer overshoots",
-            figure(half, 4)
-        );
-        advice(change, None, Fix::LearningRate(half))
-    } else {
-        let change = "half the learning rate: that direction no longer overshoots".to_owned();
-        advice(change, None, Fix::Several(Vec::new()))
-    });
+    let half = trace.learning_rate.map_or_else(
+        || "half the rate is 1/L".to_owned(),
+        |rate| format!("lr {} is 1/L", figure(rate / speed, 4)),
+    );
+    let data = ask_the_data(trace.learning_rate);
+    out.reasons.push(format!("{half}, an estimate from the trace; {data}"));
     out
 }
 
@@ -187,6 +179,7 @@ mod tests {
         let found = cause(diagnose_trace(&ours(false, 0.01, 10_000), 1e-6));
         assert_eq!(found.code, Code::Sf101);
         assert!((value(&found, "L") / 364.463_700_245 - 1.0).abs() < 1e-6);
+        assert!(found.remedies.is_empty() && found.reasons[0].starts_with("so 1/L is 0.002744, an estimate"));
     }
 
     /// A loop of its own on `½ Σ hᵢ θᵢ² + 0.1` from (1, 1).
@@ -226,11 +219,12 @@ mod tests {
     }
 
     #[test]
-    fn raw_sales_just_below_the_limit_are_at_its_edge_and_the_rate_is_halved() {
+    fn raw_sales_just_below_the_limit_are_at_its_edge_and_half_the_rate_is_an_estimate() {
         let found = edge(diagnose_trace(&ours(false, 0.005_48, 500), 1e-6));
         assert!((value(&found, "limit") / 0.005_487_515 - 1.0).abs() < 1e-4);
-        let Fix::LearningRate(rate) = found.remedies[0].fix else { panic!("no rate") };
-        assert!((rate / (1.0 / 364.463_7) - 1.0).abs() < 1e-3);
+        assert!(found.remedies.is_empty());
+        let half = &found.reasons[0];
+        assert!(half.starts_with("lr 0.002744 is 1/L, an estimate from the trace"), "{half}");
     }
 
     #[test]

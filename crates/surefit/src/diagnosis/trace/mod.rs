@@ -6,7 +6,8 @@
 //!   shrink by more than (1 + ρ)/2 whatever it is;
 //! - the changes of the loss shrinking by r: `r = (1 − ημ)²` gives `μ = (1 − √r)/η`, and `Δf · r/(1 − r)` is left.
 //!
-//! The second is an estimate: a slower direction can hide beneath. The sentences say so. And `(1 − ηλ)²` is the same
+//! The second is an estimate: a slower direction can hide beneath. The sentences say so, and nothing that rests on a
+//! trace alone is offered as a remedy: no one has run it, and only the data can prove it. And `(1 − ηλ)²` is the same
 //! for a flat direction and for a steep one at the edge of its limit, so losses alone never say which way the rate is
 //! wrong. Parameters do: their moves obey `δₖ₊₁ = (I − ηH) δₖ`, so every Ritz value of a few of them lies between
 //! `1 − ηL` and `1 − ημ`, and moves to and fro show the edge.
@@ -22,7 +23,7 @@ pub use columns::ExternalTrace;
 
 use super::situation::{Context, number};
 use super::words::{count, counted, figure, plain_rate};
-use super::{Code, Diagnosis, Fix, Remedy, start_too_far};
+use super::{Code, Diagnosis, start_too_far};
 use crate::solver::Stop;
 use crate::solver::gradient_descent::Descent;
 use divergence::{at_the_edge, blown_up, climbing, growing};
@@ -132,7 +133,8 @@ pub(super) fn diagnose_descent(context: &Context<'_>) -> Option<Diagnosis> {
             exact: None,
         },
     };
-    Some(Diagnosis { exact: context.exact.cloned(), remedies: vec![super::remedy::exact()], ..found })
+    let exact = super::remedy::exact_where_it_holds(context.best, context.target);
+    Some(Diagnosis { exact: context.exact.cloned(), remedies: exact.into_iter().collect(), ..found })
 }
 
 /// How a run ended that its data let no one forecast, and whose trace shows no cause either.
@@ -177,11 +179,6 @@ fn found(code: Code, message: String, evidence: Map<String, Value>) -> Diagnosis
         remedies: Vec::new(),
         exact: None,
     }
-}
-
-/// A change for the person's own program; it was not run.
-fn advice(change: String, steps: Option<u64>, fix: Fix) -> Remedy {
-    Remedy { change, command: None, steps, proven: false, safe: false, fix }
 }
 
 /// Where the numbers are that a trace does not hold.

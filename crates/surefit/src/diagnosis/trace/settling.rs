@@ -1,10 +1,10 @@
 //! Traces that fall: at rest, or what kept them from it and how many steps are left.
 
+use super::super::Code;
 use super::super::words::{counted, figure};
-use super::super::{Code, Fix, Remedy};
 use super::columns::ExternalTrace;
 use super::tail::{Shrinking, Tail};
-use super::{TraceVerdict, advice, ask_the_data, evidence, found};
+use super::{TraceVerdict, ask_the_data, evidence, found};
 
 /// Below this part of its error lost in a step even the fastest direction crawls.
 const CRAWL: f64 = 0.1;
@@ -73,7 +73,6 @@ pub(super) fn settling(
         out.reasons.push(ask_the_data(trace.learning_rate));
     }
     out.also.extend(conditioning(shrinking).filter(|&other| other != code));
-    out.remedies.extend(way_out(code, tail.last_step + left));
     TraceVerdict::Found(out)
 }
 
@@ -149,16 +148,6 @@ fn exponent_above(value: f64) -> Option<i32> {
     let exponent = value.log10().ceil();
     #[expect(clippy::cast_possible_truncation, reason = "the logarithm of an f64 is below 400")]
     exponent.is_finite().then_some(exponent as i32)
-}
-
-/// Advice for an unfinished run that would take `total` steps as it is: what the numbers of a trace bear out.
-fn way_out(code: Code, total: f64) -> Option<Remedy> {
-    if matches!(code, Code::Sf106) || total >= 1e15 {
-        return None;
-    }
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "1 ≤ total < 1e15")]
-    let total = total.ceil() as u64;
-    Some(advice("more steps at this rate, in all about".to_owned(), Some(total), Fix::MaxIter(total)))
 }
 
 /// Whether a number of steps looks like a limit that someone typed: 100, 5000, 20000, one less when counted from 0.

@@ -22,11 +22,15 @@ pub(super) struct Elimination {
 impl Elimination {
     pub fn of(problem: &Problem, total_weight: f64) -> Self {
         let lambda = problem.penalty.lambda;
+        let harmonic = |weight: f64| {
+            let product = weight * lambda;
+            if product.is_finite() { product / (1.0 + lambda) } else { weight * (lambda / (1.0 + lambda)) }
+        };
         match problem.intercept {
             Intercept::Free => Self { row_weight: 0.0, share: 1.0, intercept_weight: Some(total_weight) },
             Intercept::Absent => Self { row_weight: total_weight, share: 0.0, intercept_weight: None },
             Intercept::Penalized => Self {
-                row_weight: total_weight * lambda / (1.0 + lambda),
+                row_weight: harmonic(total_weight),
                 share: 1.0 / (1.0 + lambda),
                 intercept_weight: Some(total_weight * (1.0 + lambda)),
             },

@@ -5,10 +5,10 @@
 //! A holds the centred rows `√s (x − x̄)`, divided by the roots of the columns' penalty factors and by one
 //! power of two for all, and the row that an intercept which is not free leaves.
 
-use super::Method;
 use super::gram::Elimination;
 use super::qr::centred_rows;
 use super::refine::{Correction, Refined, refine};
+use super::{Method, total_root};
 use crate::data::moments::{Standard, scale_by};
 use crate::data::{DataError, Rows};
 use crate::error::{Error, Result};
@@ -65,7 +65,7 @@ impl Sides {
             (0..d).for_each(|j| a[(moments.shape.rows, j)] = mean(j) * back[j]);
             (0..c).for_each(|k| t[(moments.shape.rows, k)] = mean(d + k));
         }
-        let root = scale_by((moments.total_weight * problem.penalty.lambda).sqrt(), -common);
+        let root = scale_by(total_root(moments.total_weight, problem.penalty.lambda).value(), -common);
         Ok(Self { a, t, back, penalty: root * root })
     }
 }

@@ -20,7 +20,7 @@ use self::kernel::KernelFit;
 use self::rank::{Analysis, Inverse};
 use self::refine::Refined;
 use super::{Candidate, Stop};
-use crate::data::moments::{Extent, Standard, scale_by};
+use crate::data::moments::{Extent, Standard, exponent_of, scale_by};
 use crate::data::{DataError, Rows, Shape};
 use crate::error::{Error, Result};
 use crate::num::wide::{DdMat, Triangle, solve_upper};
@@ -137,6 +137,19 @@ const CHOLESKY_ERROR: f64 = 1e-4;
 /// The relative error of coefficients beyond which they are refined.
 const REFINE_ABOVE: f64 = 1e-13;
 
+/// A scaled column beside the root of its penalty: squares of neither leave the range of `f64` below 2 to this power,
+/// and what the root is above it by makes the column's unit larger.
+pub(super) const ROOM: i32 = 400;
+
+/// A penalty's root is reflected onto a column, at the cost of twice as many bits, up to so many powers of two.
+const DWARFED: i32 = 20;
+
+/// Up to so many columns a penalty that dwarfs them calls for the Gram matrix: there its squares stand alone.
+const DWARFED_COLUMNS: usize = 4096;
+
+/// A penalty on the intercept above this is left to a method that takes the intercept out first.
+const LARGEST_OF_INTERCEPT: f64 = 1e200;
+
 /// Fits the problem exactly. `watch` is asked between walks over the rows whether to go on.
 ///
 /// # Errors
@@ -160,13 +173,18 @@ fn solve_by(
         problem.intercept = Intercept::Free;
     }
     let problem = &problem;
-    let method = method.unwrap_or_else(|| choose(rows, problem));
-    let extent = if method == Method::Cholesky { Extent::Products } else { Extent::Squares };
-    let moments = Standard::of(rows, extent)?;
-    moments.check()?;
+    let insisted = method.is_some();
+    let mut method = method.unwrap_or_else(|| choose(rows, problem));
+    let mut moments = standard(rows, method)?;
     if !watch() {
         return Err(Error::Interrupted);
     }
+    let by_rows = matches!(method, Method::Extended | Method::Qr);
+    if by_rows && !insisted && moments.is_dwarfed(problem) && rows.shape().columns <= DWARFED_COLUMNS {
+        method = Method::Cholesky;
+        moments = standard(rows, method)?;
+    }
+    let moments = moments.beside(problem);
     match method {
         Method::Kernel | Method::Svd => {
             let fit = kernel::solve(rows, problem, &moments, Some(method), watch)?;
@@ -189,13 +207,24 @@ fn solve_by(
     }
 }
 
+/// The moments that a method asks for.
+fn standard(rows: &dyn Rows, method: Method) -> Result<Standard> {
+    let extent = if method == Method::Cholesky { Extent::Products } else { Extent::Squares };
+    let moments = Standard::of(rows, extent)?;
+    moments.check()?;
+    Ok(moments)
+}
+
 /// The method by the sizes alone; Cholesky gives way to QR when it sees the condition.
 fn choose(rows: &dyn Rows, problem: &Problem) -> Method {
     let Shape { rows: n, columns: d, outputs: c } = rows.shape();
     let (n, p) = (n as f64, (d + c + 1) as f64);
     let penalised = problem.penalty.lambda > 0.0;
     let for_all = problem.penalty.factors.as_ref().is_none_or(|factors| factors.iter().all(|f| *f > 0.0));
-    if (n + p) * p * p <= EXTENDED_COST {
+    if problem.intercept == Intercept::Penalized && problem.penalty.lambda > LARGEST_OF_INTERCEPT {
+        // The column of ones has no unit to be brought near the root of its penalty.
+        Method::Qr
+    } else if (n + p) * p * p <= EXTENDED_COST {
         Method::Extended
     } else if d <= rows.shape().rows {
         Method::Cholesky
@@ -208,8 +237,27 @@ fn choose(rows: &dyn Rows, problem: &Problem) -> Method {
     }
 }
 
-/// Refuses a penalty that is none.
+/// Refuses a penalty that is none, or of which a column's share is beyond all numbers.
 fn check_penalty(problem: &Problem, columns: usize) -> Result<()> {
+    check_signs(problem, columns)?;
+    let beyond = (0..columns).find(|j| !problem.penalty.weight(*j).is_finite());
+    let Some((j, factors)) = beyond.zip(problem.penalty.factors.as_ref()) else { return Ok(()) };
+    // Short for the largest of numbers too.
+    let plain = |value: f64| if value < 1e6 { value.to_string() } else { format!("{value:e}") };
+    Err(Error::Usage {
+        what: format!(
+            "the penalty of column {} is {} times its factor {} (the square of its unit, where a scale was asked \
+             for), beyond 1.8e308, the largest number of 64 bits",
+            j + 1,
+            plain(problem.penalty.lambda),
+            plain(factors[j])
+        ),
+        hint: "give a smaller penalty or factor, or use `--scale none`".to_owned(),
+    })
+}
+
+/// Refuses a penalty that is none.
+fn check_signs(problem: &Problem, columns: usize) -> Result<()> {
     let valid = |value: f64| value.is_finite() && value >= 0.0;
     let factors = problem.penalty.factors.as_deref().unwrap_or_default();
     if valid(problem.penalty.lambda)
@@ -245,6 +293,36 @@ impl Standard {
             }
             None => Ok(()),
         }
+    }
+
+    /// The powers of two from the largest entry of a column to the root of its penalty.
+    fn penalty_above(&self, problem: &Problem, j: usize) -> i32 {
+        exponent_of(self.total_weight.sqrt() * problem.penalty.weight(j).sqrt()) - self.exponent[j]
+    }
+
+    /// Whether the penalty of a column is so far above its squares that reflecting one onto the other would lose it.
+    fn is_dwarfed(&self, problem: &Problem) -> bool {
+        let above = |j: usize| problem.penalty.weight(j) > 0.0 && self.penalty_above(problem, j) > DWARFED;
+        (0..self.shape.columns).any(above)
+    }
+
+    /// The same moments in units in which the squares of the penalty's rows are in range too. Beside a root that is
+    /// far above it a column is as good as 0, and its products with the targets keep their digits.
+    fn beside(mut self, problem: &Problem) -> Self {
+        for j in 0..self.shape.columns {
+            let by = self.penalty_above(problem, j) - ROOM;
+            if problem.penalty.weight(j) == 0.0 || by <= 0 {
+                continue;
+            }
+            self.exponent[j] += by;
+            self.squares[j] = scale_by(scale_by(self.squares[j], -by), -by);
+            if self.products.ncols() > 0 {
+                let d = self.shape.columns;
+                self.products.col_mut(j).iter_mut().for_each(|product| *product = scale_by(*product, -by));
+                (0..d).for_each(|i| self.products[(j, i)] = scale_by(self.products[(j, i)], -by));
+            }
+        }
+        self
     }
 
     /// Σ s x² of number `j`, uncentred, in scaled units.
@@ -528,8 +606,17 @@ impl Sums {
 
 /// √(Sλⱼ) in scaled units: the entry of the row that stands for the penalty of column `j`.
 fn penalty_root(problem: &Problem, moments: &Standard, j: usize) -> Dd {
-    let root = (Dd::from(moments.total_weight) * problem.penalty.weight(j)).sqrt();
+    let root = total_root(moments.total_weight, problem.penalty.weight(j));
     Dd { hi: scale_by(root.hi, -moments.exponent[j]), lo: scale_by(root.lo, -moments.exponent[j]) }
+}
+
+/// √(Sλ), also where Sλ is beyond the range of `f64`.
+pub(super) fn total_root(total_weight: f64, lambda: f64) -> Dd {
+    if (total_weight * lambda).is_finite() {
+        (Dd::from(total_weight) * lambda).sqrt()
+    } else {
+        Dd::from(total_weight).sqrt() * Dd::from(lambda).sqrt()
+    }
 }
 
 /// Correct decimal digits under a relative error; at most what `f64` holds.

@@ -10,7 +10,7 @@
 use super::{Core, Covariance, Method, Relation, digits_of};
 use crate::data::moments::{Standard, scale_by};
 use crate::data::{Block, Rows, map_reduce};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::num::wide::{DdMat, Triangle, invert_upper, solve_upper};
 use crate::num::{Dd, UNIT_ROUNDOFF, dense};
 use crate::problem::{Intercept, Problem};
@@ -352,7 +352,10 @@ pub(super) fn relations(
         })
         .collect();
     let simple: Vec<Relation> = exact.iter().map(|relation| simplified(relation, moments, free)).collect();
-    let holds = verify(rows, &simple)?;
+    let holds = match verify(rows, &simple) {
+        Err(Error::Interrupted) => vec![false; simple.len()],
+        holds => holds?,
+    };
     let chosen = exact.into_iter().zip(simple).zip(holds);
     Ok(chosen.map(|((exact, simple), holds)| if holds { simple } else { exact }).collect())
 }

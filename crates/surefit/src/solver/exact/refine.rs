@@ -8,13 +8,15 @@
 use super::penalty_root;
 use crate::data::moments::{Standard, power_of_two};
 use crate::data::{Block, Rows, map_reduce};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::num::simd::vectorised;
 use crate::num::wide::DdMat;
 use crate::num::{Dd, UNIT_ROUNDOFF};
 use crate::problem::{Intercept, Problem};
 use faer::{ColRef, Mat};
 
+/// A correction that makes the objective larger by this factor is none.
+const WORSE: f64 = 1.5;
 /// Rows whose residuals are kept in the processor's cache.
 const SLICE: usize = 256;
 
@@ -22,6 +24,7 @@ const SLICE: usize = 256;
 const WALKS: usize = 8;
 
 /// Coefficients on the way, in scaled units.
+#[derive(Clone)]
 pub(super) struct Refined {
     /// d × c.
     pub weights: DdMat,
@@ -67,11 +70,22 @@ pub(super) fn refine(
     let (d, c) = (moments.shape.columns, moments.shape.outputs);
     let mut best = start;
     let mut last = f64::INFINITY;
+    let mut before: Option<(f64, Refined)> = None;
     for _ in 0..WALKS {
         if !watch() {
             break;
         }
-        let found = residuals(rows, moments, &best)?;
+        let found = match residuals(rows, moments, &best) {
+            // There is an answer, and it stays as good as it is.
+            Err(Error::Interrupted) => break,
+            found => found?,
+        };
+        let objective = objective(problem, moments, &best, &found.squares);
+        if let Some((_, previous)) = before.take_if(|(lower, _)| objective > WORSE * *lower) {
+            // A correction of noise, magnified by a small penalty: what it was to correct was better.
+            return Ok(previous);
+        }
+        before = Some((objective, best.clone()));
         let mut sums = found.sums.clone();
         if problem.intercept == Intercept::Penalized {
             let weight = Dd::from(moments.total_weight) * problem.penalty.lambda;
@@ -109,6 +123,16 @@ pub(super) fn refine(
         }
     }
     Ok(best)
+}
+
+/// The objective times 2S, over all outputs in their scaled units.
+fn objective(problem: &Problem, moments: &Standard, at: &Refined, squares: &[Dd]) -> f64 {
+    let of_output = |k: usize| {
+        let pull =
+            |j: usize| (penalty_root(problem, moments, j).value() * at.weights.get(j, k).value()).powi(2);
+        squares[k].value() + (0..moments.shape.columns).map(pull).sum::<f64>()
+    };
+    (0..squares.len()).map(of_output).sum()
 }
 
 /// The largest change relative to the largest coefficient, both in units of their column's length.

@@ -512,3 +512,50 @@ fn a_constant_target_is_its_own_intercept_and_leaves_nothing_to_explain() {
         }
     }
 }
+
+#[test]
+fn a_penalty_far_above_the_squares_of_a_column_leaves_the_slope_that_it_leaves() {
+    let (x, y) = ([1.0, 2.0, 4.0, 7.0], [2.0, 3.0, 5.0, 11.0]);
+    for intercept in [Intercept::Free, Intercept::Absent, Intercept::Penalized] {
+        for (unit, lambda) in [(1e-170, 0.1), (1e-150, 1e-60), (1.0, 1e308), (1e20, 1e300), (1e-300, 1e308)] {
+            let design = Design {
+                x: Mat::from_fn(4, 1, |i, _| x[i] * unit),
+                x_low: None,
+                y: Mat::from_fn(4, 1, |i, _| y[i]),
+                weights: None,
+            };
+            let problem = problem(lambda, intercept);
+            // Beside such a penalty the slope is that of the products, and a free intercept is the mean.
+            let shrunk = if intercept == Intercept::Penalized { 1.0 / (1.0 + lambda) } else { 1.0 };
+            let anchor = if intercept == Intercept::Absent { 0.0 } else { 5.25 * shrunk };
+            let products: f64 = x.iter().zip(&y).map(|(x, y)| x * (y - anchor)).sum();
+            let want = unit * (products / 4.0) / lambda;
+            for method in [None, Some(Method::Cholesky), Some(Method::Kernel), Some(Method::Svd)] {
+                // Such a penalty on an intercept is for those that take it out first.
+                let by_rows = matches!(method, Some(Method::Kernel | Method::Svd));
+                if by_rows && intercept == Intercept::Penalized && lambda > LARGEST_OF_INTERCEPT {
+                    continue;
+                }
+                let fit = solve_by(&design, &problem, &|| true, method);
+                let fit = fit
+                    .unwrap_or_else(|error| panic!("{method:?} {intercept:?} {unit:e} {lambda:e}: {error}"));
+                let got = fit.candidate.coefficients.weights[(0, 0)];
+                let near = (got - want).abs() <= 1e-9 * want.abs() + 1e-300;
+                assert!(near, "{method:?} {intercept:?} {unit:e} {lambda:e}: {got:e}, not {want:e}");
+                let proof = crate::certificate::certify(&design, &problem, &fit.candidate.coefficients, 1e-6)
+                    .unwrap();
+                assert!(proof.certifies(1e-6), "{intercept:?} {unit:e} {lambda:e}: {proof:?}");
+            }
+        }
+    }
+    let beyond = problem_with_factors(1e308, vec![4.0]);
+    let design =
+        Design { x: Mat::zeros(2, 1), x_low: None, y: Mat::from_fn(2, 1, |i, _| i as f64), weights: None };
+    let said = solve(&design, &beyond, &|| true).unwrap_err().to_string();
+    assert!(said.contains("the penalty of column 1 is 1e308 times its factor 4"), "{said}");
+}
+
+fn problem_with_factors(lambda: f64, factors: Vec<f64>) -> Problem {
+    let penalty = Ridge { lambda, factors: Some(factors) };
+    Problem { loss: LossKind::Squared, penalty, intercept: Intercept::Free }
+}
