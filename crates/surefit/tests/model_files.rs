@@ -9,7 +9,9 @@ use surefit::data::encode::Recipe;
 use surefit::data::scale::Scale;
 use surefit::data::{ClassList, Design, Rows};
 use surefit::fit::Verdict;
-use surefit::model::{Fingerprint, Inputs, Model, SparseInputs, coefficients_from_csv};
+use surefit::model::{
+    Fingerprint, Inputs, MixDistance, MixFacts, Model, SparseInputs, coefficients_from_csv,
+};
 use surefit::{Coefficients, Error, Intercept, LossKind, Problem, Ridge};
 
 fn design() -> Design {
@@ -228,18 +230,15 @@ fn classes_and_sparse_columns_that_do_not_fit_are_named() {
 
 /// Weights of a mix.
 fn mix() -> Model {
-    let weights = Coefficients { weights: Mat::from_fn(2, 1, |j, _| 0.25 + 0.5 * j as f64), intercept: vec![0.0] };
+    let weights =
+        Coefficients { weights: Mat::from_fn(2, 1, |j, _| 0.25 + 0.5 * j as f64), intercept: vec![0.0] };
     Model {
         coefficients: weights,
         targets: vec!["sales".into()],
         formula: "sales ~ 0 + temp + `größe [m²]`".into(),
         mix: Some(MixFacts { distance: MixDistance::L1, ridge: 0.0 }),
         inputs: Inputs::Table(Box::new(recipe(&["sales"], "sales ~ 0 + temp + `größe [m²]`"))),
-        problem: Problem {
-            loss: LossKind::Squared,
-            penalty: Ridge::default(),
-            intercept: Intercept::Absent,
-        },
+        problem: Problem { loss: LossKind::Squared, penalty: Ridge::default(), intercept: Intercept::Absent },
         ..model()
     }
 }

@@ -1,6 +1,10 @@
 //! The flags of `surefit mix`. Those of [`MixFlags`] are keys of a problem file as well, which is read by turning
 //! each key into its flag, so that both mean the same and are refused with the same words.
 
+mod file;
+mod values;
+
+use self::values::{group, group_count, named_span, path, some, sum, whole};
 use super::{
     Dialect, MissingArg, Output, Running, STANDARD_INPUT, duration, not_negative, number, positive, size,
     usage,
@@ -48,7 +52,7 @@ pub struct MixFlags {
     #[arg(long, value_name = "GLOB", help_heading = "Problem")]
     pub inputs: Vec<String>,
     /// What is made small: √Σr², Σ|r| or max |r| [default: l2]
-    #[arg(long, value_name = "HOW", help_heading = "Problem")]
+    #[arg(long, value_name = "HOW", hide = true, help_heading = "Problem")]
     pub distance: Option<DistanceArg>,
     /// ρ of ρ‖w‖² beside Σr²: prefers even weights [default: 0]
     #[arg(long, value_name = "ρ", value_parser = not_negative, allow_hyphen_values = true, help_heading = "Problem")]

@@ -28,6 +28,9 @@ pub fn run(args: &MixArgs, screen: &Screen) -> Result<Exit, Halt> {
     let begun = Instant::now();
     args.keep_files_apart()?;
     let flags = args.check()?;
+    if let Some(limit) = flags.time_limit {
+        watch::limit(limit);
+    }
     if let Some(path) = &args.output {
         files::probe(path)?;
     }
@@ -39,6 +42,9 @@ pub fn run(args: &MixArgs, screen: &Screen) -> Result<Exit, Halt> {
     let problem = mix_problem::problem(&flags, &mut data)?;
     let job = Job::new(&flags, begun, screen);
     let outcome = job.solve(&problem)?;
+    if matches!(outcome, Outcome::Solved(_)) {
+        watch::answered();
+    }
     let mut report = job.report(&problem, outcome, &data)?;
     if let (Some(path), Some(best), Some(proof)) = (&args.output, &report.best, &report.certificate) {
         let model = saved(&report, &problem, &data, best, proof)?;
@@ -89,7 +95,7 @@ impl<'a> Job<'a> {
             if let Ok(bar) = bar.try_lock() {
                 bar.show(now.nodes, None, || in_words(now, searching.elapsed(), self.left()));
             }
-            let go_on = !watch::interrupted() && self.left() != Some(Duration::ZERO);
+            let go_on = watch::go_on();
             if !go_on {
                 self.halted.store(true, Ordering::Relaxed);
             }
@@ -131,8 +137,7 @@ impl<'a> Job<'a> {
             rows: problem.target.len(),
         };
         match outcome {
-            Outcome::Nothing { .. } if watch::interrupted() => return Err(Error::Interrupted.into()),
-            Outcome::Nothing { .. } => return Err(Halt::TimeUp),
+            Outcome::Nothing { .. } => return Err(Error::Interrupted.into()),
             Outcome::Infeasible(conflict) => report.diagnosis = Some(infeasible(&conflict)),
             Outcome::Solved(solution) => {
                 let stop = if solution.is_certified {

@@ -10,6 +10,7 @@ use crate::report::mix::{MixReport, PathReport, Point};
 use crate::screen::{Halt, Screen};
 use crate::{json, render, watch};
 use std::time::Instant;
+use surefit::Error;
 use surefit::diagnosis::{Code, Diagnosis};
 use surefit::fit::Verdict;
 use surefit::solver::Stop;
@@ -53,7 +54,7 @@ pub fn run(flags: &MixFlags, data: &mut MixData, begun: Instant, screen: &Screen
             break;
         }
     }
-    let Some(mut report) = report else { return Err(Halt::TimeUp) };
+    let Some(mut report) = report else { return Err(Error::Interrupted.into()) };
     judge(&mut report, failed, halted, flags.gap());
     report.frame.seconds = begun.elapsed().as_secs_f64();
     screen.result(|width| render::mix_path(&report, width), || json::mix_path(&report))?;

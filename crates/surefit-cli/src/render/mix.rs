@@ -100,7 +100,9 @@ fn cost(page: &mut Page, report: &MixReport, best: &Mix) {
 /// Name, weight and the plain optimum's weight of the inputs that are used, the largest first.
 fn weights(page: &mut Page, report: &MixReport, best: &Mix) {
     let mut order: Vec<usize> = (0..best.weights.len()).filter(|&j| best.weights[j] != 0.0).collect();
-    order.sort_by(|&a, &b| best.weights[b].abs().total_cmp(&best.weights[a].abs()));
+    // Equal but for rounding is equal: then the order of the table decides.
+    let size = |j: usize| (best.weights[j].abs() * 1e9).round();
+    order.sort_by(|&a, &b| size(b).total_cmp(&size(a)).then(a.cmp(&b)));
     let all = order.len();
     order.truncate(MOST_WEIGHTS);
     let shares = report.sum == Some(1.0);
