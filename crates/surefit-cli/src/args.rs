@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use surefit::data::read::is_svmlight;
 use surefit::data::scale::Scale;
-use surefit::fit::Method;
+use surefit::fit::{Method, check_method, check_penalty};
 use surefit::{Error, LossKind};
 
 /// Linear models with proof: a certificate of optimality, or a diagnosis with a named cause.
@@ -80,7 +80,7 @@ pub struct Reading {
     /// Delimiter and header.
     #[command(flatten)]
     pub dialect: Dialect,
-    /// Keep this much of the table in memory (0: nothing), the rest in a temporary file: 500M, 2G [default: 512M]
+    /// Keep this much of the table in memory (0: nothing), the rest in a temporary file: 500M, 2G [default: 512M, and 8M where the loss is not squared: its rows are laid out in memory]
     #[arg(long, value_name = "SIZE", value_parser = size, allow_hyphen_values = true)]
     pub memory_limit: Option<usize>,
 }
@@ -266,9 +266,12 @@ pub struct FitArgs {
     /// λ of the penalty (λ/2)‖W‖², or LO..HI:K for K values to choose from [default: 0, of classes 1/n]
     #[arg(long, value_name = "λ|LO..HI:K", value_parser = penalty, allow_hyphen_values = true, help_heading = "Problem")]
     pub penalty: Option<Penalty>,
-    /// Choose among the penalties by exact leave-one-out error
+    /// Choose among the penalties
     #[arg(long, value_name = "HOW", help_heading = "Problem")]
     pub choose: Option<Choose>,
+    /// Folds of `--choose cv` [default: 5]
+    #[arg(long, value_name = "N", value_parser = folds, allow_hyphen_values = true, help_heading = "Problem")]
+    pub folds: Option<usize>,
     /// What is shrunk, and in which units.
     #[command(flatten)]
     pub shrinkage: Shrinkage,
@@ -279,7 +282,7 @@ pub struct FitArgs {
     /// The wanted relative gap [default: 1e-6, of the hinges 1e-4]
     #[arg(long, value_name = "ε", value_parser = positive, allow_hyphen_values = true, help_heading = "Solver")]
     pub gap: Option<f64>,
-    /// The order in which dual ascent visits rows [default: 0]
+    /// The order in which dual ascent visits rows and cross-validation deals them [default: 0]
     #[arg(long, value_name = "N", help_heading = "Solver")]
     pub seed: Option<u64>,
     /// Stop after this long with the best answer so far: 30, 30s, 5m, 1h
@@ -312,9 +315,34 @@ pub enum Penalty {
 /// `--choose`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Choose {
-    /// Exact leave-one-out error.
+    /// By exact leave-one-out error; squared loss
     Loo,
+    /// By cross-validated loss; the other losses
+    Cv,
+    /// By the loss on the rows of `--test`; the other losses
+    Test,
 }
+
+/// λ of another loss than the squared one.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Wish {
+    /// This one, or the usual one.
+    One(Option<f64>),
+    /// One of these.
+    Path(Vec<f64>, Compare),
+}
+
+/// How penalties are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compare {
+    /// In so many folds.
+    Folds(usize),
+    /// On the rows of `--test`.
+    Test,
+}
+
+/// Folds where nothing else is asked for.
+const FOLDS: usize = 5;
 
 /// `--weight-type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -479,11 +507,22 @@ impl FitArgs {
     /// [`Error::Usage`] naming the two flags and the way out.
     pub fn check(&self) -> Result<Option<Descent>, Error> {
         self.check_input()?;
-        let others = [("--seed", self.seed.is_some()), ("--zero-based", self.zero_based)];
+        let others = [
+            ("--seed", self.seed.is_some()),
+            ("--zero-based", self.zero_based),
+            ("--choose cv", self.choose == Some(Choose::Cv)),
+            ("--choose test", self.choose == Some(Choose::Test)),
+            ("--folds", self.folds.is_some()),
+        ];
         if let Some((flag, _)) = others.iter().find(|(_, given)| *given) {
             return Err(usage(
                 format!("`{flag}` is for the other losses, and the loss is squared"),
-                format!("leave out `{flag}`, or name a loss with `--loss`"),
+                if flag.starts_with("--choose") {
+                    "use `--choose loo`, the exact leave-one-out error, or name a loss with `--loss`"
+                        .to_owned()
+                } else {
+                    format!("leave out `{flag}`, or name a loss with `--loss`")
+                },
             ));
         }
         if is_svmlight(&self.data) {
@@ -498,15 +537,14 @@ impl FitArgs {
         self.descent.check(solver, &[("--trace", self.trace.is_some())])
     }
 
-    /// The algorithm that was asked for, for another loss than the squared one, and λ where it was given; every
-    /// flag that such a loss has no use for is refused here.
+    /// The algorithm that was asked for, for another loss than the squared one, and λ; every flag that such a loss
+    /// has no use for, and every solver or λ that it cannot have, is refused here, before anything is read.
     ///
     /// # Errors
     /// [`Error::Usage`] naming the flag and the way out.
-    pub fn check_samples(&self, loss: LossKind) -> Result<(Method, Option<f64>), Error> {
+    pub fn check_samples(&self, loss: LossKind) -> Result<(Method, Wish), Error> {
         self.check_input()?;
         let refused = [
-            ("--choose", self.choose.is_some()),
             ("--penalty-weight", !self.shrinkage.penalty_weight.is_empty()),
             ("--scale", self.shrinkage.scale != ScaleArg::None),
             ("--scale-target", self.shrinkage.scale_target),
@@ -528,19 +566,48 @@ impl FitArgs {
             ));
         }
         let method = self.solver.other(loss)?;
-        let lambda = match &self.penalty {
-            None => None,
-            Some(Penalty::One(lambda)) => Some(*lambda),
-            Some(Penalty::Path(_)) => {
-                return Err(usage(
-                    format!("`--penalty` takes one value for the {} loss", loss.name()),
-                    "give one, as in `--penalty 1e-3`".to_owned(),
-                ));
+        check_method(method, loss)?;
+        let wish = self.wish(loss)?;
+        if let Wish::One(Some(lambda)) = wish {
+            check_penalty(loss, lambda)?;
+        }
+        self.shrinkage.check(wish.penalized(loss))?;
+        Ok((method, wish))
+    }
+
+    /// The penalties of another loss than the squared one.
+    fn wish(&self, loss: LossKind) -> Result<Wish, Error> {
+        let refuse = |what: String, hint: &str| Err(usage(what, hint.to_owned()));
+        if self.folds.is_some() && self.choose != Some(Choose::Cv) {
+            return refuse("`--folds` is for `--choose cv`".to_owned(), "add it, or leave out `--folds`");
+        }
+        match (&self.penalty, self.choose) {
+            (_, Some(Choose::Loo)) => refuse(
+                format!(
+                    "`--choose loo` is for the squared loss: the {} loss has no leave-one-out error in one go",
+                    loss.name()
+                ),
+                "use `--choose cv`, the loss on folds that were left out",
+            ),
+            (Some(Penalty::Path(_)), None) => refuse(
+                "`--penalty` gives several values, but nothing says which to take".to_owned(),
+                "add `--choose cv` to take the one with the least cross-validated loss",
+            ),
+            (Some(Penalty::Path(_)), Some(Choose::Test)) if self.test.is_none() => refuse(
+                "`--choose test` needs the rows of a test file".to_owned(),
+                "name it with `--test FILE`, or use `--choose cv`",
+            ),
+            (Some(Penalty::Path(path)), Some(Choose::Test)) => Ok(Wish::Path(path.clone(), Compare::Test)),
+            (Some(Penalty::Path(path)), Some(Choose::Cv)) => {
+                Ok(Wish::Path(path.clone(), Compare::Folds(self.folds.unwrap_or(FOLDS))))
             }
-        };
-        let penalized = lambda.map_or(loss.is_of_classes(), |lambda| lambda > 0.0);
-        self.shrinkage.check(penalized)?;
-        Ok((method, lambda))
+            (_, Some(Choose::Cv | Choose::Test)) => refuse(
+                "`--choose` needs several penalties to choose from".to_owned(),
+                "give a range, as in `--penalty 1e-6..1:20`",
+            ),
+            (Some(Penalty::One(lambda)), None) => Ok(Wish::One(Some(*lambda))),
+            (None, None) => Ok(Wish::One(None)),
+        }
     }
 
     /// Refuses an output that is an input or another output.
@@ -581,6 +648,16 @@ impl FitArgs {
     /// Whether there is no penalty at all.
     pub fn unpenalized(&self) -> bool {
         matches!(self.penalty, None | Some(Penalty::One(0.0)))
+    }
+}
+
+impl Wish {
+    /// Whether there is a penalty.
+    pub fn penalized(&self, loss: LossKind) -> bool {
+        match self {
+            Self::One(lambda) => lambda.map_or(loss.is_of_classes(), |lambda| lambda > 0.0),
+            Self::Path(..) => true,
+        }
     }
 }
 
@@ -994,6 +1071,13 @@ fn not_negative(text: &str) -> Result<f64, String> {
 
 fn steps(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("must be a whole number of steps, not {text}"))
+}
+
+fn folds(text: &str) -> Result<usize, String> {
+    match text.parse::<usize>() {
+        Ok(count) if count >= 2 => Ok(count),
+        _ => Err(format!("must be 2 or more, not {text}")),
+    }
 }
 
 fn row(text: &str) -> Result<usize, String> {

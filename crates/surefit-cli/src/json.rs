@@ -5,10 +5,10 @@ mod mix;
 
 pub use mix::{mix, mix_path};
 
-use crate::report::{FitReport, Model, Proof, SampleFacts, Summary};
+use crate::report::{Choice, ChosenBy, FitReport, Model, Proof, SampleFacts, Summary};
 use serde_json::{Map, Value, json};
 use surefit::diagnosis::{Code, Diagnosis, Finding, Remedy};
-use surefit::fit::Verdict;
+use surefit::fit::{PathPoint, Verdict};
 use surefit::metrics::Confusion;
 use surefit::{Error, LossKind};
 
@@ -79,13 +79,7 @@ pub fn fit(report: &FitReport) -> Value {
         "forecast_steps": report.forecast_steps,
         "method": report.method,
         "minimum_norm": report.minimum_norm,
-        "choice": report.choice.as_ref().map(|choice| json!({
-            "penalties": choice.count,
-            "low": number(choice.range.0),
-            "high": number(choice.range.1),
-            "penalty": number(choice.lambda),
-            "loo_rmse": number(choice.loo_rmse),
-        })),
+        "choice": report.choice.as_ref().map(choice),
         "test": report.test.as_ref().map(|test| {
             let targets = report.model.as_ref().map_or(&[][..], |model| &model.targets);
             json!({
@@ -103,11 +97,49 @@ pub fn fit(report: &FitReport) -> Value {
     if let Value::Object(rest) = rest {
         object.extend(rest);
     }
+    if let Some(ChosenBy::Held { points, .. }) = report.choice.as_ref().map(|choice| &choice.by) {
+        object.insert("path".to_owned(), points.iter().map(path_point).collect());
+    }
     if let Some(facts) = &report.samples {
         object.insert("passes".to_owned(), facts.passes.map(number).into());
         object.insert("classification".to_owned(), classification(facts));
     }
     Value::Object(object)
+}
+
+/// The penalty that was taken, of how many, and by what.
+fn choice(choice: &Choice) -> Value {
+    let mut object = json!({
+        "penalties": choice.count,
+        "low": number(choice.range.0),
+        "high": number(choice.range.1),
+        "penalty": number(choice.lambda),
+    });
+    let rest = match &choice.by {
+        ChosenBy::LeaveOneOut(rmse) => json!({"loo_rmse": number(*rmse)}),
+        ChosenBy::Held { folds, file, points, best } => json!({
+            "folds": folds,
+            "file": file,
+            "loss": points.get(*best).map(|point| number(point.loss)),
+            "accuracy": points.get(*best).and_then(|point| point.accuracy).map(number),
+        }),
+    };
+    if let (Value::Object(object), Value::Object(rest)) = (&mut object, rest) {
+        object.extend(rest);
+    }
+    object
+}
+
+/// One penalty of a search.
+fn path_point(point: &PathPoint) -> Value {
+    json!({
+        "penalty": number(point.lambda),
+        "loss": number(point.loss),
+        "std_error": point.std_error.map(number),
+        "accuracy": point.accuracy.map(number),
+        "relative_gap": number(point.relative_gap),
+        "certified": point.certified,
+    })
 }
 
 /// The classes, and how the rows are told apart; null for a loss of numbers.
@@ -150,6 +182,11 @@ fn told_apart(rows: &Confusion, classes: &[String]) -> Map<String, Value> {
 pub fn error(command: Option<&str>, error: &Error, sentence: &str, hints: Vec<String>) -> Value {
     let mut object = head(command, "failed", error.code(), sentence);
     object.insert("hints".to_owned(), hints.into());
+    let evidence = error.evidence();
+    if let Some(code) = error.code().filter(|_| !evidence.is_empty()) {
+        let found = json!({"code": code_name(code), "message": sentence, "evidence": evidence});
+        object.insert("diagnosis".to_owned(), found);
+    }
     Value::Object(object)
 }
 

@@ -3,6 +3,7 @@
 
 mod gradient;
 mod mix;
+mod path;
 mod samples;
 
 pub use gradient::{gradient_agrees, gradient_of_row, gradient_wrong};
@@ -445,17 +446,7 @@ fn method(page: &mut Page, report: &FitReport) {
         page.paragraph(&steps);
     }
     if let Some(choice) = &report.choice {
-        page.paragraph(&format!(
-            "penalty {} of {} in {} … {}: least leave-one-out error, {} RMSE",
-            plain(choice.lambda),
-            count(choice.count as u64),
-            plain(choice.range.0),
-            plain(choice.range.1),
-            significant(choice.loo_rmse, 5),
-        ));
-        if choice.at_end {
-            page.paragraph("that is the end of the range: widen it to see whether the error falls further");
-        }
+        path::choice(page, choice);
     }
     tests_of_numbers(page, report);
 }

@@ -5,7 +5,7 @@ pub mod mix;
 
 use surefit::data::SampleSet;
 use surefit::diagnosis::{Diagnosis, Finding};
-use surefit::fit::Verdict;
+use surefit::fit::{PathPoint, Verdict};
 use surefit::gradcheck::{self, RowGradient};
 use surefit::inference;
 use surefit::metrics::Confusion;
@@ -148,10 +148,28 @@ pub struct Choice {
     pub range: (f64, f64),
     /// The chosen one.
     pub lambda: f64,
-    /// Its leave-one-out root mean square error.
-    pub loo_rmse: f64,
+    /// By what.
+    pub by: ChosenBy,
     /// Whether it is the lowest or the highest of the range.
     pub at_end: bool,
+}
+
+/// What a penalty was chosen by.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ChosenBy {
+    /// The least leave-one-out root mean square error, which is this.
+    LeaveOneOut(f64),
+    /// The least mean loss on rows that the fits did not see.
+    Held {
+        /// The folds of a cross-validation.
+        folds: Option<usize>,
+        /// The file of `--test`, where its rows are those.
+        file: Option<String>,
+        /// The penalties that were compared, the largest first.
+        points: Vec<PathPoint>,
+        /// The place of the chosen one.
+        best: usize,
+    },
 }
 
 /// All of it.

@@ -4,7 +4,7 @@
 
 mod mix;
 
-use crate::report::{Choice, FitReport, Model, Proof, Summary, Term, TestScore};
+use crate::report::{Choice, ChosenBy, FitReport, Model, Proof, Summary, Term, TestScore};
 use crate::{json, render};
 use insta::assert_snapshot;
 use serde_json::json;
@@ -212,7 +212,7 @@ fn wide() -> FitReport {
             count: 100,
             range: (1e-4, 1e2),
             lambda: 0.012_3,
-            loo_rmse: 1.234_56,
+            by: ChosenBy::LeaveOneOut(1.234_56),
             at_end: true,
         }),
         test: Some(TestScore {

@@ -90,7 +90,13 @@ impl pulp::NullaryFnOnce for Run<'_> {
                 g -= lambda * form.rows[r * form.n + j];
             }
             let (low, high) = (form.low[j], form.high[j]);
-            let x = if d > 0.0 { (-0.5 * g / d).clamp(low, high) } else if g > 0.0 { low } else { high };
+            let x = if d > 0.0 {
+                (-0.5 * g / d).clamp(low, high)
+            } else if g > 0.0 {
+                low
+            } else {
+                high
+            };
             proof.used.push((d * x + g) * x);
             scale += d * x * x + (g * x).abs() + terms.price[j].abs();
         }

@@ -70,9 +70,8 @@ pub(crate) fn objective(problem: &Problem, weights: &[f64]) -> f64 {
 /// What the rounding of residuals and of the equation's shift may do to the objective.
 pub(crate) fn rounding(problem: &Problem, weights: &[f64], objective: f64) -> f64 {
     let norm = |values: &[f64]| values.iter().map(|x| x * x).sum::<f64>().sqrt();
-    let inputs = weights.iter().enumerate().filter(|(_, w)| **w != 0.0);
-    let size: f64 =
-        inputs.map(|(j, w)| w.abs() * norm(problem.column(j))).sum::<f64>() + norm(&problem.target);
+    let greatest = (0..weights.len()).map(|j| norm(problem.column(j))).fold(0.0, f64::max);
+    let size = greatest * weights.iter().map(|w| w.abs()).sum::<f64>() + norm(&problem.target);
     let count = problem.row_weights.as_ref().map_or(1.0, |weights| weights.iter().fold(0.0, |a, b| b.max(a)));
     let off =
         16.0 * f64::EPSILON * size * if problem.distance == Distance::L2 { count.sqrt() } else { count };

@@ -1,19 +1,321 @@
-//! Why no mix keeps the limits, in the names of the person who asked.
+//! Why no mix keeps the limits, in the names of the person who asked: first by arithmetic on one limit, then by a
+//! smallest set of limits that contradict each other (found by deletion: Chinneck & Dravnieks 1991), each with the
+//! least change that mends it.
 
-use crate::problem::Problem;
+use crate::error::Result;
+use crate::problem::{Limit, Problem, Range};
+use crate::solve::{Attempt, Progress, Settings, attempt};
 
 /// A reason.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Conflict {
     /// One sentence with the arithmetic.
     pub what: String,
-    /// The limits that contradict each other, by name.
+    /// The limits that contradict each other, by name: without any one of them there would be a mix.
     pub limits: Vec<String>,
     /// The least changes that would mend it, one at a time.
     pub relaxations: Vec<String>,
 }
 
+/// Something that can be taken away.
+#[derive(Clone, Debug, PartialEq)]
+enum Part {
+    /// A limit, by number.
+    Limit(usize),
+    /// A count, by number.
+    Count(usize),
+    /// That this input must be used.
+    Must(usize),
+    /// That weights in use are at least the low ends of their ranges.
+    Lows,
+    /// That weights are at most the high ends.
+    Highs,
+}
+
+/// Nodes after which a question about feasibility is given up.
+const PATIENCE: u64 = 20_000;
+
+type GoOn<'a> = &'a (dyn Fn(&Progress) -> bool + Sync);
+
 /// Explains a problem that allows no mix.
-pub(crate) fn explain(_problem: &Problem) -> Conflict {
-    Conflict { what: "no mix keeps the limits".to_owned(), limits: Vec::new(), relaxations: Vec::new() }
+pub(crate) fn explain(problem: &Problem, go_on: GoOn<'_>) -> Result<Conflict> {
+    let mut parts: Vec<Part> = (0..problem.limits.len()).map(Part::Limit).collect();
+    parts.extend((0..problem.counts.len()).map(Part::Count));
+    parts.extend((0..problem.ranges.len()).filter(|&j| must(problem.ranges[j])).map(Part::Must));
+    parts.extend([Part::Lows, Part::Highs]);
+    // What is taken away and not needed for the contradiction stays away.
+    let mut needed = Vec::new();
+    while let Some(part) = parts.pop() {
+        let kept: Vec<Part> = parts.iter().chain(&needed).cloned().collect();
+        if is_feasible(&only(problem, &kept), go_on)? != Some(false) {
+            needed.push(part);
+        }
+    }
+    needed.reverse();
+    let limits = needed.iter().map(|part| part.name(problem)).collect();
+    let mut relaxations = Vec::new();
+    for part in &needed {
+        relaxations.extend(relaxation(problem, part, go_on)?);
+    }
+    let what = arithmetic(problem, &needed).unwrap_or_else(|| sentence(problem, &needed));
+    Ok(Conflict { what, limits, relaxations })
+}
+
+/// Whether the range asks for use.
+fn must(range: Range) -> bool {
+    !range.optional && !(range.low <= 0.0 && range.high >= 0.0)
+}
+
+impl Part {
+    /// What a person calls it.
+    fn name(&self, problem: &Problem) -> String {
+        match self {
+            Self::Limit(r) => problem.limits[*r].name.clone(),
+            Self::Count(k) => problem.counts[*k].name.clone(),
+            Self::Must(j) => format!("must use {}", problem.inputs[*j]),
+            Self::Lows => "the least weights".to_owned(),
+            Self::Highs => "the greatest weights".to_owned(),
+        }
+    }
+}
+
+/// The problem with only these parts of its limits, and nothing to make small.
+fn only(problem: &Problem, parts: &[Part]) -> Problem {
+    let n = problem.inputs.len();
+    let has = |part: &Part| parts.contains(part);
+    let mut rest = problem.clone();
+    (rest.columns, rest.target, rest.row_weights, rest.ridge) = (vec![0.0; n], vec![0.0], None, 0.0);
+    rest.distance = crate::problem::Distance::L2;
+    let limits = problem.limits.iter().enumerate().filter(|(r, _)| has(&Part::Limit(*r)));
+    rest.limits = limits.map(|(_, limit)| limit.clone()).collect();
+    let counts = problem.counts.iter().enumerate().filter(|(k, _)| has(&Part::Count(*k)));
+    rest.counts = counts.map(|(_, count)| count.clone()).collect();
+    // So far that no limit asks for more.
+    let far = 1.0 + 10.0 * problem.limits.iter().map(reach).fold(1.0, f64::max);
+    for (j, range) in rest.ranges.iter_mut().enumerate() {
+        let is_never = range.low == 0.0 && range.high == 0.0;
+        if must(*range) && !has(&Part::Must(j)) {
+            range.optional = true;
+        }
+        if !has(&Part::Lows) && !is_never {
+            // A weight in use is then as small as one likes, on its side of zero.
+            let tiny = 1e-6;
+            if range.low > 0.0 {
+                range.low = range.low.min(tiny);
+            } else if range.high < 0.0 {
+                range.high = range.high.max(-tiny);
+            }
+        }
+        if (!has(&Part::Highs) && !is_never) || range.high.is_infinite() || range.low.is_infinite() {
+            if range.high > 0.0 {
+                range.high = far.max(range.low);
+            }
+            if range.low < 0.0 {
+                range.low = (-far).min(range.high);
+            }
+        }
+    }
+    rest
+}
+
+/// The largest finite number that a limit asks for, in units of its smallest coefficient.
+fn reach(limit: &Limit) -> f64 {
+    let smallest =
+        limit.terms.iter().map(|term| term.1.abs()).filter(|c| *c > 0.0).fold(f64::INFINITY, f64::min);
+    let ends = [limit.low, limit.high].into_iter().filter(|end| end.is_finite()).map(f64::abs);
+    let ratio = ends.fold(0.0, f64::max) / smallest;
+    if ratio.is_finite() { ratio.min(1e6) } else { 1.0 }
+}
+
+/// Whether any weights keep the limits; none when it was not found out.
+fn is_feasible(problem: &Problem, go_on: GoOn<'_>) -> Result<Option<bool>> {
+    let patient = |progress: &Progress| progress.nodes < PATIENCE && go_on(progress);
+    Ok(match attempt(problem, &Settings::default(), &patient)? {
+        Attempt::Solved(_) => Some(true),
+        Attempt::Infeasible => Some(false),
+        Attempt::Nothing { .. } => None,
+    })
+}
+
+/// The least change of one part that mends the whole problem.
+fn relaxation(problem: &Problem, part: &Part, go_on: GoOn<'_>) -> Result<Option<String>> {
+    let all: Vec<Part> = every(problem);
+    match part {
+        Part::Limit(r) => least_slack(problem, &all, *r, go_on),
+        Part::Count(k) => {
+            let count = &problem.counts[*k];
+            let choices = (1..=count.members.len()).flat_map(|step| {
+                let less = count.least.checked_sub(step).map(|least| (least, count.most));
+                [(count.most < count.members.len()).then_some((count.least, count.most + step)), less]
+            });
+            for (least, most) in choices.flatten() {
+                let mut changed = only(problem, &all);
+                (changed.counts[*k].least, changed.counts[*k].most) = (least, most);
+                if is_feasible(&changed, go_on)? == Some(true) {
+                    let (end, was, now) = if most == count.most {
+                        ("at least", count.least, least)
+                    } else {
+                        ("at most", count.most, most)
+                    };
+                    return Ok(Some(format!("{}: {end} {now} instead of {was}", count.name)));
+                }
+            }
+            Ok(None)
+        }
+        Part::Must(j) => {
+            let kept: Vec<Part> = all.into_iter().filter(|other| other != part).collect();
+            let mends = is_feasible(&only(problem, &kept), go_on)? == Some(true);
+            Ok(mends.then(|| format!("do not ask that {} is used", problem.inputs[*j])))
+        }
+        Part::Lows => scaled(problem, &all, go_on, "the least weights", 0.0, |range, factor| {
+            if range.low > 0.0 {
+                range.low *= factor;
+            } else if range.high < 0.0 {
+                range.high *= factor;
+            }
+        }),
+        Part::Highs => scaled(problem, &all, go_on, "the greatest weights", 64.0, |range, factor| {
+            if range.high > 0.0 {
+                range.high *= factor;
+            }
+            if range.low < 0.0 {
+                range.low *= factor;
+            }
+        }),
+    }
+}
+
+fn every(problem: &Problem) -> Vec<Part> {
+    let mut all: Vec<Part> = (0..problem.limits.len()).map(Part::Limit).collect();
+    all.extend((0..problem.counts.len()).map(Part::Count));
+    all.extend((0..problem.ranges.len()).map(Part::Must));
+    all.extend([Part::Lows, Part::Highs]);
+    all
+}
+
+/// How far the limit must give way: the least slack, by a mix problem of its own whose only distance is the slack.
+fn least_slack(problem: &Problem, all: &[Part], r: usize, go_on: GoOn<'_>) -> Result<Option<String>> {
+    let limit = &problem.limits[r];
+    let mut changed = only(problem, all);
+    let far = 1e3 * (1.0 + reach(limit));
+    for (name, sign) in [("less", 1.0), ("more", -1.0)] {
+        changed.limits[r].terms.push((changed.inputs.len(), sign));
+        changed.inputs.push(format!("({name})"));
+        changed.columns.push(1.0);
+        changed.ranges.push(Range { low: 0.0, high: far, optional: false });
+    }
+    let patient = |progress: &Progress| progress.nodes < PATIENCE && go_on(progress);
+    let Attempt::Solved(solution) = attempt(&changed, &Settings::default(), &patient)? else {
+        return Ok(None);
+    };
+    let n = problem.inputs.len();
+    let (less, more) = (solution.best.weights[n], solution.best.weights[n + 1]);
+    let tidy = |x: f64| (x * 1e9).round() / 1e9 + 0.0;
+    let change =
+        |end: f64, by: f64| format!("{}: {} instead of {}", limit.name, short(tidy(end + by)), short(end));
+    Ok(match (less > 1e-9, more > 1e-9) {
+        (true, _) if limit.low.is_finite() => Some(change(limit.low, -less)),
+        (_, true) if limit.high.is_finite() => Some(change(limit.high, more)),
+        _ => None,
+    })
+}
+
+/// The factor nearest to 1 by which the ends must change, by halving; `most` is the furthest that is tried.
+fn scaled(
+    problem: &Problem,
+    all: &[Part],
+    go_on: GoOn<'_>,
+    name: &str,
+    most: f64,
+    change: impl Fn(&mut Range, f64),
+) -> Result<Option<String>> {
+    const HALVINGS: usize = 24;
+    let mends = |factor: f64| {
+        let mut changed = only(problem, all);
+        changed.ranges.iter_mut().for_each(|range| change(range, factor));
+        Ok(is_feasible(&changed, go_on)? == Some(true))
+    };
+    let (mut bad, mut good) = (1.0, most.max(1e-6));
+    if !mends(good)? {
+        return Ok(None);
+    }
+    for _ in 0..HALVINGS {
+        let middle = f64::midpoint(bad, good);
+        if mends(middle)? { good = middle } else { bad = middle }
+    }
+    // The nearer end, rounded to the safe side in four digits.
+    let percent = good * 100.0;
+    let rounded = if good < 1.0 { (percent * 100.0).floor() } else { (percent * 100.0).ceil() } / 100.0;
+    Ok(Some(format!("{name}: {rounded} % of what they are")))
+}
+
+/// The contradiction as arithmetic on one limit, where it is that.
+fn arithmetic(problem: &Problem, needed: &[Part]) -> Option<String> {
+    let mut limits = needed.iter().filter_map(|part| if let Part::Limit(r) = part { Some(*r) } else { None });
+    let limit = &problem.limits[limits.next()?];
+    if limits.next().is_some() || limit.terms.iter().any(|term| term.1 != 1.0) {
+        return None;
+    }
+    let members: Vec<usize> = limit.terms.iter().map(|term| term.0).collect();
+    let musts: Vec<usize> =
+        needed.iter().filter_map(|part| if let Part::Must(j) = part { Some(*j) } else { None }).collect();
+    let count = needed.iter().find_map(|part| if let Part::Count(k) = part { Some(*k) } else { None });
+    let low = |j: usize| problem.ranges[j].low;
+    let high = |j: usize| problem.ranges[j].high;
+    let same = |value: &dyn Fn(usize) -> f64, of: &[usize]| {
+        of.first().map(|&j| value(j)).filter(|first| of.iter().all(|&j| value(j) == *first))
+    };
+    let name = &limit.name;
+    if !musts.is_empty() && needed.contains(&Part::Lows) && !needed.contains(&Part::Highs) {
+        let total: f64 = musts.iter().map(|&j| low(j)).sum();
+        let each = same(&low, &musts).map_or_else(String::new, |each| format!(" × {}", short(each)));
+        return (total > limit.high).then(|| {
+            let number = musts.len();
+            let (total, limit) = (short(total), short(limit.high));
+            format!("{number} inputs must be used{each} = {total}, more than the {name} of {limit}")
+        });
+    }
+    let usable: Vec<usize> = members.iter().copied().filter(|&j| high(j) > 0.0).collect();
+    if needed.contains(&Part::Highs) && !needed.contains(&Part::Lows) && musts.is_empty() {
+        let mut tops: Vec<f64> = usable.iter().map(|&j| high(j)).collect();
+        tops.sort_by(|a, b| b.total_cmp(a));
+        tops.truncate(count.map_or(usize::MAX, |k| problem.counts[k].most));
+        let total: f64 = tops.iter().sum();
+        return (total < limit.low).then(|| {
+            let each = same(&high, &usable).map_or_else(String::new, |each| format!(" × {}", short(each)));
+            let (number, total, limit) = (tops.len(), short(total), short(limit.low));
+            format!("at most {number} inputs{each} = {total}, less than the {name} of {limit}")
+        });
+    }
+    let (least, most) = (same(&low, &usable)?, same(&high, &usable)?);
+    if needed.contains(&Part::Lows) && count.is_none() && musts.is_empty() && least > 0.0 {
+        let fit = (limit.high / least + 1e-9).floor();
+        return (fit * most < limit.low).then(|| {
+            format!(
+                "at most {fit} inputs fit ({} / {}), but {fit} × {} = {}, less than the {name} of {}",
+                short(limit.high),
+                short(least),
+                short(most),
+                short(fit * most),
+                short(limit.low)
+            )
+        });
+    }
+    None
+}
+
+/// The contradiction as a list.
+fn sentence(problem: &Problem, needed: &[Part]) -> String {
+    let names: Vec<String> = needed.iter().map(|part| format!("`{}`", part.name(problem))).collect();
+    match names.as_slice() {
+        [] => "no weights keep the limits".to_owned(),
+        [one] => format!("{one} alone cannot be kept"),
+        [first @ .., last] => format!("{} and {last} contradict each other", first.join(", ")),
+    }
+}
+
+/// A number in up to six digits.
+fn short(value: f64) -> String {
+    let digits = format!("{value:.6e}").parse::<f64>().unwrap_or(value);
+    format!("{digits}")
 }

@@ -15,17 +15,18 @@ pub(crate) fn polish(form: &Form, weights: &mut Vec<f64>) {
     if form.distance != Distance::L2 {
         return;
     }
-    let mut best = form.objective(weights);
+    // Weights that miss a limit are worth nothing.
+    let (mut best, mut is_allowed) = (form.objective(weights), form.allows(weights));
     for _ in 0..STEPS {
         // A weight near an end is at it, or it is not: what helps is right.
         let steps = [NEAR, 0.0].map(|near| step(form, weights, near));
         let better = steps.into_iter().flatten().map(|(next, _)| next).filter(|next| form.allows(next));
         let values = better.map(|next| (form.objective(&next), next));
         let Some((value, next)) = values.min_by(|a, b| a.0.total_cmp(&b.0)) else { return };
-        if value >= best {
+        if value >= best && is_allowed {
             return;
         }
-        (*weights, best) = (next, value);
+        (*weights, best, is_allowed) = (next, value, true);
     }
 }
 
@@ -130,7 +131,11 @@ pub(crate) fn hold(form: &Form, kind: &[Kind], weights: &[f64], multipliers: &mu
             if c == 0.0 || (weights[j] > form.low[j] && weights[j] < form.high[j]) {
                 continue;
             }
-            if (weights[j] <= form.low[j]) == (c > 0.0) { most = most.min(end) } else { least = least.max(end) }
+            if (weights[j] <= form.low[j]) == (c > 0.0) {
+                most = most.min(end)
+            } else {
+                least = least.max(end)
+            }
         }
         if multipliers[r] != 0.0 && least <= most {
             multipliers[r] = multipliers[r].clamp(least, most);

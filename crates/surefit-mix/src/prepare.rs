@@ -6,7 +6,8 @@ use crate::diagonal;
 use crate::form::Form;
 use crate::search::heuristics;
 use crate::search::pool::Pool;
-use crate::search::relaxation::{Ground, Relaxation as _, Squares};
+use crate::search::norms::Norms;
+use crate::search::relaxation::{Ground, Relaxation, Squares};
 use faer::Mat;
 use std::sync::Arc;
 
@@ -19,9 +20,9 @@ const HALVINGS: usize = 24;
 const WORTH: f64 = 0.2;
 
 /// What preparing a form has come to.
-pub(crate) enum Prepared {
+pub(crate) enum Prepared<R: Relaxation> {
     /// Ground to search on, the root's optimum, and the lowest bound that inputs were decided with.
-    Ground(Ground<Squares>, State, f64),
+    Ground(Ground<R>, R::State, f64),
     /// Nothing is left to search: what is not in the pool has at least this bound.
     Done(f64),
     /// No weights keep the limits, holes left aside.
@@ -29,7 +30,7 @@ pub(crate) enum Prepared {
 }
 
 /// Prepares a form. The pool takes the mixes that are found on the way. With `whole`, no input is left out.
-pub(crate) fn prepare(form: Form, kind: Vec<Kind>, pool: &mut Pool, whole: bool) -> Prepared {
+pub(crate) fn prepare(form: Form, kind: Vec<Kind>, pool: &mut Pool, whole: bool) -> Prepared<Squares> {
     let (mut form, mut kind) = (form, kind);
     let mut closed = f64::INFINITY;
     let mut begins = true;
@@ -51,6 +52,28 @@ pub(crate) fn prepare(form: Form, kind: Vec<Kind>, pool: &mut Pool, whole: bool)
         pool.keep(&left);
         form = form.only(&left);
     }
+}
+
+/// Prepares a form for the distances L1 and L∞. A count's limit becomes a row as well: an input that is used at all
+/// uses at least its share of its greatest weight.
+pub(crate) fn prepare_norms(mut form: Form, kind: Vec<Kind>, pool: &mut Pool) -> Prepared<Norms> {
+    for count in form.counts.clone() {
+        let share = |j: usize| if count.is_member[j] && form.high[j] > 0.0 { 1.0 / form.high[j] } else { 0.0 };
+        let row: Vec<f64> = (0..form.n).map(share).collect();
+        form.rows.extend(row);
+        form.row_low.push(f64::NEG_INFINITY);
+        form.row_high.push(count.most as f64);
+    }
+    let zero = vec![0.0; form.n];
+    let terms = Terms { diagonal: zero.clone(), price: zero, refund: 0.0 };
+    let scale = (0..form.n).map(|j| form.column(j).iter().map(|a| a * a).sum::<f64>().sqrt()).collect();
+    let ground = Ground { relaxation: Norms::new(form.clone()), form, terms, scale };
+    let (root, end) = ground.relaxation.solve(kind);
+    if end == End::Infeasible {
+        return Prepared::Infeasible;
+    }
+    heuristics::round(&ground, &root, pool);
+    Prepared::Ground(ground, root, f64::INFINITY)
 }
 
 /// What the root's bound decides, once a mix is known.

@@ -6,12 +6,13 @@ use crate::error::Result;
 use crate::form::Form;
 use crate::infeasible::{self, Conflict};
 use crate::polish::polish;
-use crate::prepare::{Prepared, prepare};
+use crate::prepare::{Prepared, prepare, prepare_norms};
 use crate::presolve::tighten;
 use crate::problem::{Distance, Problem};
 use crate::relaxed;
 use crate::search::pool::Pool;
 use crate::search::record::Record;
+use crate::search::relaxation::Relaxation;
 use crate::search::{Found, Standing, search};
 use crate::validate::validate;
 
@@ -100,36 +101,61 @@ pub fn solve(
     settings: &Settings,
     go_on: &(dyn Fn(&Progress) -> bool + Sync),
 ) -> Result<Outcome> {
+    Ok(match attempt(problem, settings, go_on)? {
+        Attempt::Infeasible => Outcome::Infeasible(infeasible::explain(problem, go_on)?),
+        Attempt::Nothing { bound, nodes } => Outcome::Nothing { bound, nodes },
+        Attempt::Solved(mut solution) => {
+            solution.relaxed = relaxed::solve(problem);
+            Outcome::Solved(*solution)
+        }
+    })
+}
+
+/// An outcome without its explanation.
+pub(crate) enum Attempt {
+    Solved(Box<Solution>),
+    Infeasible,
+    Nothing { bound: f64, nodes: u64 },
+}
+
+/// Finds the best mix.
+pub(crate) fn attempt(
+    problem: &Problem,
+    settings: &Settings,
+    go_on: &(dyn Fn(&Progress) -> bool + Sync),
+) -> Result<Attempt> {
     validate(problem)?;
     let mut form = Form::new(problem);
     let mut kind = form.decisions();
     if tighten(&mut form, &mut kind).is_err() {
-        return Ok(Outcome::Infeasible(infeasible::explain(problem)));
+        return Ok(Attempt::Infeasible);
     }
     crate::validate::bounded(problem, &form)?;
-    let relaxed = relaxed::solve(problem);
     let zero = crate::certificate::rounding(problem, &vec![1.0; problem.inputs.len()], 0.0);
     let mut pool = Pool::new(form.n, settings.alternatives, settings.gap, zero / form.unit, form.most());
     let whole = form.clone();
     let found = match problem.distance {
-        Distance::L2 => squares(form, kind, &mut pool, settings, go_on),
-        Distance::L1 | Distance::LInf => None,
+        Distance::L2 => {
+            let prepared = prepare(form, kind, &mut pool, false);
+            below(prepared, &pool, settings, go_on)
+        }
+        Distance::L1 | Distance::LInf => {
+            let prepared = prepare_norms(form, kind, &mut pool);
+            below(prepared, &pool, settings, go_on)
+        }
     };
-    let Some((found, closed)) = found else {
-        return Ok(Outcome::Infeasible(infeasible::explain(problem)));
-    };
-    Ok(conclude(problem, settings, &whole, found, closed, relaxed))
+    let Some((found, closed)) = found else { return Ok(Attempt::Infeasible) };
+    Ok(conclude(problem, settings, &whole, found, closed))
 }
 
-/// The tree for squares; none when there is no mix.
-fn squares(
-    form: Form,
-    kind: Vec<Kind>,
-    pool: &mut Pool,
+/// The tree below what was prepared, and the lowest bound that was left out before; none when there is no mix.
+fn below<R: Relaxation>(
+    prepared: Prepared<R>,
+    pool: &Pool,
     settings: &Settings,
     go_on: &(dyn Fn(&Progress) -> bool + Sync),
 ) -> Option<(Found, f64)> {
-    let (ground, root, closed) = match prepare(form, kind, pool, false) {
+    let (ground, root, closed) = match prepared {
         Prepared::Ground(ground, root, closed) => (ground, root, closed),
         Prepared::Infeasible => return None,
         Prepared::Done(bound) => {
@@ -153,14 +179,7 @@ fn squares(
 }
 
 /// Puts together what is known.
-fn conclude(
-    problem: &Problem,
-    settings: &Settings,
-    form: &Form,
-    found: Found,
-    closed: f64,
-    relaxed: Option<Mix>,
-) -> Outcome {
+fn conclude(problem: &Problem, settings: &Settings, form: &Form, found: Found, closed: f64) -> Attempt {
     let bound = found.bound.min(closed) * form.unit;
     let (nodes, complete) = (found.nodes, found.complete);
     let mut mixes = found.pool.into_mixes().into_iter().map(|mix| {
@@ -171,21 +190,18 @@ fn conclude(
         Mix { weights, objective }
     });
     let Some(best) = mixes.next() else {
-        if complete {
-            return Outcome::Infeasible(infeasible::explain(problem));
-        }
-        return Outcome::Nothing { bound, nodes };
+        return if complete { Attempt::Infeasible } else { Attempt::Nothing { bound, nodes } };
     };
     let alternatives: Vec<Mix> = mixes.collect();
     // What is in the pool is no lower than its best.
     let certificate = Certificate::new(problem, &best.weights, bound.min(best.objective));
-    Outcome::Solved(Solution {
+    Attempt::Solved(Box::new(Solution {
         is_certified: certificate.certifies(settings.gap * (1.0 + 1e-6)),
         others: bound,
         best,
         alternatives,
         certificate,
-        relaxed,
+        relaxed: None,
         nodes,
-    })
+    }))
 }

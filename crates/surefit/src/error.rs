@@ -92,6 +92,14 @@ impl Error {
         }
     }
 
+    /// The numbers that show what a code names, by name; empty where the sentence has all there is.
+    pub fn evidence(&self) -> serde_json::Map<String, serde_json::Value> {
+        match self {
+            Self::Data(DataError::Classes(error)) if error.code().is_some() => error.evidence(),
+            _ => serde_json::Map::new(),
+        }
+    }
+
     /// The place of the fault where it was typed: two lines, the text and a caret under the place.
     pub fn excerpt(&self) -> Option<String> {
         match self {

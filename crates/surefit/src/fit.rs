@@ -4,12 +4,14 @@
 //! certificate comes from [`crate::certificate`], and when that does not reach the wanted gap the cause is
 //! named by [`crate::diagnosis`].
 
+mod path;
 mod samples;
 mod trial;
 
+pub use path::{Choose, PathPoint, PathProgress, SamplePath, fit_path};
 pub use samples::{
-    Method, Progress, SampleFit, SampleSettings, choose_method, dual_point, fit_samples, intercept,
-    usual_gap, usual_penalty,
+    Method, Progress, SampleFit, SampleSettings, Start, check_method, check_penalty, choose_method,
+    dual_point, fit_from, fit_samples, intercept, usual_gap, usual_penalty,
 };
 
 use crate::certificate::{Certificate, certify};

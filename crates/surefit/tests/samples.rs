@@ -199,3 +199,23 @@ fn huber_fits_numbers_and_is_certified_with_a_penalty() {
     let slope = fit.candidate.coefficients.weights[(2, 0)];
     assert!((0.3..0.6).contains(&slope), "{slope}");
 }
+
+#[test]
+fn a_row_of_weight_0_counts_for_nothing_however_long_it_is() {
+    let iris = Iris::new();
+    let x = Mat::from_fn(151, 4, |i, j| if i == 150 { 1e30 } else { iris.x[(i, j)] });
+    let species: Vec<u32> = iris.species.iter().copied().chain([1]).collect();
+    let weights: Vec<f64> = (0..151).map(|i| if i == 150 { 0.0 } else { 1.0 }).collect();
+    for loss in LOSSES {
+        let problem = Problem { loss, penalty: Ridge::uniform(0.01), intercept: Intercept::Free };
+        let gap = usual_gap(loss);
+        let features = Features::F64(x.as_ref());
+        let samples =
+            Samples::of_classes(features, &species, Some(&weights), 3, &*loss::named(loss)).unwrap();
+        let a = fit_samples(&samples, &problem, &settings(gap), &|_| true).unwrap();
+        let b = iris.fit(loss, 0.01, Intercept::Free, gap);
+        assert_eq!(a.verdict, Verdict::Certified, "{loss:?} {:?}", a.diagnosis);
+        let (a, b) = (a.certificate.objective(), b.certificate.objective());
+        assert!((a - b).abs() <= 2.0 * gap * a, "{loss:?}: {a} {b}");
+    }
+}

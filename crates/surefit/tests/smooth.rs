@@ -210,3 +210,27 @@ fn a_loss_with_kinks_is_refused_by_its_name() {
         "the hinge loss has kinks, and this solver follows a gradient without jumps"
     );
 }
+
+/// Where all residuals are beyond δ nothing bends, neither at zeros nor at the best intercept.
+#[test]
+fn huber_is_certified_far_from_zero_and_for_any_delta() {
+    let temp = [14.2, 16.4, 11.9, 15.2, 18.5, 22.1, 19.4, 25.1, 23.4, 18.1, 22.6, 17.2];
+    let sales = [215.0, 325.0, 185.0, 332.0, 406.0, 522.0, 412.0, 614.0, 544.0, 421.0, 445.0, 408.0];
+    let (x, y) = (Mat::from_fn(12, 1, |i, _| temp[i]), Mat::from_fn(12, 1, |i, _| sales[i]));
+    let samples = Samples::of_values(Features::F64(x.as_ref()), y.as_ref(), None).unwrap();
+    for delta in [1e-3, 1e-2, 0.1, 1.0, 1.345, 5.0, 20.0, 100.0] {
+        for lambda in [10.0, 1.0, 0.1, 1e-2, 1e-3, 1e-4, 1e-6] {
+            for intercept in INTERCEPTS {
+                for method in METHODS {
+                    let problem = problem(LossKind::Huber { delta }, lambda, intercept);
+                    let mut pass = Pass::new(samples, problem.loss).unwrap();
+                    let run = minimize(method, &mut pass, &problem, &Settings::default(), &|_| true).unwrap();
+                    let proof =
+                        certify_samples(&samples, &problem, &run.candidate.coefficients, None).unwrap();
+                    let what = format!("{delta} {lambda} {intercept:?} {method:?} {:?}", run.candidate.stop);
+                    assert!(proof.relative_gap() <= 1.1e-6, "{what} {}", proof.relative_gap());
+                }
+            }
+        }
+    }
+}

@@ -52,7 +52,7 @@ pub struct MixFlags {
     #[arg(long, value_name = "GLOB", help_heading = "Problem")]
     pub inputs: Vec<String>,
     /// What is made small: √Σr², Σ|r| or max |r| [default: l2]
-    #[arg(long, value_name = "HOW", hide = true, help_heading = "Problem")]
+    #[arg(long, value_name = "HOW", help_heading = "Problem")]
     pub distance: Option<DistanceArg>,
     /// ρ of ρ‖w‖² beside Σr²: prefers even weights [default: 0]
     #[arg(long, value_name = "ρ", value_parser = not_negative, allow_hyphen_values = true, help_heading = "Problem")]

@@ -6,7 +6,7 @@ use super::score::score;
 use crate::args::{Descent, FitArgs, Penalty, WeightTypeArg};
 use crate::exit::Exit;
 use crate::numbers::{count, counted, digits, rough};
-use crate::report::{self, Choice, FitReport, Proof, Summary};
+use crate::report::{self, Choice, ChosenBy, FitReport, Proof, Summary};
 use crate::screen::{Halt, Screen};
 use crate::watch::{self, Progress};
 use crate::{files, json, render};
@@ -376,7 +376,7 @@ fn choice(path: &surefit::solver::ridge_path::RidgePath) -> Choice {
         count: path.penalties.len(),
         range: (low.unwrap_or(f64::NAN), high.unwrap_or(f64::NAN)),
         lambda: lambda.unwrap_or(f64::NAN),
-        loo_rmse: path.loo_error.get(path.best).map_or(f64::NAN, |error| error.sqrt()),
+        by: ChosenBy::LeaveOneOut(path.loo_error.get(path.best).map_or(f64::NAN, |error| error.sqrt())),
         at_end: path.best == 0 || path.best + 1 == path.penalties.len(),
     }
 }

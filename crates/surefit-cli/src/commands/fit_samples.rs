@@ -3,10 +3,10 @@
 use super::fit::{exit_of, proof, title};
 use super::load::{self, Asked, LoadedSamples, Sourced};
 use super::score;
-use crate::args::{FitArgs, usage};
+use crate::args::{Compare, FitArgs, Wish, usage};
 use crate::exit::Exit;
 use crate::numbers::{count, counted, plain, rough};
-use crate::report::{self, FitReport, SampleFacts};
+use crate::report::{self, ChosenBy, FitReport, SampleFacts};
 use crate::screen::{Halt, Screen};
 use crate::watch::{self, Progress};
 use crate::{files, json, render};
@@ -14,7 +14,10 @@ use std::sync::Mutex;
 use std::time::Instant;
 use surefit::certificate::Certificate;
 use surefit::data::{SampleSet, Samples};
-use surefit::fit::{Method, SampleFit, SampleSettings, Verdict, fit_samples, usual_gap, usual_penalty};
+use surefit::fit::{
+    Choose, Method, SampleFit, SamplePath, SampleSettings, Verdict, fit_path, fit_samples, usual_gap,
+    usual_penalty,
+};
 use surefit::metrics::{Confusion, margin};
 use surefit::model::{Fingerprint, Inputs, Model};
 use surefit::oracle::Pass;
@@ -23,16 +26,14 @@ use surefit::{Coefficients, Error, Intercept, LossKind, Problem, Result, Ridge};
 /// Runs the verb.
 pub fn run(args: &FitArgs, loss: LossKind, screen: &Screen) -> Result<Exit, Halt> {
     let begun = Instant::now();
-    let (method, lambda) = args.check_samples(loss)?;
+    let (method, wish) = args.check_samples(loss)?;
     if let Some(path) = &args.output {
         files::probe(path)?;
     }
     let Sourced { samples: LoadedSamples { set, intercept }, inputs, digest, mut notes } =
-        load::sourced(&asked(args, loss, lambda), screen)?;
+        load::sourced(&asked(args, loss, &wish), screen)?;
     let samples = set.samples(loss)?;
-    let lambda = self::lambda(lambda, loss, &set, &mut notes, screen)?;
     let intercept = intercept_of(intercept, args.shrinkage.penalize_intercept)?;
-    let problem = Problem { loss, penalty: Ridge::uniform(lambda), intercept };
     // Before the work: a fault in it must not cost an answer.
     let read = |file: &String| load::for_model(file, &inputs, set.classes(), &args.reading, screen);
     let test = args.test.as_ref().map(|file| read(file).map_err(|error| in_file(file, error))).transpose()?;
@@ -43,14 +44,40 @@ pub fn run(args: &FitArgs, loss: LossKind, screen: &Screen) -> Result<Exit, Halt
         time_limit: args.time_limit.map(|limit| limit.saturating_sub(begun.elapsed())),
         seed: args.seed.unwrap_or(0),
     };
-    let fit = watched(&samples, &problem, &settings, screen)?;
+    let problem = |lambda| Problem { loss, penalty: Ridge::uniform(lambda), intercept };
+    let (problem, mut fit, choice) = match &wish {
+        Wish::One(given) => {
+            let problem = problem(lambda(*given, loss, &set, &mut notes, screen)?);
+            let fit = watched(&samples, &problem, &settings, screen)?;
+            (problem, fit, None)
+        }
+        Wish::Path(penalties, compare) => {
+            let held = test.as_ref().map(|(test, _)| test.samples(loss)).transpose()?;
+            let choose = match (compare, held) {
+                (Compare::Test, Some(held)) => Choose::Held(held),
+                (Compare::Test, None) => {
+                    return Err(Error::Internal("no rows to choose by".to_owned()).into());
+                }
+                (Compare::Folds(count), _) => Choose::Folds(*count),
+            };
+            let path = searched(&samples, &problem(0.0), penalties, choose, &settings, screen)?;
+            if let Some(note) = always_fitted(path.always_fitted) {
+                screen.note(&note);
+                notes.push(note);
+            }
+            let choice = chosen(&path, penalties, *compare, args.test.as_deref());
+            (problem(choice.lambda), path.fit, Some(choice))
+        }
+    };
 
+    name_places(&mut fit, &set);
     let formula = args.formula.as_deref().unwrap_or_default();
     let mut report = report("fit", formula, &set, &problem, settings.gap, &Found::of(&fit))?;
     report.stop = Some(fit.candidate.stop);
     report.steps = fit.candidate.steps as u64;
     report.method = Some(method_in_words(&fit));
     report.notes = notes;
+    report.choice = choice;
     if fit.verdict != Verdict::Failed {
         let data = Fingerprint { rows: set.rows() as u64, digest };
         let model = model(args, &fit, &set, problem, inputs, data);
@@ -69,13 +96,13 @@ pub fn run(args: &FitArgs, loss: LossKind, screen: &Screen) -> Result<Exit, Halt
 }
 
 /// The rows that are asked for.
-fn asked(args: &FitArgs, loss: LossKind, lambda: Option<f64>) -> Asked<'_> {
+fn asked<'a>(args: &'a FitArgs, loss: LossKind, wish: &Wish) -> Asked<'a> {
     Asked {
         verb: "fit",
         data: &args.data,
         formula: args.formula.as_deref(),
         loss,
-        penalized: lambda.map_or(loss.is_of_classes(), |lambda| lambda > 0.0),
+        penalized: wish.penalized(loss),
         reading: &args.reading,
         zero_based: args.zero_based,
         rows: &args.rows,
@@ -158,12 +185,87 @@ pub fn watched(
     fit_samples(samples, problem, settings, &|progress| {
         if let Ok(bar) = bar.lock() {
             bar.show(progress.step as u64, None, || {
+                if progress.objective.is_infinite() {
+                    return "looking for weights that separate the classes".to_owned();
+                }
                 let gap = rough(progress.gap / progress.objective.abs());
                 format!("step {}, relative gap {gap}, wanted {wanted}", count(progress.step as u64))
             });
         }
         !watch::interrupted()
     })
+}
+
+/// Compares penalties, showing how far that is.
+fn searched(
+    samples: &Samples<'_>,
+    problem: &Problem,
+    penalties: &[f64],
+    choose: Choose<'_>,
+    settings: &SampleSettings,
+    screen: &Screen,
+) -> Result<SamplePath, Halt> {
+    let bar = Mutex::new(Progress::new(screen.quiet));
+    let path = fit_path(samples, problem, penalties, choose, settings, &|told| {
+        if let Ok(bar) = bar.lock() {
+            let ((done, all), (fold, folds)) = (told.penalty, told.fold);
+            bar.show(done as u64, Some(all as u64), || match (done < all, folds) {
+                (false, _) => "all penalties are compared; all rows".to_owned(),
+                (true, 0) => format!("penalty {} of {all}", done + 1),
+                (true, _) => format!("penalty {} of {all}, fold {fold} of {folds}", done + 1),
+            });
+        }
+        !watch::interrupted()
+    });
+    Ok(path?)
+}
+
+/// What was chosen from what, and by what.
+fn chosen(path: &SamplePath, penalties: &[f64], compare: Compare, file: Option<&str>) -> report::Choice {
+    let (low, high) = penalties
+        .iter()
+        .fold((f64::INFINITY, 0.0), |(low, high), &lambda| (f64::min(low, lambda), f64::max(high, lambda)));
+    let by_test = compare == Compare::Test;
+    report::Choice {
+        count: path.asked,
+        range: (low, high),
+        lambda: path.points.get(path.best).map_or(f64::NAN, |point| point.lambda),
+        // Nothing was seen beyond the last one that was compared.
+        at_end: path.cut_short.is_none() && (path.best == 0 || path.best + 1 == path.asked),
+        by: ChosenBy::Held {
+            folds: if let Compare::Folds(count) = compare { Some(count) } else { None },
+            file: file.filter(|_| by_test).map(str::to_owned),
+            points: path.points.clone(),
+            best: path.best,
+        },
+    }
+}
+
+/// Rows, columns and classes as the data number and name them.
+fn name_places(fit: &mut SampleFit, set: &SampleSet) {
+    let number = |row: usize| set.number(row) + 1;
+    if let Some(long) = fit.long_rows.take() {
+        let named = |found| long.diagnosis(found, &number, &|column| format!("`{}`", set.name(column)));
+        fit.diagnosis = fit.diagnosis.take().map(named);
+    }
+    if let Some(separation) = fit.separation.take() {
+        let class = |class: usize| {
+            let names = set.classes().map_or(&[][..], |classes| classes.names());
+            names.get(class).map(|name| format!("`{name}`")).unwrap_or_default()
+        };
+        fit.diagnosis = Some(separation.diagnosis(&number, &class));
+    }
+}
+
+fn always_fitted(rows: usize) -> Option<String> {
+    match rows {
+        0 => None,
+        1 => Some("1 row is the only one of its class, and is in no fold: every fit has it".to_owned()),
+        rows => Some(format!(
+            "{} rows are the only ones of their classes, and are in no fold: every fit has them",
+            count(rows as u64)
+        )),
+    }
 }
 
 /// An answer and what is known of it.

@@ -124,7 +124,8 @@ pub fn sourced(asked: &Asked<'_>, screen: &Screen) -> Result<Sourced> {
                 class_target: asked.loss.is_of_classes(),
             };
             let weights = asked.rows.weights.as_deref();
-            let loaded = by_formula(asked.data, formula, weights, asked.reading, options, screen)?;
+            let loaded =
+                by_formula(asked.data, formula, weights, &read_once(asked.reading), options, screen)?;
             let Loaded { table, recipe, mut notes } = loaded;
             let set = SampleSet::of_table(&table, &recipe)?;
             notes.extend_from_slice(set.notes());
@@ -202,6 +203,13 @@ pub fn sparse_for(data: &str, inputs: SparseInputs, screen: &Screen) -> Result<S
     sparse_rows(data, &options, screen)
 }
 
+/// How a table is read that is walked once, to lay its rows out: more of it in memory would come on top of them.
+fn read_once(reading: &Reading) -> Reading {
+    /// Bytes that are kept in memory where nothing else was asked for.
+    const ONCE: usize = 8 << 20;
+    Reading { memory_limit: Some(reading.memory_limit.unwrap_or(ONCE)), ..reading.clone() }
+}
+
 /// Rows with targets for a model that is fitted, and their digest.
 pub fn for_model(
     data: &str,
@@ -212,7 +220,7 @@ pub fn for_model(
 ) -> Result<(SampleSet, String)> {
     match inputs {
         Inputs::Table(recipe) => {
-            let table = by_recipe(data, recipe, Purpose::Evaluate, reading, screen)?;
+            let table = by_recipe(data, recipe, Purpose::Evaluate, &read_once(reading), screen)?;
             Ok((SampleSet::for_model(&table, recipe, classes)?, table.fingerprint().to_owned()))
         }
         Inputs::Sparse(inputs) => {

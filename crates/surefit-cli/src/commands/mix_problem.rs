@@ -22,12 +22,6 @@ pub fn problem(flags: &MixFlags, data: &mut MixData) -> Result<Problem> {
         Some(DistanceArg::L1) => Distance::L1,
         Some(DistanceArg::Linf) => Distance::LInf,
     };
-    if problem.distance != Distance::L2 {
-        return Err(usage(
-            "mixes are found by the distance l2 only so far".to_owned(),
-            "leave out `--distance`".to_owned(),
-        ));
-    }
     problem.ridge = flags.ridge.unwrap_or(0.0);
     let mut maker = Maker { problem, others: &data.others };
     maker.set_ranges(flags)?;

@@ -27,6 +27,9 @@ pub fn fit(page: &mut Page, report: &FitReport, facts: &SampleFacts, verdict: Ve
         named_cause(page, report);
         if verdict == Verdict::Uncertified {
             accuracy(page, facts, report);
+            if let Some(choice) = &report.choice {
+                super::path::choice(page, choice);
+            }
         }
         return;
     }
@@ -45,6 +48,9 @@ pub fn fit(page: &mut Page, report: &FitReport, facts: &SampleFacts, verdict: Ve
     accuracy(page, facts, report);
     if let Some(method) = &report.method {
         page.paragraph(method);
+    }
+    if let Some(choice) = &report.choice {
+        super::path::choice(page, choice);
     }
 }
 

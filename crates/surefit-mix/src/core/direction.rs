@@ -53,10 +53,12 @@ impl State {
             };
             s.dw.iter_mut().zip(&s.cross).for_each(held);
             self.factor.backward(&mut s.dw);
+            self.meet_rows(m);
         } else {
             s.dw.clear();
             s.dw.resize(p, 0.0);
         }
+        let s = &mut self.scratch;
         s.dh.fill(0.0);
         if moving {
             s.moves.clear();
@@ -89,6 +91,40 @@ impl State {
         moving
     }
 
+    /// Makes the direction do what the rows ask to the last digits: where the form is nearly singular, large parts of
+    /// it have cancelled.
+    #[inline(always)]
+    pub(super) fn meet_rows(&mut self, m: &Model) {
+        const TIMES: usize = 3;
+        let k = self.active.len();
+        for _ in 0..TIMES {
+            let s = &mut self.scratch;
+            let mut is_met = true;
+            for (i, &r) in self.active.iter().enumerate() {
+                let row = m.row(r);
+                let (mut sum, mut size) = (0.0, s.asked[i].abs());
+                for (&j, dw) in self.free.iter().zip(&s.dw) {
+                    sum += row[j] * dw;
+                    size += (row[j] * dw).abs();
+                }
+                s.demand[i] = s.asked[i] - sum;
+                is_met &= s.demand[i].abs() <= 1e-14 * size;
+            }
+            if is_met {
+                return;
+            }
+            solve(&s.schur, k, &s.demand, &mut s.more);
+            s.cross.clear();
+            s.cross.resize(self.free.len(), 0.0);
+            for i in 0..k {
+                s.eta[i] += s.more[i];
+                add(&mut s.cross, s.more[i], self.factor.border(i));
+            }
+            self.factor.backward(&mut s.cross);
+            add(&mut s.dw, 1.0, &s.cross);
+        }
+    }
+
     /// Solves `(V Vᵀ) η = demand`. Where the rows of the free inputs depend on each other and what is asked of them
     /// does not fit, `η` becomes a change of multipliers that no free input feels, and the answer is false.
     #[inline(always)]
@@ -116,7 +152,7 @@ impl State {
                 asked += eta * own;
                 scale += (eta * own).abs();
             }
-            if asked.abs() > 1e-9 * scale {
+            if asked.abs() > (1e-9 * scale).max(1e-13) {
                 let half = 0.5 * asked.signum();
                 s.eta.iter_mut().for_each(|eta| *eta *= half);
                 return false;

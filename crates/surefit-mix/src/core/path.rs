@@ -343,16 +343,19 @@ impl State {
             let pull = if self.at[j] == At::Line { m.slope[j] } else { 2.0 * m.diagonal[j] * self.w[j] };
             s.dw.push(0.5 * (self.v[j] - pull));
         }
-        s.cross.clear();
-        s.cross.extend_from_slice(&s.dw);
+        s.forces.clear();
+        s.forces.extend_from_slice(&s.dw);
         self.factor.forward(&mut s.dw);
         let mut gain = 0.0;
         for (k, &r) in self.active.iter().enumerate() {
             let limit = if self.row_at[r] == RowAt::High { m.row_high[r] } else { m.row_low[r] };
-            gain += (self.lambda[r] * (limit - self.activity[r])).abs();
-            s.demand[k] = limit - self.activity[r] - dot(self.factor.border(k), &s.dw);
+            let missing = (limit - self.activity[r]).abs();
+            // A row that is not met is never small, whatever its multiplier.
+            let is_met = missing <= 1e-12 * (1.0 + limit.abs());
+            gain += if is_met { self.lambda[r].abs() * missing } else { f64::INFINITY };
+            s.asked[k] = limit - self.activity[r];
+            s.demand[k] = s.asked[k] - dot(self.factor.border(k), &s.dw);
         }
-        s.asked.fill(0.0);
         if !self.multipliers(m) {
             return 0.0;
         }
@@ -361,10 +364,12 @@ impl State {
             add(&mut s.dw, s.eta[k], self.factor.border(k));
         }
         self.factor.backward(&mut s.dw);
+        self.meet_rows(m);
+        let s = &mut self.scratch;
         for (k, &r) in self.active.iter().enumerate() {
             self.lambda[r] += 2.0 * s.eta[k];
         }
-        gain += s.dw.iter().zip(&s.cross).map(|(dw, force)| (dw * force).abs()).sum::<f64>();
+        gain += s.dw.iter().zip(&s.forces).map(|(dw, force)| (dw * force).abs()).sum::<f64>();
         for k in 0..self.free.len() {
             let j = self.free[k];
             let (low, high) = self.piece(m, j);

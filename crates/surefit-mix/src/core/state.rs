@@ -91,6 +91,7 @@ pub(super) struct Scratch {
     pub dh: Vec<f64>,
     pub dv: Vec<f64>,
     pub eta: Vec<f64>,
+    pub more: Vec<f64>,
     pub schur: Vec<f64>,
     pub demand: Vec<f64>,
     /// What each active row asks of all that move.
@@ -99,6 +100,7 @@ pub(super) struct Scratch {
     pub kept: Vec<bool>,
     pub dactivity: Vec<f64>,
     pub cross: Vec<f64>,
+    pub forces: Vec<f64>,
     /// Inputs that move, and how far.
     pub moves: Vec<(usize, f64)>,
     pub residual: Vec<f64>,
@@ -124,6 +126,7 @@ impl State {
                 dh: vec![0.0; n],
                 dv: vec![0.0; n],
                 eta: vec![0.0; q],
+                more: vec![0.0; q],
                 schur: vec![0.0; q * q],
                 demand: vec![0.0; q],
                 asked: vec![0.0; q],

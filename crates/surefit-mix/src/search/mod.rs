@@ -6,6 +6,7 @@
 
 pub(crate) mod branching;
 pub(crate) mod heuristics;
+pub(crate) mod norms;
 pub(crate) mod pool;
 pub(crate) mod record;
 pub(crate) mod relaxation;

@@ -8,7 +8,7 @@ use super::relaxation::{Ground, Relaxation};
 use super::{Node, SLACK};
 use crate::bound::{Dual, Proof};
 use crate::core::{End, Kind};
-use crate::polish::{hold, sharpen};
+use crate::polish::{hold, polish, sharpen};
 use crate::presolve::propagate;
 use crate::problem::Distance;
 
@@ -104,7 +104,8 @@ impl<'a, R: Relaxation> Task<'a, R> {
             return true;
         }
         let (form, relaxation) = (&self.ground.form, &self.ground.relaxation);
-        let sharp = if form.distance == Distance::L2 { sharpen(form, relaxation.weights(state)) } else { None };
+        let sharp =
+            if form.distance == Distance::L2 { sharpen(form, relaxation.weights(state)) } else { None };
         let Some((point, mut multipliers)) = sharp else { return false };
         if multipliers.is_empty() {
             multipliers = relaxation.dual(state).multipliers.to_vec();
@@ -240,10 +241,21 @@ impl<'a, R: Relaxation> Task<'a, R> {
             let used = weights[j] > 0.5 * form.low[j] || !form.optional[j];
             if used { Kind::In } else { Kind::Out }
         });
-        let (solved, end) = relaxation.solve(kind.collect());
-        if end == End::Reached {
-            self.pool.offer(form, relaxation.weights(&solved));
+        let kind: Vec<Kind> = kind.collect();
+        let (solved, end) = relaxation.solve(kind.clone());
+        let mut weights = relaxation.weights(&solved).to_vec();
+        if end != End::Reached || !form.allows(&weights) {
+            // Rounding has the last word on nearly singular forms; Newton's method on the original one does not
+            // mind.
+            weights.clear();
+            weights.extend_from_slice(relaxation.weights(state));
+            weights
+                .iter_mut()
+                .zip(&kind)
+                .for_each(|(w, kind)| *w = if *kind == Kind::Out { 0.0 } else { *w });
+            polish(form, &mut weights);
         }
+        self.pool.offer(form, &weights);
     }
 
     /// An open input, in use if possible.

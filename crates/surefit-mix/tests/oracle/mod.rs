@@ -66,7 +66,8 @@ fn best_of(problem: &Problem, members: &[usize]) -> Option<(f64, Vec<f64>)> {
         }
     }
     if problem.distance == Distance::LInf {
-        for i in 0..problem.target.len() {
+        let counted = |i: &usize| problem.row_weights.as_ref().is_none_or(|weights| weights[*i] > 0.0);
+        for i in (0..problem.target.len()).filter(counted) {
             for sign in [1.0, -1.0] {
                 let mut row: Vec<f64> = members.iter().map(|&j| sign * problem.column(j)[i]).collect();
                 row.push(-1.0);
@@ -152,9 +153,7 @@ pub fn plain_objective(problem: &Problem, weights: &[f64]) -> f64 {
                 + problem.ridge * weights.iter().map(|w| w * w).sum::<f64>()
         }
         Distance::L1 => (0..m).map(|i| count(i) * residual(i).abs()).sum(),
-        Distance::LInf => {
-            (0..m).filter(|&i| count(i) > 0.0).map(|i| residual(i).abs()).fold(0.0, f64::max)
-        }
+        Distance::LInf => (0..m).filter(|&i| count(i) > 0.0).map(|i| residual(i).abs()).fold(0.0, f64::max),
     }
 }
 
@@ -210,9 +209,8 @@ fn corner(active: &[&Condition], p: usize) -> Option<Vec<f64>> {
     let matrix: Vec<Vec<f64>> = rows.collect();
     if matrix.len() != p {
         // More conditions than unknowns: the normal equations, whose solution is checked against all of them.
-        let normal = (0..p).map(|a| {
-            (0..=p).map(|b| matrix.iter().map(|row| row[a] * row[b]).sum()).collect::<Vec<f64>>()
-        });
+        let normal = (0..p)
+            .map(|a| (0..=p).map(|b| matrix.iter().map(|row| row[a] * row[b]).sum()).collect::<Vec<f64>>());
         return eliminate(normal.collect());
     }
     eliminate(matrix)

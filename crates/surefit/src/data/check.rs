@@ -199,6 +199,7 @@ impl DataError {
             | Self::NotFinite { .. }
             | Self::Empty { .. }
             | Self::Weightless { .. } => Some(Code::Sf201),
+            Self::Classes(error) => error.code(),
             _ => None,
         }
     }

@@ -10,12 +10,18 @@ use super::formula::nearest;
 use super::read::{Looks, looks};
 use super::spool::Table;
 use super::table::{Levels, Values};
+use crate::diagnosis::Code;
 use crate::error::{Error, Result};
+use serde_json::{Map, Value, json};
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
 /// Classes at most: each is a column of coefficients, and more than these are an identifier or a quantity.
 pub const MAX_CLASSES: usize = 1000;
+
+/// So many different numbers, in less than twice as many rows, measure something: no class would have two rows on
+/// average.
+const MANY: usize = 10;
 
 /// The label of every row, as text.
 #[derive(Clone, Debug)]
@@ -24,12 +30,14 @@ pub struct Labels {
     what: String,
     codes: Vec<u32>,
     levels: Levels,
+    /// Where they were numbers, nobody asked for them as texts.
+    unasked: bool,
 }
 
 impl Labels {
     /// `codes` of `levels`, or [`Levels::MISSING`], one a row; `what` is their place in the words of a message.
     pub(super) fn new(what: String, codes: Vec<u32>, levels: Levels) -> Self {
-        Self { what, codes, levels }
+        Self { what, codes, levels, unasked: true }
     }
 
     /// Column `j` of a scanned table. The label of a number is its shortest decimal.
@@ -62,8 +70,10 @@ impl Labels {
                 None => return Err(Error::Internal(format!("a chunk without column {}", j + 1))),
             }
         }
-        let levels = if numbers.codes.is_empty() { column.levels.clone() } else { numbers.levels };
-        Ok(Self { what, codes, levels })
+        // A column of numbers is one of texts where the formula has `C(y)`.
+        let unasked = !numbers.codes.is_empty();
+        let levels = if unasked { numbers.levels } else { column.levels.clone() };
+        Ok(Self { what, codes, levels, unasked })
     }
 
     /// Rows, n.
@@ -100,6 +110,11 @@ impl Labels {
         if let [class] = list.names() {
             let (what, class, rows) = (self.what.clone(), class.clone(), self.codes.len());
             return Err(ClassError::One { what, class, rows, weightless: 0 }.into());
+        }
+        let (classes, rows) = (list.len(), self.codes.len());
+        if self.unasked && list.numbers.is_some() && classes >= MANY && 2 * classes > rows {
+            let (what, example) = (self.what.clone(), list.names[classes / 2].clone());
+            return Err(ClassError::Quantity { what, classes, rows, example }.into());
         }
         let of_rows = self.places(&list)?;
         Ok((list, of_rows))
@@ -143,7 +158,7 @@ impl Labels {
     /// The labels of some rows.
     pub(super) fn of_rows(&self, rows: &[usize]) -> Self {
         let code = |&row: &usize| self.codes.get(row).copied().unwrap_or(Levels::MISSING);
-        Self { codes: rows.iter().map(code).collect(), what: self.what.clone(), levels: self.levels.clone() }
+        Self { codes: rows.iter().map(code).collect(), ..self.clone() }
     }
 
     /// The labels as numbers, for a loss of numbers.
@@ -389,6 +404,8 @@ pub enum ClassError {
     NotANumber { what: String, label: String, row: usize },
     #[error("{what} holds more than {} classes in {}{}, such as `{example}`", grouped(*.limit), row_count(*.rows), .looks.clause())]
     TooMany { what: String, limit: usize, rows: usize, example: String, looks: Looks },
+    #[error("{what} holds {} different numbers in {}, such as {example}: a class for nearly every row", grouped(*.classes), row_count(*.rows))]
+    Quantity { what: String, classes: usize, rows: usize, example: String },
     #[error("{what} has `{label}` in row {}, which is no class of the model{}", grouped(*.row), more(*.count))]
     Unknown {
         what: String,
@@ -401,9 +418,38 @@ pub enum ClassError {
 }
 
 impl ClassError {
+    /// The diagnosis code, where the catalogue has one: labels that are missing are not of the wrong kind.
+    pub fn code(&self) -> Option<Code> {
+        (!matches!(self, Self::Missing { .. })).then_some(Code::Sf205)
+    }
+
+    /// The numbers of its sentence, by name.
+    pub fn evidence(&self) -> Map<String, Value> {
+        let pairs: Vec<(&str, Value)> = match self {
+            Self::Missing { count, row, .. } => vec![("missing", json!(count)), ("row", json!(row))],
+            Self::One { class, rows, .. } => vec![("class", json!(class)), ("rows", json!(rows))],
+            Self::NotANumber { label, row, .. } => vec![("label", json!(label)), ("row", json!(row))],
+            Self::TooMany { limit, rows, example, .. } => {
+                vec![("limit", json!(limit)), ("rows", json!(rows)), ("example", json!(example))]
+            }
+            Self::Quantity { classes, rows, example, .. } => {
+                vec![("classes", json!(classes)), ("rows", json!(rows)), ("example", json!(example))]
+            }
+            Self::Unknown { label, row, count, known, .. } => vec![
+                ("label", json!(label)),
+                ("row", json!(row)),
+                ("count", json!(count)),
+                ("classes", json!(known)),
+            ],
+        };
+        pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
     /// The ways out, most useful first.
     pub fn hints(&self) -> Vec<String> {
         let one = |hint: &str| vec![hint.to_owned()];
+        let measured =
+            "numbers that measure something need a loss for numbers: `--loss squared`, or `--loss huber`";
         match self {
             Self::Missing { .. } => one("give those rows a label, or remove them"),
             Self::One { weightless: 0, .. } => {
@@ -411,13 +457,19 @@ impl ClassError {
             }
             Self::One { .. } => one("give rows of another class a weight; there is nothing to tell apart"),
             Self::NotANumber { .. } => one("labels that are no numbers are for a loss of classes"),
-            Self::TooMany { looks: Looks::Numbers | Looks::NumbersAsText, .. } => {
-                one("numbers that measure something need a loss for numbers: `--loss squared`")
-            }
+            Self::TooMany { looks: Looks::Numbers | Looks::NumbersAsText, .. } => one(measured),
+            Self::Quantity { .. } => vec![
+                measured.to_owned(),
+                "if they are classes all the same, write `C(…)` around the target, or letters before the numbers"
+                    .to_owned(),
+            ],
             Self::TooMany { looks: Looks::Text, .. } => one("merge rare classes into one, such as `other`"),
             Self::TooMany { .. } => one("name the column that holds the class: this one tells rows apart"),
             Self::Unknown { near: Some(near), .. } => vec![format!("did you mean `{near}`?")],
-            Self::Unknown { known, .. } => vec![format!("the classes are {}", listed(known))],
+            Self::Unknown { known, .. } => vec![
+                format!("the classes are {}", listed(known)),
+                "fit with rows of that class too, or leave its rows out here".to_owned(),
+            ],
         }
     }
 }

@@ -5,10 +5,10 @@
 //! and its rows are left out.
 
 use super::classes::{ClassError, ClassList, Labels};
-use super::design::Design;
 use super::encode::{Encoded, Purpose, Recipe};
 use super::features::Features;
 use super::read::SparseData;
+use super::rows::{Rows, Shape};
 use super::samples::Samples;
 use super::spool::Table;
 use crate::data::check::grouped;
@@ -33,8 +33,15 @@ pub struct SampleSet {
 
 #[derive(Debug)]
 enum Storage {
-    Dense { x: Mat<f64>, names: Vec<String> },
-    Sparse { rows: SparseData, first: usize },
+    /// Row by row, as every walk over samples goes: d × n, its columns are the rows.
+    Dense {
+        across: Mat<f64>,
+        names: Vec<String>,
+    },
+    Sparse {
+        rows: SparseData,
+        first: usize,
+    },
 }
 
 /// What the scores of the rows are compared with.
@@ -78,9 +85,9 @@ impl SampleSet {
     /// Rows in use, and the labels of those that have classes.
     fn read(table: &Table, recipe: &Recipe, encoded: &Encoded<'_>) -> Result<(Self, Option<Labels>)> {
         let left_out = encoded.left_out()?;
-        let Design { x, y, weights, .. } = Design::gather(encoded)?;
+        let (across, y, weights) = gather(encoded)?;
         let places = (!left_out.is_empty()).then(|| kept(table.rows(), &left_out));
-        let storage = Storage::Dense { x, names: recipe.names().to_vec() };
+        let storage = Storage::Dense { across, names: recipe.names().to_vec() };
         let (notes, rows_of_data) = (encoded.notes(), table.rows());
         let answers = Answers::Values { y, names: recipe.targets().to_vec() };
         let set = Self { storage, answers, weights, places, rows_of_data, notes };
@@ -151,8 +158,13 @@ impl SampleSet {
             rows_in_words(weights.len() - keep.len()),
             labels.label(first).unwrap_or_default()
         ));
-        if let Storage::Dense { x, .. } = &mut set.storage {
-            *x = Mat::from_fn(keep.len(), x.ncols(), |i, j| x[(keep[i], j)]);
+        if let Storage::Dense { across, .. } = &mut set.storage {
+            // In place: each row moves to where one before it was.
+            for (to, &from) in keep.iter().enumerate().filter(|(to, from)| to != *from) {
+                let (mut head, tail) = across.as_mut().split_at_col_mut(from);
+                head.as_mut().col_mut(to).copy_from(tail.col(0));
+            }
+            across.truncate(across.nrows(), keep.len());
         }
         set.weights = Some(keep.iter().map(|&i| weights[i]).collect());
         let before = set.places.take();
@@ -186,7 +198,7 @@ impl SampleSet {
     /// Never for rows that were read.
     pub fn features(&self) -> Result<Features<'_>> {
         match &self.storage {
-            Storage::Dense { x, .. } => Ok(Features::F64(x.as_ref())),
+            Storage::Dense { across, .. } => Ok(Features::F64(across.transpose())),
             Storage::Sparse { rows, .. } => rows.features(),
         }
     }
@@ -215,7 +227,7 @@ impl SampleSet {
     /// Rows, n.
     pub fn rows(&self) -> usize {
         match &self.storage {
-            Storage::Dense { x, .. } => x.nrows(),
+            Storage::Dense { across, .. } => across.ncols(),
             Storage::Sparse { rows, .. } => rows.rows(),
         }
     }
@@ -223,7 +235,7 @@ impl SampleSet {
     /// Columns, d.
     pub fn columns(&self) -> usize {
         match &self.storage {
-            Storage::Dense { x, .. } => x.ncols(),
+            Storage::Dense { across, .. } => across.nrows(),
             Storage::Sparse { rows, .. } => rows.columns(),
         }
     }
@@ -268,6 +280,11 @@ impl SampleSet {
         }
     }
 
+    /// The row of the data, from 0, that is here the `i`th: the inverse of [`Self::find`].
+    pub fn number(&self, i: usize) -> usize {
+        self.places.as_ref().map_or(i, |places| places.get(i).copied().unwrap_or(i))
+    }
+
     /// Rows that the data had, those left out included.
     pub fn rows_of_data(&self) -> usize {
         self.rows_of_data
@@ -277,6 +294,26 @@ impl SampleSet {
     pub fn notes(&self) -> &[String] {
         &self.notes
     }
+}
+
+/// X, d × n, y, n × c, and row weights.
+type Gathered = (Mat<f64>, Mat<f64>, Option<Vec<f64>>);
+
+/// Rows that are read once: nothing else of their size is made on the way.
+fn gather(rows: &dyn Rows) -> Result<Gathered> {
+    let Shape { rows: n, columns: d, outputs: c } = rows.shape();
+    let (mut across, mut y, mut weights) = (Mat::zeros(d, n), Mat::zeros(n, c), None::<Vec<f64>>);
+    for block in rows.blocks() {
+        let block = block?;
+        let block = block.view();
+        let (first, count) = (block.first, block.x.nrows());
+        across.as_mut().subcols_mut(first, count).transpose_mut().copy_from(block.x);
+        y.as_mut().subrows_mut(first, count).copy_from(block.y);
+        if let Some(of_rows) = block.weights {
+            weights.get_or_insert_with(|| Vec::with_capacity(n)).extend_from_slice(of_rows);
+        }
+    }
+    Ok((across, y, weights))
 }
 
 /// The rows that stay, ascending.

@@ -2,7 +2,14 @@
 //!
 //! The numbers in the examples are true ones; those of the sales data are held by tests.
 
+mod classes;
+mod gradient;
+mod mix;
+
 use super::Code;
+use classes::{SF204, SF205, SF210};
+use gradient::{SF301, SF302};
+use mix::{SF401, SF402, SF403};
 
 /// One page, in plain words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,23 +46,26 @@ pub fn page(code: Code) -> &'static Page {
         Code::Sf106 => &SF106,
         Code::Sf107 => &SF107,
         Code::Sf108 => &SF108,
+        Code::Sf109 => &SF109,
         Code::Sf201 => &SF201,
         Code::Sf202 => &SF202,
         Code::Sf203 => &SF203,
         Code::Sf204 => &SF204,
+        Code::Sf205 => &SF205,
         Code::Sf206 => &SF206,
         Code::Sf207 => &SF207,
         Code::Sf210 => &SF210,
         Code::Sf301 => &SF301,
+        Code::Sf302 => &SF302,
         Code::Sf401 => &SF401,
         Code::Sf402 => &SF402,
         Code::Sf403 => &SF403,
     }
 }
 
-static PAGES: [&Page; 19] = [
-    &SF101, &SF102, &SF103, &SF104, &SF105, &SF106, &SF107, &SF108, &SF201, &SF202, &SF203, &SF204, &SF206,
-    &SF207, &SF210, &SF301, &SF401, &SF402, &SF403,
+static PAGES: [&Page; 22] = [
+    &SF101, &SF102, &SF103, &SF104, &SF105, &SF106, &SF107, &SF108, &SF109, &SF201, &SF202, &SF203, &SF204,
+    &SF205, &SF206, &SF207, &SF210, &SF301, &SF302, &SF401, &SF402, &SF403,
 ];
 
 static SF101: Page = Page {
@@ -243,6 +253,27 @@ static SF108: Page = Page {
     ignore: "When the printed gap is good enough for you: then say so with --gap.",
 };
 
+static SF109: Page = Page {
+    code: Code::Sf109,
+    title: "to and fro about a kink, or by steps on parts of the data",
+    meaning: "The loss goes up and down and its best value no longer falls: the steps are too long for what is left. At a \
+        kink a gradient does not shrink, so a step of fixed length jumps over it, back and forth. A step on part of the data \
+        goes where that part wants, and does not shrink either. More steps of the same length do not help.",
+    detection: "In the second half of the trace a quarter of the changes rise and a quarter fall, neighbours mostly in turn; the \
+        band of the losses does not narrow by a third from its third to its last quarter; and neither the best loss nor the \
+        mean falls by more than a tenth of the band. A smooth loss whose rate is below 2/L only falls, and one with \
+        momentum narrows its band: neither is called this.",
+    example: "The mean of |w + 1|, |w − 1| and |w − 3| by subgradient steps at rate 0.3 from w = 0.02: in the end the \
+        loss is 1.36 and 1.34 in turn for ever, and the least is 1.3333.",
+    remedies: &[
+        "Steps that shrink: rate/√step reaches the optimum of a convex loss, slowly.",
+        "Keep the best point of the run, or the mean of the last half of them, not the last one.",
+        "surefit fit DATA FORMULA --loss hinge (or the loss in question): hinges are solved in their dual, which has no kinks, \
+            and the answer is certified.",
+    ],
+    ignore: "When the band is narrower than what matters to you.",
+};
+
 static SF201: Page = Page {
     code: Code::Sf201,
     title: "missing, infinite, too large or too small numbers",
@@ -345,118 +376,6 @@ static SF207: Page = Page {
     ],
     ignore: "When the rows are as they should be and are meant to count: an indicator of a level that occurs once always has \
         leverage 1.",
-};
-
-static SF204: Page = Page {
-    code: Code::Sf204,
-    title: "separable classes and no penalty",
-    meaning: "When some linear model gives every row its own class, the same model times two is better still, and times a \
-        thousand better again: the loss falls towards 0 and is never there. There is no best answer to come to. What a \
-        program prints then is where it gave up.",
-    detection: "With --penalty 0, weights are sought that separate the classes, by a hinge with ever smaller \
-        penalties. If every row's own score is above all others by more than rounding, these weights are the proof. \
-        One against the rest needs a threshold for every class. Rows that lie on the border itself are not found \
-        this way, and end in SF210.",
-    example: "Setosa against the other irises: its petals are at most 1.9 cm long, those of the others at least 3 cm. \
-        Any threshold in between makes no error, and the steeper the curve through it, the smaller the loss.",
-    remedies: &[
-        "Any penalty above 0: there is exactly one best answer, and it is certified. 1/n is the usual one.",
-        "Fewer columns, where one of them gives the class away: an identifier, or something known only afterwards.",
-    ],
-    ignore: "Never: without a penalty there is no answer. When only the classes matter, any separating weights do.",
-};
-
-static SF210: Page = Page {
-    code: Code::Sf210,
-    title: "no penalty, so nothing bounds the gap",
-    meaning: "A certificate needs to know how strongly the objective rises around its lowest point. For least squares the \
-        data say so. For other losses a penalty does; without one the optimum may be far away, or nowhere, however small \
-        the gradient is.",
-    detection: "The certificate of a fit with --penalty 0 and another loss than the squared one rests on nothing but \
-        that a loss is not below 0.",
-    example: "A logistic fit whose gradient was small enough to suggest a gap of 0.46 was 0.60 above the optimum.",
-    remedies: &["A small penalty, such as --penalty 1e-6, changes the answer little and is certified."],
-    ignore: "When you only want the fit of another program again: the solver came as far as rounding lets it.",
-};
-
-static SF301: Page = Page {
-    code: Code::Sf301,
-    title: "wrong gradient",
-    meaning: "The gradient is not that of the loss it is used with. Descent on it still moves, often even downhill, and ends \
-        somewhere that is not the optimum, without any message. A wrong gradient is best found before it is used.",
-    detection: "Every entry is compared with the difference of two values of the loss, from points on both sides: a linear \
-        piece is measured on the longest step that meets no kink, a smooth loss on several steps that are \
-        extrapolated. At a kink everything between the slopes of both sides is right. An entry that is off by less \
-        than a millionth of the terms it is the sum of is right too: it was written in few digits.\n\
-        The mistake is named by writing the gradient as a·P + b·T + c·W: P is what classes other than a row's own \
-        give, T what its own gives, W the parameters. Right is (1, 1, λ), and each way to be wrong has numbers of its own: \
-        (n, n, λ) was not averaged, (1, 1, 0) has no penalty, (1, 0, λ) forgot the row's own class. Transposed, shifted by a \
-        class, and an intercept that is penalised or left out are compared with what they would give. A name is given \
-        only where it explains every gradient that was handed in.",
-    example: "The hinge of Weston and Watkins, a row with 2 violated margins: its own column gets −2·x. A 0/1 matrix that is \
-        multiplied with Xᵀ without the row sums gives (1, 0, λ); one with −1 in the place of the row sum is right for every row \
-        that violates one margin and wrong for the others.",
-    remedies: &[
-        "The line that is printed: with it the gradients that were handed in become right.",
-        "surefit explain-gradient DATA FORMULA --row I shows one row's share with its numbers.",
-        "Check at several points, of which W = 0 is not the only one: there a wrong penalty does not show.",
-    ],
-    ignore: "Never, unless the loss that was named is not the one that was meant: another margin, λ or convention is another \
-        loss.",
-};
-
-static SF401: Page = Page {
-    code: Code::Sf401,
-    title: "no mix keeps the limits",
-    meaning: "The limits contradict each other: no weights keep all of them, however far the mix is from the target. That is \
-        a fact about the limits alone; the data have no part in it.",
-    detection: "By arithmetic: the greatest weights of as many inputs as may be used do not reach the sum, or the least weights \
-        of those that must be used exceed it, and so on through groups and constraints. Where no such line of arithmetic \
-        shows it, the search has gone through every case, and limits are left out one after the other until what is \
-        left contradicts itself and nothing less does.",
-    example: "At most 3 inputs of at most 0.3 each reach 0.9, and the weights have to sum to 1. With --high 0.3334, or with \
-        --at-most 4, there are mixes.",
-    remedies: &[
-        "The least change that is printed: one limit, with the number from which on there is a mix.",
-        "Leave out a limit that is not meant: a group, --must, --at-most.",
-    ],
-    ignore: "Never: there is no mix to be had.",
-};
-
-static SF402: Page = Page {
-    code: Code::Sf402,
-    title: "stopped before the proof was complete",
-    meaning: "The mix keeps every limit and is the best one found, and it is at most the stated gap above the best possible \
-        one. The search was stopped, by the time limit or by Ctrl-C, before the gap was as small as was asked for. The \
-        mix is often the best one already: the last part of a search finds nothing better, and proves that.",
-    detection: "The gap, (objective − bound)/objective, is above the one that was asked for when the search ends. The bound is \
-        the lowest of all cases that were not gone through: no mix has a lower objective.",
-    example: "100 inputs that follow five common factors, each weight 0 or at least 0.04: in one run half a second left a \
-        gap of 0.25 and twenty seconds one of 0.053, while the mix itself came closer by 0.8 % only.",
-    remedies: &[
-        "More time: the same command with a longer --time-limit goes on to the proof.",
-        "A wider --gap, such as 1e-2, when the proof of the last digits is not worth the wait: the gap that is printed \
-         would have been certified.",
-        "Fewer choices: --at-most, --never for inputs that are out of the question, or a greater --low, which leaves \
-         room for fewer inputs.",
-    ],
-    ignore: "When the gap that is printed is small enough for what the mix is for.",
-};
-
-static SF403: Page = Page {
-    code: Code::Sf403,
-    title: "other inputs do as well",
-    meaning: "Another choice of inputs comes as close to the target, within the gap that was asked for. Which of them is \
-        printed first is a matter of digits, and says nothing about the inputs.",
-    detection: "With --alternatives k: the objective of the next best choice of inputs is above that of the best by at most the \
-        wanted gap, relative to it.",
-    example: "Two columns with the same values: what one of them does, the other does as well.",
-    remedies: &[
-        "Look at the choices that are listed, and take the one that suits for other reasons.",
-        "--never or --must to decide between two inputs; --ridge for a preference for even weights.",
-        "A smaller --gap, if differences of that size matter.",
-    ],
-    ignore: "When any of the mixes will do.",
 };
 
 #[cfg(test)]

@@ -14,6 +14,8 @@ pub mod forecast;
 mod iteration_limit;
 mod leverage;
 mod lint;
+mod long_rows;
+mod path_cut_short;
 mod penalty_convention;
 mod rate_too_high;
 mod rate_too_low;
@@ -33,8 +35,10 @@ mod wrong_gradient;
 pub use catalogue::{Page, codes, page};
 pub use facts::Facts;
 pub use lint::{Checkup, beside_a_fit, columns, lint, worth_a_look};
+pub use long_rows::{LongRow, LongRows};
+pub use path_cut_short::path_cut_short;
 pub use penalty_convention::penalty_conventions;
-pub use separable::separation;
+pub use separable::{Separation, separation};
 pub use situation::{Context, Quality, diagnose};
 pub use unproven::{proven_gap, unproven};
 pub use unproven_samples::unproven_samples;
@@ -58,14 +62,17 @@ pub enum Code {
     Sf106,
     Sf107,
     Sf108,
+    Sf109,
     Sf201,
     Sf202,
     Sf203,
     Sf204,
+    Sf205,
     Sf206,
     Sf207,
     Sf210,
     Sf301,
+    Sf302,
     Sf401,
     Sf402,
     Sf403,

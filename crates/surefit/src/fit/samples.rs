@@ -6,7 +6,7 @@
 use super::Verdict;
 use crate::certificate::{Certificate, certify_samples};
 use crate::data::Samples;
-use crate::diagnosis::{self, Diagnosis};
+use crate::diagnosis::{self, Diagnosis, LongRows, Separation};
 use crate::error::{Error, Result};
 use crate::loss::{self, Curvature};
 use crate::oracle::Pass;
@@ -33,6 +33,21 @@ pub enum Method {
     NewtonCg,
     /// L-BFGS, for smooth losses.
     Lbfgs,
+}
+
+/// Where a fit begins: the answer to a neighbouring problem on the same rows.
+#[derive(Clone, Debug)]
+pub struct Start {
+    /// Its coefficients.
+    pub coefficients: Coefficients,
+    /// n × c: its dual point, which a hinge begins with.
+    pub dual: Option<Mat<f64>>,
+}
+
+impl From<SampleFit> for Start {
+    fn from(fit: SampleFit) -> Self {
+        Self { coefficients: fit.candidate.coefficients, dual: fit.dual }
+    }
 }
 
 /// How to fit.
@@ -80,25 +95,41 @@ pub struct SampleFit {
     pub diagnosis: Option<Diagnosis>,
     /// n × c: the dual point that proves a hinge, to begin with for a neighbouring penalty.
     pub dual: Option<Mat<f64>>,
+    /// The rows that keep the answer from being certified by their size, where there are such.
+    pub long_rows: Option<LongRows>,
+    /// The weights that show that there is no optimum, where there is none.
+    pub separation: Option<Separation>,
 }
 
 /// The algorithm for a loss and the shape of the data, and the reason in words.
 ///
 /// # Errors
-/// One that cannot do the loss.
+/// As [`check_method`].
 pub fn choose_method(method: Method, samples: &Samples<'_>, loss: LossKind) -> Result<(Method, String)> {
-    let kinks = loss::named(loss).curvature() == Curvature::Piecewise;
-    match (method, kinks) {
-        (Method::Auto, true) => {
-            Ok((Method::DualAscent, "dual ascent: the loss has kinks, and its dual has none".to_owned()))
+    check_method(method, loss)?;
+    let why = match method {
+        Method::Auto if has_kinks(loss) => {
+            let why = "dual ascent: the loss has kinks, and its dual has none".to_owned();
+            return Ok((Method::DualAscent, why));
         }
-        (Method::Auto, false) => {
+        Method::Auto => {
             let (method, why) = smooth::choose(samples);
-            Ok((if method == smooth::Method::Lbfgs { Method::Lbfgs } else { Method::NewtonCg }, why))
+            let method = if method == smooth::Method::Lbfgs { Method::Lbfgs } else { Method::NewtonCg };
+            return Ok((method, why));
         }
-        (Method::DualAscent, true) => Ok((method, "dual ascent, as asked".to_owned())),
-        (Method::NewtonCg, false) => Ok((method, "Newton-CG, as asked".to_owned())),
-        (Method::Lbfgs, false) => Ok((method, "L-BFGS, as asked".to_owned())),
+        Method::DualAscent => "dual ascent, as asked",
+        Method::NewtonCg => "Newton-CG, as asked",
+        Method::Lbfgs => "L-BFGS, as asked",
+    };
+    Ok((method, why.to_owned()))
+}
+
+/// Refuses an algorithm that cannot do the loss, before any data are read.
+///
+/// # Errors
+/// [`Error::Usage`] with the algorithms that can.
+pub fn check_method(method: Method, loss: LossKind) -> Result<()> {
+    match (method, has_kinks(loss)) {
         (Method::DualAscent, false) => Err(usage(
             format!("dual ascent is for the hinges, and the {} loss is smooth", loss.name()),
             "leave out `--solver`, or use newton-cg or lbfgs",
@@ -107,7 +138,26 @@ pub fn choose_method(method: Method, samples: &Samples<'_>, loss: LossKind) -> R
             format!("the {} loss has kinks, which this solver cannot cross", loss.name()),
             "leave out `--solver`, or use dual-ascent",
         )),
+        _ => Ok(()),
     }
+}
+
+/// Refuses a hinge without a penalty, which no solver here can do.
+///
+/// # Errors
+/// [`Error::Usage`] with the way out.
+pub fn check_penalty(loss: LossKind, lambda: f64) -> Result<()> {
+    if lambda == 0.0 && has_kinks(loss) {
+        return Err(usage(
+            format!("the {} loss is solved with a penalty above 0 only", loss.name()),
+            "leave out `--penalty` for 1/n, or give a small one such as 1e-6",
+        ));
+    }
+    Ok(())
+}
+
+fn has_kinks(loss: LossKind) -> bool {
+    loss::named(loss).curvature() == Curvature::Piecewise
 }
 
 /// Fits `problem` to samples, certifies the answer and diagnoses what keeps it from being certified. `watch` is told
@@ -122,23 +172,62 @@ pub fn fit_samples(
     settings: &SampleSettings,
     watch: &(dyn Fn(Progress) -> bool + Sync),
 ) -> Result<SampleFit> {
+    fit_from(samples, problem, settings, None, watch)
+}
+
+/// The same from another answer on.
+///
+/// # Errors
+/// As [`fit_samples`].
+pub fn fit_from(
+    samples: &Samples<'_>,
+    problem: &Problem,
+    settings: &SampleSettings,
+    start: Option<Start>,
+    watch: &(dyn Fn(Progress) -> bool + Sync),
+) -> Result<SampleFit> {
+    let begun = Instant::now();
+    let mut fit = fit_once(samples, problem, settings, start, watch)?;
+    let by_itself = !matches!(fit.candidate.stop, Stop::Time | Stop::Interrupted);
+    if fit.verdict == Verdict::Uncertified
+        && by_itself
+        && let Some(mut long) = LongRows::of(samples)
+    {
+        if let Some(weights) = long.weights_without(samples) {
+            let others = Samples { weights: Some(&weights), ..*samples };
+            let left = settings.time_limit.map(|limit| limit.saturating_sub(begun.elapsed()));
+            let settings = SampleSettings { time_limit: left, ..*settings };
+            let without = fit_once(&others, problem, &settings, None, watch)?;
+            long.certified_without = without.verdict == Verdict::Certified;
+        }
+        fit.diagnosis =
+            fit.diagnosis.map(|found| long.diagnosis(found, &|i| i + 1, &|j| format!("column {}", j + 1)));
+        fit.long_rows = Some(long);
+    }
+    Ok(fit)
+}
+
+/// [`fit_from`] without a look at what the rows have to do with it.
+fn fit_once(
+    samples: &Samples<'_>,
+    problem: &Problem,
+    settings: &SampleSettings,
+    start: Option<Start>,
+    watch: &(dyn Fn(Progress) -> bool + Sync),
+) -> Result<SampleFit> {
     problem.loss.check()?;
     let (method, reason) = choose_method(settings.method, samples, problem.loss)?;
-    if method == Method::DualAscent && problem.penalty.lambda == 0.0 {
-        return Err(usage(
-            format!("the {} loss is solved with a penalty above 0 only", problem.loss.name()),
-            "leave out `--penalty` for 1/n, or give a small one such as 1e-6",
-        ));
-    }
-    if problem.penalty.lambda == 0.0
-        && problem.loss.is_of_classes()
-        && let Some(separation) = diagnosis::separation(samples, problem)?
-    {
-        return failed(samples, problem, (method, reason), separation);
-    }
+    check_penalty(problem.loss, problem.penalty.lambda)?;
     let begun = Instant::now();
+    if problem.penalty.lambda == 0.0 && matches!(problem.loss, LossKind::Softmax | LossKind::OvrLogistic) {
+        let nothing_yet = Progress { step: 0, objective: f64::INFINITY, gap: f64::INFINITY };
+        let in_time = || settings.time_limit.is_none_or(|limit| begun.elapsed() < limit);
+        if let Some(found) = diagnosis::separation(samples, problem, &|| in_time() && watch(nothing_yet))? {
+            return failed(samples, problem, (method, reason), found);
+        }
+    }
     let run = Runner { samples, problem, settings, watch, begun };
-    let mut answer = Answer::default();
+    let mut answer = Answer::from(start);
     let mut asked = ASKED * settings.gap;
     let mut certificate = None;
     for _ in 0..ATTEMPTS {
@@ -165,7 +254,18 @@ pub fn fit_samples(
     let diagnosis =
         (!certified).then(|| diagnosis::unproven_samples(problem, &candidate, &certificate, settings.gap));
     let passes = answer.passes;
-    Ok(SampleFit { verdict, candidate, certificate, method, reason, passes, diagnosis, dual: answer.dual })
+    Ok(SampleFit {
+        verdict,
+        candidate,
+        certificate,
+        method,
+        reason,
+        passes,
+        diagnosis,
+        dual: answer.dual,
+        long_rows: None,
+        separation: None,
+    })
 }
 
 /// A dual point that proves the answer of a fit, n × c, to certify other answers of the same problem by: the one of
@@ -189,10 +289,11 @@ fn failed(
     samples: &Samples<'_>,
     problem: &Problem,
     (method, reason): (Method, String),
-    (at, diagnosis): (Coefficients, Diagnosis),
+    separation: Separation,
 ) -> Result<SampleFit> {
-    let certificate = certify_samples(samples, problem, &at, None)?;
-    let candidate = Candidate { coefficients: at, stop: Stop::Diverged, steps: 0 };
+    let certificate = certify_samples(samples, problem, &separation.at, None)?;
+    let candidate = Candidate { coefficients: separation.at.clone(), stop: Stop::Diverged, steps: 0 };
+    let diagnosis = separation.diagnosis(&|row| row + 1, &|class| format!("class {}", class + 1));
     let verdict = Verdict::Failed;
     Ok(SampleFit {
         verdict,
@@ -203,6 +304,8 @@ fn failed(
         passes: 0.0,
         diagnosis: Some(diagnosis),
         dual: None,
+        long_rows: None,
+        separation: Some(separation),
     })
 }
 
@@ -212,6 +315,14 @@ struct Answer {
     candidate: Option<Candidate>,
     dual: Option<Mat<f64>>,
     passes: f64,
+}
+
+impl From<Option<Start>> for Answer {
+    fn from(start: Option<Start>) -> Self {
+        let Some(Start { coefficients, dual }) = start else { return Self::default() };
+        let candidate = Some(Candidate { coefficients, stop: Stop::MaxIter, steps: 0 });
+        Self { candidate, dual, passes: 0.0 }
+    }
 }
 
 /// What a solver needs to be run.
@@ -295,7 +406,7 @@ pub fn usual_penalty(loss: LossKind, samples: &Samples<'_>) -> f64 {
 
 /// The relative gap that is wanted where none is asked for: 1e-4 for losses of linear pieces, 1e-6 for smooth ones.
 pub fn usual_gap(loss: LossKind) -> f64 {
-    if loss::named(loss).curvature() == Curvature::Piecewise { 1e-4 } else { 1e-6 }
+    if has_kinks(loss) { 1e-4 } else { 1e-6 }
 }
 
 /// The intercept of a formula, or of sparse rows, which have one.

@@ -5,7 +5,8 @@
 //! [`examine`] does so at several points, and where the claim is wrong it is regressed on the parts that a right
 //! gradient is made of: which of them is missing, or comes in too often, is the mistake. [`check_samples`] is the
 //! same for a linear model, whose values need no pass over the data for every parameter, and [`row_gradient`] shows
-//! where one row's share of a gradient comes from.
+//! where one row's share of a gradient comes from. [`probe`] asks a function of which nothing is known whether it is
+//! convex and bounded below, without which no answer has a certificate.
 //!
 //! ```
 //! use surefit::gradcheck::{Layout, Mistake, Subject, examine};
@@ -30,6 +31,7 @@ mod linear;
 mod mistake;
 mod numeric;
 mod parts;
+mod probe;
 mod row;
 #[cfg(test)]
 mod tests;
@@ -38,6 +40,7 @@ pub use linear::{Claim, Verdict, check_samples};
 pub use mistake::{Finding, Layout, Mistake, Trial, name};
 pub use numeric::{Entry, KinkDistance, Report, Settings, check};
 pub use parts::{Parts, Split};
+pub use probe::{Defect, probe};
 pub use row::{Margin, RowGradient, row_gradient};
 
 use crate::error::{Error, Result};
@@ -76,6 +79,8 @@ impl<'a> Subject<'a> {
 /// What came of checking a gradient at several points.
 #[derive(Clone, Debug)]
 pub struct Examination {
+    /// What keeps a certificate from any of the functions, right gradient or not: the first that [`probe`] finds.
+    pub defect: Option<Defect>,
     /// One for each point, subject after subject.
     pub reports: Vec<Report>,
     /// The mistake, where the gradient is wrong and one explains it at all points.
@@ -124,5 +129,8 @@ pub fn examine(
     }
     let agrees = reports.iter().all(Report::agrees);
     let finding = if agrees { None } else { name(&trials) };
-    Ok(Examination { reports, finding })
+    let mut asked =
+        subjects.iter().zip(points).filter_map(|(subject, points)| Some((subject, points.first()?)));
+    let defect = asked.find_map(|(subject, point)| probe(subject.value, point, settings.rounding, 0));
+    Ok(Examination { defect, reports, finding })
 }

@@ -50,6 +50,8 @@ pub fn minimize(
             return Ok(objective.run(here, stop, step));
         }
         if step >= refresh {
+            // The old one goes first: together they are more than a step needs.
+            memory.preconditioner = None;
             memory.preconditioner = Preconditioner::new(&objective);
             refresh = 2 * step + REFRESH;
         }

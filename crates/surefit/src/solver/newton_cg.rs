@@ -49,9 +49,14 @@ pub fn minimize(
     let shape = pass.shape();
     let mut objective = Objective::new(pass, problem, settings)?;
     let mut here = objective.start(settings)?;
-    let mut system =
-        System { direction: zeros(shape), decrease: f64::INFINITY, preconditioner: None, products: 0 };
-    let mut step = 0;
+    let mut system = System {
+        direction: zeros(shape),
+        decrease: f64::INFINITY,
+        preconditioner: None,
+        products: 0,
+        flat: false,
+    };
+    let (mut step, mut stuck) = (0, false);
     loop {
         let mut stop = objective.verdict(&here, step, system.decrease, settings, watch);
         if stop == Some(Stop::Certified) {
@@ -61,13 +66,23 @@ pub fn minimize(
         if let Some(stop) = stop {
             return Ok(objective.run(here, stop, step));
         }
-        system.solve(&mut objective, &here, settings);
+        system.solve(&mut objective, &here, settings, watch);
         let line = objective.head(&here, &system.direction);
         let Some(t) = search(&objective, &here, &line, -system.slope(&here)) else {
+            let before = here.objective;
             objective.settle(&mut here)?;
-            return Ok(objective.run(here, Stop::Tolerance, step));
+            // A better intercept is a new start, once.
+            if stuck || here.objective >= before {
+                return Ok(objective.run(here, Stop::Tolerance, step));
+            }
+            (stuck, system.preconditioner) = (true, None);
+            continue;
         };
+        stuck = false;
         objective.arrive(t, &system.direction, &mut here);
+        if system.flat {
+            objective.settle(&mut here)?;
+        }
         step += 1;
     }
 }
@@ -80,6 +95,8 @@ struct System {
     preconditioner: Option<Preconditioner>,
     /// Products with the Hessian in the last system.
     products: usize,
+    /// It had a direction that does not bend: that of a free intercept, as columns have a penalty.
+    flat: bool,
 }
 
 impl System {
@@ -89,9 +106,16 @@ impl System {
     }
 
     /// Conjugate gradients on `(H + Λ) p = −∇P` from p = 0.
-    fn solve(&mut self, objective: &mut Objective<'_, '_>, here: &Here, settings: &Settings) {
+    fn solve(
+        &mut self,
+        objective: &mut Objective<'_, '_>,
+        here: &Here,
+        settings: &Settings,
+        watch: &dyn Fn(Step) -> bool,
+    ) {
         let shape = objective.samples().shape();
         if self.preconditioner.is_none() || self.products > WORN {
+            self.preconditioner = None;
             self.preconditioner = Preconditioner::new(objective);
         }
         let preconditioner = self.preconditioner.as_ref();
@@ -108,7 +132,7 @@ impl System {
         let wanted = settings.gap * here.objective.abs();
         let (first, enough) = (size, LAST * wanted);
         let forcing = if objective.gap(&here.gradient) <= NEAR * wanted { 0.0 } else { FORCING };
-        self.products = 0;
+        (self.products, self.flat) = (0, false);
         for count in 0..MOST_PRODUCTS {
             if size <= forcing * first && count > 0
                 || objective.gap(&residual) <= enough
@@ -120,8 +144,8 @@ impl System {
             objective.product(&heading, &mut product);
             self.products += 1;
             let bend = dot(&heading, &product);
-            let flat = !(bend > FLAT * length && bend.is_finite());
-            if flat || objective.is_over(settings) && count > 0 {
+            self.flat = !(bend > FLAT * length && bend.is_finite());
+            if self.flat || count > 0 && objective.is_over(settings, watch) {
                 break;
             }
             let t = size / bend;

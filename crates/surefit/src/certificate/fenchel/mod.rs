@@ -122,6 +122,22 @@ struct Case<'a> {
     roundoff: f64,
 }
 
+/// Rows without weight say nothing, and so does their rounding: where one of them is longer than all the others, the
+/// squares of the columns are added up without them.
+fn counted(samples: &Samples<'_>, mut scores: Scores) -> Scores {
+    let most = |with: bool| {
+        let rows = scores.rows.iter().enumerate().filter(|(i, _)| (samples.weight(*i) > 0.0) == with);
+        rows.fold(0.0f64, |most, (_, square)| most.max(*square))
+    };
+    if samples.weights.is_some() && most(false) > most(true) {
+        scores.columns.fill(0.0);
+        for i in (0..scores.rows.len()).filter(|i| samples.weight(*i) > 0.0) {
+            samples.x.for_each_in_row(i, |j, x| scores.columns[j] += x * x);
+        }
+    }
+    scores
+}
+
 /// What [`Case::evaluate`] finds.
 struct Evaluated {
     value: f64,
@@ -169,7 +185,7 @@ impl<'a> Case<'a> {
             answer,
             loss: loss::named(problem.loss),
             total: samples.total_weight(),
-            scores: rows::scores(samples.x, answer, &metric),
+            scores: counted(samples, rows::scores(samples.x, answer, &metric)),
             reach: ((0..c).map(norm).fold(0.0, f64::max), largest, margin),
             roundoff: (rows::longest(samples.x) + 6.0) * UNIT_ROUNDOFF,
             metric,

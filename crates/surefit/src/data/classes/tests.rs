@@ -152,11 +152,11 @@ fn more_than_a_thousand_classes_are_something_else() {
   merge rare classes into one, such as `other`"
     );
     let quantity = "column `y` holds more than 1,000 classes in 1,001 rows (numbers), such as `500`
-  numbers that measure something need a loss for numbers: `--loss squared`";
+  numbers that measure something need a loss for numbers: `--loss squared`, or `--loss huber`";
     assert_eq!(texts(&|i| (i as f64 / 2.0).to_string(), 1), quantity);
     let values: Vec<f64> = (0..5000).map(|i| f64::from(i) / 2.0).collect();
     assert_eq!(message(Labels::of_column(&numbers(&values), 0)), quantity);
-    let thousand: Vec<f64> = (0..1000).map(f64::from).collect();
+    let thousand: Vec<f64> = (0..2000).map(|i| f64::from(i / 2)).collect();
     assert_eq!(Labels::of_column(&numbers(&thousand), 0).unwrap().classes().unwrap().0.len(), 1000);
 }
 
@@ -170,7 +170,8 @@ fn a_label_that_a_model_does_not_know_is_named_with_the_nearest_it_knows() {
     assert_eq!(
         message(labels(&["rose", "setosa", "tulip", "rose"]).places(&known)),
         "column `y` has `rose` in row 1, which is no class of the model; 2 other rows have such labels
-  the classes are `setosa`, `versicolor` and `virginica`"
+  the classes are `setosa`, `versicolor` and `virginica`
+  fit with rows of that class too, or leave its rows out here"
     );
     assert_eq!(labels(&["a", "B"]).classes().unwrap().0.near("b"), Some("B".to_owned()));
     assert_eq!(labels(&["a", "B"]).classes().unwrap().0.near("c"), None);
@@ -179,7 +180,8 @@ fn a_label_that_a_model_does_not_know_is_named_with_the_nearest_it_knows() {
     assert_eq!(
         message(labels(&["x", "y"]).places(&known)),
         "column `y` has `x` in row 1, which is no class of the model; so has 1 other row
-  the classes are `0`, `100`, `200`, `300`, `400`, `500`, `600`, `700`, `800`, `900` and 20 more"
+  the classes are `0`, `100`, `200`, `300`, `400`, `500`, `600`, `700`, `800`, `900` and 20 more
+  fit with rows of that class too, or leave its rows out here"
     );
 }
 
@@ -259,4 +261,25 @@ fn a_number_in_its_shortest_form_is_the_same_number() {
         assert!(ClassList::of(&[short]).place(written).is_some());
     }
     assert_eq!(ClassList::of(&["1", "x"]).shortest(), None);
+}
+
+#[test]
+fn a_number_for_nearly_every_row_is_a_quantity_unless_it_is_asked_for_as_a_text() {
+    let measured: Vec<String> = (0..12).map(|i| format!("{}", 185 + 7 * i)).collect();
+    let texts: Vec<&str> = measured.iter().map(String::as_str).collect();
+    let refused = labels(&texts).classes().unwrap_err();
+    assert_eq!(refused.code(), Some(Code::Sf205));
+    assert_eq!(
+        refused.to_string(),
+        "column `y` holds 12 different numbers in 12 rows, such as 227: a class for nearly every row"
+    );
+    assert_eq!(refused.evidence()["classes"], 12);
+    let asked = Labels { unasked: false, ..labels(&texts) };
+    assert_eq!(asked.classes().unwrap().0.len(), 12);
+    let twice: Vec<&str> = texts.iter().chain(&texts).copied().collect();
+    assert_eq!(labels(&twice).classes().unwrap().0.len(), 12, "two rows of each");
+    assert_eq!(labels(&texts[..9]).classes().unwrap().0.len(), 9, "few");
+    let names: Vec<String> = texts.iter().map(|text| format!("c{text}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    assert_eq!(labels(&names).classes().unwrap().0.len(), 12, "texts");
 }

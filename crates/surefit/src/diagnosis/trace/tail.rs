@@ -1,7 +1,7 @@
 //! What the last rows of a trace show: steady growth, moves to and fro, noise, or how it comes to rest.
 
 use super::super::false_convergence;
-use super::super::words::{counted, figure};
+use super::super::words::counted;
 use super::columns::ExternalTrace;
 use crate::num::UNIT_ROUNDOFF;
 
@@ -19,6 +19,10 @@ const EDGE: f64 = 0.9;
 const PAIRS: usize = 8;
 /// Changes of a loss that is not smooth, at least, of which a quarter rises and a quarter falls.
 const NOISY: usize = 8;
+/// A loss no longer falls when it fell by less than this share of its band.
+const FLAT: f64 = 0.1;
+/// A band that keeps less of its width is narrowing.
+const WIDE: f64 = 2.0 / 3.0;
 
 /// The last rows of a trace, evenly spaced.
 pub(super) struct Tail {
@@ -129,33 +133,45 @@ impl Tail {
         Some(Edge { factor: factor.max(-1.0), distance: last, widest, flat })
     }
 
-    /// That the loss goes up and down without a trend upwards, in words; absent where it does not.
-    pub fn noise(&self) -> Option<String> {
-        let half = &self.losses[self.losses.len() / 2..];
-        let changes = half.windows(2).map(|pair| pair[1] - pair[0]);
-        let (mut up, mut down) = (0, 0);
-        for change in changes.filter(|change| change.abs() > VISIBLE * self.resolution) {
-            if change > 0.0 { up += 1 } else { down += 1 }
-        }
-        if up + down < NOISY || 4 * up.min(down) < up + down || self.last_loss() > self.first_loss {
+    /// How the loss goes up and down without a trend upwards, in the second half; absent where it does not.
+    pub fn noise(&self) -> Option<Noise> {
+        let middle = self.losses.len() / 2;
+        let half = &self.losses[middle..];
+        let seen = |change: &f64| change.abs() > VISIBLE * self.resolution;
+        let changes: Vec<f64> = half.windows(2).map(|pair| pair[1] - pair[0]).filter(seen).collect();
+        let rises = changes.iter().filter(|change| **change > 0.0).count();
+        let falls = changes.len() - rises;
+        if changes.len() < NOISY || 4 * rises.min(falls) < changes.len() || self.last_loss() > self.first_loss
+        {
             return None;
         }
+        let turns = changes.windows(2).filter(|pair| pair[0] * pair[1] < 0.0).count();
         let (before, after) = half.split_at(half.len() / 2);
-        let mean = |losses: &[f64]| losses.iter().sum::<f64>() / losses.len() as f64;
-        let ends = |losses: &[f64]| {
-            let ends = |(low, high): (f64, f64), &loss: &f64| (low.min(loss), high.max(loss));
-            losses.iter().fold((f64::INFINITY, f64::NEG_INFINITY), ends)
-        };
-        let (low, high) = ends(before);
-        if mean(after) > mean(before) + 0.5 * (high - low) {
+        let (third, fourth) = (Band::of(before), Band::of(after));
+        if fourth.mean > third.mean + 0.5 * third.width() {
             return None;
         }
-        let (low, high) = ends(half);
-        Some(format!(
-            "the loss goes up and down, between {} and {} in the second half: steps on parts of the data (stochastic), noise, momentum or a changing rate; full-batch descent at one rate only falls or only grows in the end, so nothing can be told of the rate",
-            figure(low, 5),
-            figure(high, 5)
-        ))
+        let band =
+            Band { low: third.low.min(fourth.low), high: third.high.max(fourth.high), mean: fourth.mean };
+        let flat = FLAT * band.width();
+        let best_before = self.losses[..middle].iter().copied().fold(f64::INFINITY, f64::min);
+        Some(Noise {
+            low: band.low,
+            high: band.high,
+            rises,
+            falls,
+            for_ever: 3 * turns >= changes.len()
+                && best_before - band.low <= flat
+                && third.mean - fourth.mean <= flat
+                && fourth.width() >= WIDE * third.width(),
+        })
+    }
+
+    /// The step of the best loss of all evenly spaced rows.
+    pub fn best_step(&self) -> f64 {
+        let rows = self.losses.iter().enumerate();
+        let best = rows.min_by(|a, b| a.1.total_cmp(b.1)).map_or(0, |(row, _)| row);
+        self.last_step - (self.losses.len() - 1 - best) as f64 * self.stride
     }
 
     /// A lower bound of ηL: the smallest Ritz value of I − ηH over one and two consecutive moves.
@@ -218,6 +234,37 @@ impl Tail {
             still: still.min(flat),
             limit: last - rest,
         })
+    }
+}
+
+/// A loss that goes up and down.
+pub(super) struct Noise {
+    /// Its least and its largest value in the second half.
+    pub low: f64,
+    pub high: f64,
+    /// Changes that show there.
+    pub rises: usize,
+    pub falls: usize,
+    /// Neither its best value, nor its mean, nor its band gets any smaller.
+    pub for_ever: bool,
+}
+
+/// Losses of some rows.
+struct Band {
+    low: f64,
+    high: f64,
+    mean: f64,
+}
+
+impl Band {
+    fn of(losses: &[f64]) -> Self {
+        let ends = |(low, high): (f64, f64), &loss: &f64| (low.min(loss), high.max(loss));
+        let (low, high) = losses.iter().fold((f64::INFINITY, f64::NEG_INFINITY), ends);
+        Self { low, high, mean: losses.iter().sum::<f64>() / losses.len() as f64 }
+    }
+
+    fn width(&self) -> f64 {
+        self.high - self.low
     }
 }
 

@@ -23,6 +23,7 @@ use self::rows::Store;
 use crate::data::Samples;
 use crate::error::{Error, Result};
 use crate::loss::Targets;
+use crate::num::random::Random;
 use crate::oracle::Pass;
 use crate::problem::{Coefficients, Intercept, Problem};
 use crate::solver::{Candidate, Stop};
@@ -224,7 +225,9 @@ impl<'a> Climb<'a> {
             .map_err(|_| usage(format!("dual ascent takes up to 2³² rows, and these are {n}")))?;
         let store = rows::store(&samples.x, c, problem.penalty.factors.as_deref());
         let squares = store.squares();
-        let mean_square = squares.iter().sum::<f64>() / (n as f64);
+        let counts = (0..n).filter(|i| samples.weight(*i) > 0.0);
+        let (sum, count) = counts.fold((0.0, 0.0), |(sum, count), i| (sum + squares[i], count + 1.0));
+        let mean_square = sum / count;
         let mut climb = Self {
             hinge,
             classes,
@@ -466,32 +469,6 @@ fn narrow(score: f64) -> f32 {
 
 fn usage(what: String) -> Error {
     Error::Usage { what, hint: "use another solver for this problem".to_owned() }
-}
-
-/// `SplitMix64` (G. L. Steele, D. Lea and C. H. Flood, OOPSLA 2014).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// A number below `count`.
-    fn below(&mut self, count: usize) -> usize {
-        let high = (u128::from(self.next()) * count as u128) >> 64;
-        usize::try_from(high).unwrap_or(0)
-    }
-
-    /// Fisher and Yates.
-    fn shuffle(&mut self, items: &mut [u32]) {
-        for i in (1..items.len()).rev() {
-            items.swap(i, self.below(i + 1));
-        }
-    }
 }
 
 #[cfg(test)]

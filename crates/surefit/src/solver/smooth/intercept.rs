@@ -10,6 +10,9 @@ use rayon::prelude::*;
 const STRIP: usize = 1024;
 /// Newton steps at most.
 const STEPS: usize = 30;
+/// Steps of double length towards the other end, and halvings between both.
+const DOUBLINGS: i32 = 64;
+const HALVINGS: usize = 120;
 
 /// Where the sum of gradients is 0 as far as rounding allows; all outputs shifted by as much is no shift.
 pub(super) fn best_shift(samples: &Samples<'_>, loss: &dyn Loss, scores: MatRef<'_, f64>) -> Vec<f64> {
@@ -40,7 +43,65 @@ pub(super) fn best_shift(samples: &Samples<'_>, loss: &dyn Loss, scores: MatRef<
             break;
         }
     }
-    shift
+    match samples.targets {
+        Targets::Values(_) if here.slope.iter().any(|slope| *slope != 0.0) => {
+            halved(samples, loss, scores, &shift, &here)
+        }
+        _ => shift,
+    }
+}
+
+/// Outputs of numbers do not hang together, and the slope of each rises with its own shift: its zero is between two
+/// ends that close in. Nothing has to bend, as nothing does where all residuals are beyond δ of Huber's loss.
+fn halved(
+    samples: &Samples<'_>,
+    loss: &dyn Loss,
+    scores: MatRef<'_, f64>,
+    shift: &[f64],
+    here: &Sums,
+) -> Vec<f64> {
+    let reach = 1.0 + shift.iter().fold(0.0, |most: f64, v| most.max(v.abs()));
+    let mut ends: Vec<(f64, f64)> = shift.iter().map(|v| (*v, *v)).collect();
+    let downhill: Vec<f64> = here.slope.iter().map(|slope| -slope.signum()).collect();
+    let slopes = |at: &[f64]| look(samples, loss, scores, at, false).slope;
+    let mut open: Vec<bool> = here.slope.iter().map(|slope| *slope != 0.0).collect();
+    for doubling in 0..DOUBLINGS {
+        let far: Vec<f64> = ends
+            .iter()
+            .zip(&downhill)
+            .zip(&open)
+            .map(|((end, down), open)| if *open { end.0 + down * reach * 2f64.powi(doubling) } else { end.1 })
+            .collect();
+        for (k, slope) in slopes(&far).iter().enumerate() {
+            if open[k] {
+                ends[k].1 = far[k];
+                open[k] = slope * downhill[k] < 0.0;
+                if open[k] {
+                    ends[k].0 = far[k];
+                }
+            }
+        }
+        if !open.contains(&true) {
+            break;
+        }
+    }
+    if open.contains(&true) {
+        return shift.to_vec();
+    }
+    for _ in 0..HALVINGS {
+        let middle: Vec<f64> = ends.iter().map(|(near, far)| f64::midpoint(*near, *far)).collect();
+        if middle.iter().zip(&ends).all(|(middle, (near, far))| middle == near || middle == far) {
+            break;
+        }
+        for (k, slope) in slopes(&middle).iter().enumerate() {
+            if slope * downhill[k] < 0.0 {
+                ends[k].0 = middle[k];
+            } else {
+                ends[k].1 = middle[k];
+            }
+        }
+    }
+    ends.iter().map(|(_, far)| *far).collect()
 }
 
 /// Sums over rows.

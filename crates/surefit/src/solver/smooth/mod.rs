@@ -8,7 +8,7 @@ pub(super) mod vectors;
 use super::{Candidate, Stop};
 use crate::data::Samples;
 use crate::error::{Error, Result};
-use crate::loss::{self, Curvature, Loss};
+use crate::loss::{self, Curvature, Loss, Targets};
 use crate::num::UNIT_ROUNDOFF;
 use crate::oracle::{Answer, Ask, Oracle, Pass};
 use crate::problem::{Coefficients, Intercept, LossKind, Problem};
@@ -130,6 +130,8 @@ pub(super) struct Objective<'o, 'a> {
     pub passes: usize,
     begun: Instant,
     first: f64,
+    /// What the watcher was told last.
+    told: Option<Step>,
 }
 
 /// P along a line: the penalty's part is a parabola.
@@ -194,6 +196,7 @@ impl<'o, 'a> Objective<'o, 'a> {
             passes: 0,
             begun: Instant::now(),
             first: f64::INFINITY,
+            told: None,
         })
     }
 
@@ -206,6 +209,10 @@ impl<'o, 'a> Objective<'o, 'a> {
         }
         let mut here = Here { point, gradient: zeros(shape), objective: 0.0 };
         self.look(&mut here)?;
+        // Numbers far from 0 are nothing to begin at: where all residuals are beyond δ nothing bends.
+        if matches!(self.pass.samples().targets, Targets::Values(_)) {
+            self.settle(&mut here)?;
+        }
         self.first = here.objective;
         Ok(here)
     }
@@ -330,7 +337,7 @@ impl<'o, 'a> Objective<'o, 'a> {
     /// Whether to go on from here, and if not, why. `decrease` is what the last step's model promised, for the case that
     /// no penalty tells the gap.
     pub fn verdict(
-        &self,
+        &mut self,
         here: &Here,
         step: usize,
         decrease: f64,
@@ -340,7 +347,9 @@ impl<'o, 'a> Objective<'o, 'a> {
         let gap = self.gap(&here.gradient);
         let wanted = settings.gap * here.objective.abs();
         let flat = dot(&here.gradient, &here.gradient) == 0.0;
-        let go_on = watch(Step { step, objective: here.objective, gap, passes: self.passes });
+        let told = Step { step, objective: here.objective, gap, passes: self.passes };
+        self.told = Some(told);
+        let go_on = watch(told);
         let unpenalized = !gap.is_finite();
         if !here.objective.is_finite() || !vectors::is_finite(&here.point) {
             Some(Stop::Diverged)
@@ -368,7 +377,8 @@ impl<'o, 'a> Objective<'o, 'a> {
     }
 
     /// Whether the time is up or the watcher wants no more, asked between the walks of one step.
-    pub fn is_over(&self, settings: &Settings) -> bool {
+    pub fn is_over(&self, settings: &Settings, watch: &dyn Fn(Step) -> bool) -> bool {
         settings.time_limit.is_some_and(|limit| self.begun.elapsed() >= limit)
+            || self.told.is_some_and(|told| !watch(Step { passes: self.passes, ..told }))
     }
 }

@@ -1,0 +1,77 @@
+//! Problems that allow no mix, and what is said of them.
+
+use surefit_mix::{Conflict, Count, Limit, Outcome, Problem, Range, Settings, solve};
+
+fn problem(n: usize, low: f64, high: f64) -> Problem {
+    let inputs = ["gold", "silver", "tin", "lead", "zinc", "iron", "clay", "sand"];
+    let inputs = (0..n).map(|j| inputs[j % 8].to_owned()).collect();
+    let columns = (0..3 * n).map(|k| ((k * 7 + 3) % 11) as f64).collect();
+    Problem::new(inputs, columns, vec![1.0, 2.0, 3.0], low, high)
+}
+
+fn conflict(problem: &Problem) -> Conflict {
+    match solve(problem, &Settings::default(), &|_| true) {
+        Ok(Outcome::Infeasible(conflict)) => conflict,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn inputs_that_must_be_used_and_are_too_much() {
+    let mut problem = problem(5, 0.4, 1.0);
+    for j in 0..3 {
+        problem.ranges[j].optional = false;
+    }
+    let conflict = conflict(&problem);
+    assert_eq!(conflict.what, "3 inputs must be used × 0.4 = 1.2, more than the sum of 1");
+    let names = ["sum", "must use gold", "must use silver", "must use tin", "the least weights"];
+    assert_eq!(conflict.limits, names);
+    assert!(conflict.relaxations.contains(&"sum: 1.2 instead of 1".to_owned()), "{conflict:?}");
+    assert!(conflict.relaxations.contains(&"do not ask that tin is used".to_owned()), "{conflict:?}");
+    assert!(
+        conflict.relaxations.contains(&"the least weights: 83.33 % of what they are".to_owned()),
+        "{conflict:?}"
+    );
+}
+
+#[test]
+fn ends_that_leave_no_number_of_inputs() {
+    let conflict = conflict(&problem(8, 0.15, 0.16));
+    assert_eq!(conflict.what, "at most 6 inputs fit (1 / 0.15), but 6 × 0.16 = 0.96, less than the sum of 1");
+    assert!(conflict.relaxations.contains(&"sum: 0.96 instead of 1".to_owned()), "{conflict:?}");
+}
+
+#[test]
+fn too_few_inputs_for_the_sum() {
+    let mut problem = problem(6, 0.1, 0.3);
+    problem.counts.push(Count { name: "at most 3".to_owned(), members: (0..6).collect(), least: 0, most: 3 });
+    let conflict = conflict(&problem);
+    assert_eq!(conflict.what, "at most 3 inputs × 0.3 = 0.9, less than the sum of 1");
+    assert_eq!(conflict.limits, ["sum", "at most 3", "the greatest weights"]);
+    assert!(conflict.relaxations.contains(&"at most 3: at most 4 instead of 3".to_owned()), "{conflict:?}");
+}
+
+#[test]
+fn a_smallest_set_of_constraints() {
+    let mut problem = problem(6, 0.1, 1.0);
+    for text in ["gold + silver <= .2", "gold - tin >= .5", "lead <= .9"] {
+        let limit = Limit::parse(text, &problem).unwrap();
+        problem.limits.push(limit);
+    }
+    let conflict = conflict(&problem);
+    assert_eq!(conflict.limits, ["gold + silver <= .2", "gold - tin >= .5"]);
+    assert_eq!(conflict.what, "`gold + silver <= .2` and `gold - tin >= .5` contradict each other");
+    assert!(
+        conflict.relaxations.contains(&"gold + silver <= .2: 0.5 instead of 0.2".to_owned()),
+        "{conflict:?}"
+    );
+}
+
+#[test]
+fn nothing_may_be_used() {
+    let mut problem = problem(3, 0.2, 1.0);
+    problem.ranges = vec![Range::NEVER; 3];
+    let conflict = conflict(&problem);
+    assert_eq!(conflict.what, "`sum` alone cannot be kept");
+    assert_eq!(conflict.relaxations, ["sum: 0 instead of 1"]);
+}
