@@ -5,8 +5,8 @@ use crate::core::{End, Kind, Model, State, WHOLE, gram};
 use crate::diagonal;
 use crate::form::Form;
 use crate::search::heuristics;
-use crate::search::pool::Pool;
 use crate::search::norms::Norms;
+use crate::search::pool::Pool;
 use crate::search::relaxation::{Ground, Relaxation, Squares};
 use faer::Mat;
 use std::sync::Arc;
@@ -58,7 +58,8 @@ pub(crate) fn prepare(form: Form, kind: Vec<Kind>, pool: &mut Pool, whole: bool)
 /// uses at least its share of its greatest weight.
 pub(crate) fn prepare_norms(mut form: Form, kind: Vec<Kind>, pool: &mut Pool) -> Prepared<Norms> {
     for count in form.counts.clone() {
-        let share = |j: usize| if count.is_member[j] && form.high[j] > 0.0 { 1.0 / form.high[j] } else { 0.0 };
+        let share =
+            |j: usize| if count.is_member[j] && form.high[j] > 0.0 { 1.0 / form.high[j] } else { 0.0 };
         let row: Vec<f64> = (0..form.n).map(share).collect();
         form.rows.extend(row);
         form.row_low.push(f64::NEG_INFINITY);

@@ -3,14 +3,9 @@
 use crate::core::Kind;
 use crate::form::{Form, ROUNDING};
 
-/// Why decisions contradict each other.
+/// Decisions contradict each other: a row or a count cannot be met, or nothing is left of a range in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Contradiction {
-    /// A row of constraints cannot be met.
-    Row(usize),
-    /// A count cannot be met.
-    Count(usize),
-}
+pub(crate) struct Contradiction;
 
 /// Rounds of tightening.
 const ROUNDS: usize = 8;
@@ -26,10 +21,11 @@ pub(crate) fn tighten(form: &mut Form, kind: &mut [Kind]) -> Result<(), Contradi
             changed |= tighten_by(form, kind, r);
         }
         if !changed {
-            return Ok(());
+            break;
         }
     }
-    Ok(())
+    // What the last tightening leaves.
+    propagate(form, kind).map(|_| ())
 }
 
 /// Ends of what column `j` may be, holes left aside.
@@ -108,21 +104,25 @@ fn tighten_by(form: &mut Form, kind: &[Kind], r: usize) -> bool {
 pub(crate) fn propagate(form: &Form, kind: &mut [Kind]) -> Result<bool, Contradiction> {
     let mut changed = false;
     for j in 0..form.n {
-        if kind[j] == Kind::Open && form.high[j] < form.low[j] {
-            (kind[j], changed) = (Kind::Out, true);
+        if form.high[j] < form.low[j] {
+            match kind[j] {
+                Kind::Open => (kind[j], changed) = (Kind::Out, true),
+                Kind::In => return Err(Contradiction),
+                Kind::Out => {}
+            }
         }
     }
     for r in 0..form.q() {
         changed |= by_row(form, kind, r)?;
     }
-    for (k, count) in form.counts.iter().enumerate() {
+    for count in &form.counts {
         let (mut used, mut open) = (0, 0);
         for (kind, _) in kind.iter().zip(&count.is_member).filter(|(_, is_member)| **is_member) {
             used += usize::from(*kind == Kind::In);
             open += usize::from(*kind == Kind::Open);
         }
         if used > count.most || used + open < count.least {
-            return Err(Contradiction::Count(k));
+            return Err(Contradiction);
         }
         let decision = if used == count.most {
             Kind::Out
@@ -149,7 +149,7 @@ fn by_row(form: &Form, kind: &mut [Kind], r: usize) -> Result<bool, Contradictio
         (low.1 == 0 && low.0 > most) || (high.1 == 0 && high.0 < least)
     };
     if fails(sums.low, sums.high) {
-        return Err(Contradiction::Row(r));
+        return Err(Contradiction);
     }
     let mut changed = false;
     for j in 0..form.n {
@@ -165,7 +165,7 @@ fn by_row(form: &Form, kind: &mut [Kind], r: usize) -> Result<bool, Contradictio
         };
         let (into, out) = (with(used), with((0.0, 0.0)));
         let (decision, left) = match (fails(into.0, into.1), fails(out.0, out.1)) {
-            (true, true) => return Err(Contradiction::Row(r)),
+            (true, true) => return Err(Contradiction),
             (true, false) => (Kind::Out, out),
             (false, true) => (Kind::In, into),
             (false, false) => continue,

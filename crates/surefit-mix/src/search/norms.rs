@@ -143,12 +143,24 @@ impl Norms {
     fn cost(&self, kind: &[Kind], k: usize) -> f64 {
         let form = &self.form;
         match self.variable(k) {
-            Variable::Y(i, is_positive) => if is_positive { -form.t[i] } else { form.t[i] },
+            Variable::Y(i, is_positive) => {
+                if is_positive {
+                    -form.t[i]
+                } else {
+                    form.t[i]
+                }
+            }
             Variable::Lambda(r, true) => form.row_low[r],
             Variable::Lambda(r, false) => -form.row_high[r],
             Variable::Alpha(j) => self.ends(kind, j).0,
             Variable::Beta(j) => -self.ends(kind, j).1,
-            Variable::Slack => if self.rows > form.n { 0.0 } else { f64::NEG_INFINITY },
+            Variable::Slack => {
+                if self.rows > form.n {
+                    0.0
+                } else {
+                    f64::NEG_INFINITY
+                }
+            }
         }
     }
 
@@ -243,7 +255,13 @@ impl Norms {
             }
             Variable::Alpha(j) => self.ends(&basis.kind, j).0 - basis.pi[j],
             Variable::Beta(j) => basis.pi[j] - self.ends(&basis.kind, j).1,
-            Variable::Slack => if self.rows > n { -norm } else { f64::NEG_INFINITY },
+            Variable::Slack => {
+                if self.rows > n {
+                    -norm
+                } else {
+                    f64::NEG_INFINITY
+                }
+            }
         };
         let mut best: Option<(usize, f64, f64)> = None;
         for k in (0..self.variables()).filter(|&k| !basis.is_basic[k]) {
@@ -340,14 +358,18 @@ impl Norms {
         let form = &self.form;
         let (mut y, mut lambda) = (vec![0.0; form.m], vec![0.0; form.q()]);
         let mut value = 0.0;
-        let at_upper = (0..basis.is_at_upper.len()).filter(|&k| basis.is_at_upper[k]).map(|k| (k, self.upper(k)));
+        let at_upper =
+            (0..basis.is_at_upper.len()).filter(|&k| basis.is_at_upper[k]).map(|k| (k, self.upper(k)));
         // Without the perturbation: the basis is optimal for less of it too.
         let exact = self.values(basis, |r| if r < form.n { 0.0 } else { self.right[r] });
         let basic = basis.basic.iter().copied().zip(exact);
         for (k, x) in at_upper.chain(basic) {
             match self.variable(k) {
                 Variable::Y(i, is_positive) => y[i] += if is_positive { x } else { -x },
-                Variable::Lambda(r, is_positive) => lambda[r] += if is_positive { x } else { -x },
+                // Rounding must not press on a limit that is not there.
+                Variable::Lambda(r, is_positive) => {
+                    lambda[r] += if is_positive { x.max(0.0) } else { -x.max(0.0) }
+                }
                 Variable::Alpha(_) | Variable::Beta(_) | Variable::Slack => {}
             }
             if x != 0.0 {
