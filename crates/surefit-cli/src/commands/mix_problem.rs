@@ -8,9 +8,6 @@ use surefit::data::formula::fits;
 use surefit::{Error, Result};
 use surefit_mix::{Count, Distance, Limit, Problem, Range};
 
-/// What the limit on the number of inputs is called.
-const USED: &str = "the number of inputs used";
-
 /// Moves the numbers of `data` into the problem that the flags state.
 pub fn problem(flags: &MixFlags, data: &mut MixData) -> Result<Problem> {
     let (columns, target) = (std::mem::take(&mut data.columns), std::mem::take(&mut data.target));
@@ -207,7 +204,7 @@ impl Maker<'_> {
             let members = self.list(columns, &format!("the group `{name}`"))?;
             let terms = members.into_iter().map(|j| (j, 1.0)).collect();
             self.problem.limits.push(Limit {
-                name: format!("the group `{name}`"),
+                name: format!("group {name}"),
                 terms,
                 low: span.low,
                 high: span.high,
@@ -225,14 +222,19 @@ impl Maker<'_> {
         if flags.at_most.is_some() || flags.at_least.is_some() {
             let (least, most) = (flags.at_least.unwrap_or(0), flags.at_most.unwrap_or(n));
             refuse_too_many("`--at-least`", least, n)?;
-            self.problem.counts.push(Count { name: USED.to_owned(), members: (0..n).collect(), least, most });
+            let name = match (flags.at_least, flags.at_most) {
+                (Some(_), Some(_)) => "at-least and at-most",
+                (Some(_), None) => "at-least",
+                _ => "at-most",
+            };
+            self.problem.counts.push(Count { name: name.to_owned(), members: (0..n).collect(), least, most });
         }
         for Group { name, columns, span } in &flags.group_count {
             let members = self.list(columns, &format!("the group `{name}`"))?;
             let count = members.len();
             let (least, most) = (whole(span.low, 0), whole(span.high, count));
             refuse_too_many(&format!("the group `{name}`"), least, count)?;
-            self.problem.counts.push(Count { name: format!("the group `{name}`"), members, least, most });
+            self.problem.counts.push(Count { name: format!("group {name}"), members, least, most });
         }
         Ok(())
     }

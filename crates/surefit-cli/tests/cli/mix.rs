@@ -20,7 +20,7 @@ fn snapshot(folder: &Folder, name: &str, text: &str) {
     settings.set_snapshot_path("../snapshots");
     settings.add_filter(r"nodes [0-9,]*[0-9]", "nodes N");
     settings.add_filter(r"seconds [-0-9.e]+", "seconds T");
-    settings.add_filter(r"(gap ≤ |at most )[0-9][-0-9.e]*", "${1}SMALL");
+    settings.add_filter(r"(gap ≤ |gap at most |, at most )[0-9][-0-9.e]*", "${1}SMALL");
     settings.bind(|| assert_snapshot!(name, text.replace(&folder.path(""), "FOLDER/")));
 }
 
@@ -122,6 +122,62 @@ fn no_mix_is_closer_than_the_plain_one_and_the_object_says_all() {
     assert_eq!((found["rows"].as_u64(), found["columns"].as_u64()), (Some(104), Some(16)));
     let used = weights(&found).iter().filter(|(_, weight)| *weight != 0.0).count();
     assert_eq!(own["used"].as_u64(), Some(used as u64));
+}
+
+/// The objective from the weights alone.
+#[test]
+fn each_distance_is_what_it_is_called() {
+    let folder = Folder::new();
+    let names = ["a", "b", "c", "d"];
+    let rows = table(&names);
+    let data = folder.file("data.csv", &csv(&names, &rows));
+    for distance in ["l2", "l1", "linf"] {
+        let found = object(&["mix", &data, "--target", "t", "--low", "0.3", "--distance", distance]);
+        let all = weights(&found);
+        let residuals: Vec<f64> = rows
+            .iter()
+            .map(|row| all.iter().zip(&row[1..]).map(|((_, w), x)| w * x).sum::<f64>() - row[0])
+            .collect();
+        let sum: f64 = residuals.iter().map(|r| r.abs()).sum();
+        let (objective, length) = match distance {
+            "l2" => {
+                let squares: f64 = residuals.iter().map(|r| r * r).sum();
+                (squares, squares.sqrt())
+            }
+            "l1" => (sum, sum),
+            _ => {
+                let most = residuals.iter().fold(0.0, |most: f64, r| most.max(r.abs()));
+                (most, most)
+            }
+        };
+        let told = |name: &str| found["model"][name].as_f64().unwrap();
+        assert!((told("objective") / objective - 1.0).abs() < 1e-9, "{found}");
+        assert!((told("length") / length - 1.0).abs() < 1e-9, "{found}");
+        assert_eq!((&found["verdict"], &found["model"]["distance"]), (&"certified".into(), &distance.into()));
+    }
+    let refused = told(&["mix", &data, "--target", "t", "--low", "0.3", "--distance", "l1", "--ridge", "1"]);
+    let all = ["--low 0.2 --distance l1 -q", "--low 0.2 --distance linf -q"].map(|more| told(&index(more)));
+    snapshot(&folder, "mix_distances", &(all.concat() + &refused));
+}
+
+#[test]
+fn a_mix_that_cannot_be_is_explained() {
+    let folder = Folder::new();
+    let mut all = String::new();
+    for more in [
+        "--high 0.05",
+        "--low 0.3 --high 0.3 --at-most 3",
+        "--at-most 0",
+        "--low 1.1",
+        "--low 0.6 --must S1 --must S2",
+        "--never *",
+        "--group a=S1,S2:0.6.. --group b=S2,S3:..0.2 --group c=S1:..0.3",
+        "--low 0.2 --group-count g=S1,S2,S3:2.. --group s=S1,S2,S3:..0.3",
+        "--sum -1",
+    ] {
+        writeln!(all, "$ {more}\n{}", told(&index(&format!("-q {more}")))).unwrap();
+    }
+    snapshot(&folder, "mix_infeasible", &all);
 }
 
 #[test]
