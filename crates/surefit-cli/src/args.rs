@@ -1,6 +1,10 @@
 //! The command line, in two steps: [`Cli`] is what was typed; `FitArgs::check` and its like turn it into
 //! settings that make sense together, or into one sentence that says what does not.
 
+mod mix;
+
+pub use mix::{DistanceArg, Group, MixArgs, MixFlags, MixPath, NamedSpan, Span, Sum};
+
 use crate::files;
 use crate::numbers::counted;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -25,6 +29,8 @@ pub struct Cli {
 pub enum Command {
     /// Fit a model; print it with its certificate, or name what went wrong
     Fit(Box<FitArgs>),
+    /// Weights that are zero or inside their range, closest to a target, to a proven optimum
+    Mix(Box<MixArgs>),
     /// Predictions for new rows, raw units in, raw units out
     Predict(PredictArgs),
     /// What would go wrong, before fitting
@@ -71,6 +77,18 @@ pub enum Color {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Reading")]
 pub struct Reading {
+    /// Delimiter and header.
+    #[command(flatten)]
+    pub dialect: Dialect,
+    /// Keep this much of the table in memory (0: nothing), the rest in a temporary file: 500M, 2G [default: 512M, and 8M where the loss is not squared: its rows are laid out in memory]
+    #[arg(long, value_name = "SIZE", value_parser = size, allow_hyphen_values = true)]
+    pub memory_limit: Option<usize>,
+}
+
+/// What a text table looks like.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Reading")]
+pub struct Dialect {
     /// The character between fields, or `tab` [default: sniffed]
     #[arg(long, value_name = "CHAR", value_parser = delimiter)]
     pub delimiter: Option<u8>,
@@ -80,12 +98,9 @@ pub struct Reading {
     /// The first row is data; columns are x1, x2, …
     #[arg(long)]
     pub no_header: bool,
-    /// Keep this much of the table in memory (0: nothing), the rest in a temporary file: 500M, 2G [default: 512M, and 8M where the loss is not squared: its rows are laid out in memory]
-    #[arg(long, value_name = "SIZE", value_parser = size, allow_hyphen_values = true)]
-    pub memory_limit: Option<usize>,
 }
 
-impl Reading {
+impl Dialect {
     /// Whether the first row names the columns, where the user said so.
     pub fn header(&self) -> Option<bool> {
         (self.header || self.no_header).then_some(self.header)

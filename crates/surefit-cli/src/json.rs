@@ -1,6 +1,10 @@
 //! The one JSON object that `--json` prints, whatever the verdict. Numbers round-trip; what JSON has no
 //! number for is a string: "inf", "-inf", "nan".
 
+mod mix;
+
+pub use mix::{mix, mix_path};
+
 use crate::report::{Choice, ChosenBy, FitReport, Model, Proof, SampleFacts, Summary};
 use serde_json::{Map, Value, json};
 use surefit::diagnosis::{Code, Diagnosis, Finding, Remedy};

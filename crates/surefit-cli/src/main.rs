@@ -39,6 +39,7 @@ fn main() -> ExitCode {
 fn run(command: &Command) -> Exit {
     let (name, show, threads) = match command {
         Command::Fit(args) => ("fit", &args.show, args.running.threads),
+        Command::Mix(args) => ("mix", &args.show, args.running.threads),
         Command::Predict(args) => ("predict", &args.show, args.running.threads),
         Command::Lint(args) => ("lint", &args.show, args.running.threads),
         Command::Diagnose(args) => ("diagnose", &args.show, None),
@@ -55,6 +56,7 @@ fn run(command: &Command) -> Exit {
         }
         match command {
             Command::Fit(args) => commands::fit::run(args, &screen),
+            Command::Mix(args) => commands::mix::run(args, &screen),
             Command::Predict(args) => commands::predict::run(args, &screen),
             Command::Diagnose(args) => commands::diagnose::run(args, &screen),
             Command::Certify(args) => commands::certify::run(args, &screen),
@@ -90,6 +92,9 @@ fn asker(command: &Command) -> Asker {
             piped: is_piped(&args.data),
             ..base
         },
+        Command::Mix(args) => {
+            Asker { formula: false, weights: args.flags.weights.clone(), piped: is_piped(&args.data), ..base }
+        }
         Command::Predict(args) => {
             Asker { formula: false, predicts: true, piped: is_piped(&args.data), ..base }
         }

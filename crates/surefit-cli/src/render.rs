@@ -2,10 +2,12 @@
 //! proven or run; the user's names and units; at most twelve lines for a failure.
 
 mod gradient;
+mod mix;
 mod path;
 mod samples;
 
 pub use gradient::{gradient_agrees, gradient_of_row, gradient_wrong};
+pub use mix::{mix, mix_path};
 
 use crate::numbers::{count, counted, digits, p_value, plain, rough, significant};
 use crate::report::{FitReport, Model, Proof, Summary};

@@ -1,6 +1,8 @@
 //! Everything that is shown about a fit, as plain values. It is built in one place from the library's
 //! types; [`crate::render`] and [`crate::json`] see nothing else, so neither knows what the other does not.
 
+pub mod mix;
+
 use surefit::data::SampleSet;
 use surefit::diagnosis::{Diagnosis, Finding};
 use surefit::fit::{PathPoint, Verdict};

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod mix;
+
 use crate::report::{Choice, ChosenBy, FitReport, Model, Proof, Summary, Term, TestScore};
 use crate::{json, render};
 use insta::assert_snapshot;

@@ -11,6 +11,8 @@ use std::process::{Command, Output, Stdio};
 
 #[path = "cli/classes.rs"]
 mod classes;
+#[path = "cli/mix.rs"]
+mod mix;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -122,9 +124,17 @@ fn text_columns_become_levels_and_missing_rows_are_dropped_when_asked() {
 #[test]
 fn help_is_short_and_says_what_works() {
     snapshot("help", &["--help"]);
-    for verb in
-        ["fit", "predict", "lint", "diagnose", "certify", "explain", "explain-gradient", "check-gradient"]
-    {
+    for verb in [
+        "fit",
+        "mix",
+        "predict",
+        "lint",
+        "diagnose",
+        "certify",
+        "explain",
+        "explain-gradient",
+        "check-gradient",
+    ] {
         snapshot(&format!("help_{verb}"), &[verb, "--help"]);
     }
 }

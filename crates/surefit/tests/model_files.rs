@@ -9,7 +9,9 @@ use surefit::data::encode::Recipe;
 use surefit::data::scale::Scale;
 use surefit::data::{ClassList, Design, Rows};
 use surefit::fit::Verdict;
-use surefit::model::{Fingerprint, Inputs, Model, SparseInputs, coefficients_from_csv};
+use surefit::model::{
+    Fingerprint, Inputs, MixDistance, MixFacts, Model, SparseInputs, coefficients_from_csv,
+};
 use surefit::{Coefficients, Error, Intercept, LossKind, Problem, Ridge};
 
 fn design() -> Design {
@@ -43,6 +45,7 @@ fn model() -> Model {
         targets: vec!["sales".into(), "visits".into()],
         formula: "[sales, visits] ~ temp + `größe [m²]`".into(),
         classes: None,
+        mix: None,
         inputs: Inputs::Table(Box::new(recipe(
             &["sales", "visits"],
             "[sales, visits] ~ 1 + temp + `größe [m²]`",
@@ -155,6 +158,7 @@ fn sparse() -> Model {
         columns: vec!["x0".into(), "x1".into()],
         targets: names.to_vec(),
         classes: Some(ClassList::of(&names)),
+        mix: None,
         formula: String::new(),
         inputs: Inputs::Sparse(SparseInputs { columns: 2, zero_based: true }),
         problem: Problem { loss: LossKind::CrammerSinger { margin: 0.5 }, ..model().problem },
@@ -222,6 +226,48 @@ fn classes_and_sparse_columns_that_do_not_fit_are_named() {
         fields.insert("sparse".to_owned(), json(r#"{"columns": 2, "zero_based": false}"#));
     });
     assert!(message(&Model::from_bytes(&renumbered, "m").unwrap_err()).contains("was altered"));
+}
+
+/// Weights of a mix.
+fn mix() -> Model {
+    let weights =
+        Coefficients { weights: Mat::from_fn(2, 1, |j, _| 0.25 + 0.5 * j as f64), intercept: vec![0.0] };
+    Model {
+        coefficients: weights,
+        targets: vec!["sales".into()],
+        formula: "sales ~ 0 + temp + `größe [m²]`".into(),
+        mix: Some(MixFacts { distance: MixDistance::L1, ridge: 0.0 }),
+        inputs: Inputs::Table(Box::new(recipe(&["sales"], "sales ~ 0 + temp + `größe [m²]`"))),
+        problem: Problem { loss: LossKind::Squared, penalty: Ridge::default(), intercept: Intercept::Absent },
+        ..model()
+    }
+}
+
+#[test]
+fn a_mix_comes_back_and_is_nothing_but_a_mix() {
+    let bytes = mix().to_bytes().unwrap();
+    assert_eq!(Model::from_bytes(&bytes, "m").unwrap(), mix());
+    let cases = [
+        (r#"{"distance": "l1", "ridge": -1.0}"#, "`mix` has a ridge of -1"),
+        (
+            r#"{"distance": "l3", "ridge": 0.0}"#,
+            "`mix` is wrong: unknown variant `l3`, expected one of `l2`, `l1`, `linf`",
+        ),
+        (r#"{"distance": "l1"}"#, "`mix` is wrong: missing field `ridge`"),
+    ];
+    for (value, why) in cases {
+        let bytes = edited_of(&mix(), |fields| {
+            fields.insert("mix".to_owned(), serde_json::from_str(value).unwrap());
+        });
+        assert_eq!(message(&Model::from_bytes(&bytes, "m").unwrap_err()), format!("m is damaged: {why}"));
+    }
+    let mut shrunk = mix();
+    shrunk.problem.penalty.lambda = 1.0;
+    let error = shrunk.to_bytes().unwrap_err();
+    assert_eq!(
+        message(&error),
+        "this model cannot be saved: mix stands beside an intercept, a penalty or a loss"
+    );
 }
 
 #[test]

@@ -129,6 +129,15 @@ fn saved(args: &CertifyArgs) -> Result<Model> {
         ));
     }
     let model = Model::load(&args.model)?;
+    if model.mix.is_some() {
+        return Err(usage(
+            format!(
+                "{} is a mix, which is proven by a search through choices of inputs",
+                args.model.display()
+            ),
+            "run `surefit mix` with the same flags: it proves its mix again".to_owned(),
+        ));
+    }
     match args.rows.missing {
         Some(missing) => model.with_missing(load::missing(missing)),
         None => Ok(model),

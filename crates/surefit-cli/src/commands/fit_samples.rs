@@ -142,6 +142,7 @@ fn model(
         columns: set.names().collect(),
         targets: set.outputs(problem.loss),
         classes: set.classes().cloned(),
+        mix: None,
         formula: args.formula.clone().unwrap_or_default(),
         inputs,
         problem,

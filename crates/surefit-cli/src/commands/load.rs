@@ -262,8 +262,8 @@ pub fn open(data: &str, reading: &Reading, screen: &Screen) -> Result<Source> {
     let _waiting = screen.wait();
     let usual = ReadOptions::default();
     let options = ReadOptions {
-        delimiter: reading.delimiter,
-        header: reading.header(),
+        delimiter: reading.dialect.delimiter,
+        header: reading.dialect.header(),
         memory_budget: reading.memory_limit.unwrap_or(usual.memory_budget),
         ..usual
     };

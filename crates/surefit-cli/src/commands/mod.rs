@@ -11,6 +11,10 @@ pub mod fit;
 mod fit_samples;
 pub mod lint;
 mod load;
+pub mod mix;
+mod mix_data;
+mod mix_path;
+mod mix_problem;
 pub mod predict;
 mod score;
 
@@ -34,5 +38,5 @@ fn one_row(findings: &mut Vec<Finding>, shape: Shape) {
 }
 
 /// The verbs, as typed.
-pub const NAMES: [&str; 8] =
-    ["fit", "predict", "lint", "diagnose", "certify", "explain", "explain-gradient", "check-gradient"];
+pub const NAMES: [&str; 9] =
+    ["fit", "mix", "predict", "lint", "diagnose", "certify", "explain", "explain-gradient", "check-gradient"];

@@ -66,6 +66,8 @@ pub enum Method {
     Orthogonal,
     /// A point of the dual problem: the inequality of Fenchel and Young, row by row.
     Dual,
+    /// A search tree whose leaves are closed by dual points; of mixes.
+    Tree,
     /// No better bound than that a loss is not below 0.
     Objective,
     /// None: the objective or the answer is not finite, or squares of residuals vanish.

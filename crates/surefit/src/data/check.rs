@@ -89,6 +89,8 @@ pub enum DataError {
     /// Numbers too large or too far apart to compute with.
     #[error("the coefficients of this data leave the range of floating-point numbers (1e-308 to 1.8e308)")]
     OutOfRange,
+    #[error("column `{column}` has the value {value:e}, whose square is beyond the range of numbers")]
+    TooLarge { column: String, value: f64 },
     /// A sum of numbers that are all finite.
     #[error("the prediction of row {} is beyond 1.8e308, the largest number of 64 bits", grouped(*.row))]
     Beyond { row: usize },
@@ -262,6 +264,7 @@ impl DataError {
             Self::Beyond { .. } => {
                 &["look at that row's values: the model multiplies them by its coefficients"]
             }
+            Self::TooLarge { .. } => &["divide all columns by one number, such as 1e100"],
             Self::OutOfRange => &["express the columns and the target in units that bring them nearer to 1"],
             Self::AllDropped { .. } => &["leave that column out of the formula, or use `--missing mean`"],
             Self::NoInput { unnamed: Some(_), .. } => {

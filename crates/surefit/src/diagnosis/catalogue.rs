@@ -4,10 +4,12 @@
 
 mod classes;
 mod gradient;
+mod mix;
 
 use super::Code;
 use classes::{SF204, SF205, SF210};
 use gradient::{SF301, SF302};
+use mix::{SF401, SF402, SF403};
 
 /// One page, in plain words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,12 +57,15 @@ pub fn page(code: Code) -> &'static Page {
         Code::Sf210 => &SF210,
         Code::Sf301 => &SF301,
         Code::Sf302 => &SF302,
+        Code::Sf401 => &SF401,
+        Code::Sf402 => &SF402,
+        Code::Sf403 => &SF403,
     }
 }
 
-static PAGES: [&Page; 19] = [
+static PAGES: [&Page; 22] = [
     &SF101, &SF102, &SF103, &SF104, &SF105, &SF106, &SF107, &SF108, &SF109, &SF201, &SF202, &SF203, &SF204,
-    &SF205, &SF206, &SF207, &SF210, &SF301, &SF302,
+    &SF205, &SF206, &SF207, &SF210, &SF301, &SF302, &SF401, &SF402, &SF403,
 ];
 
 static SF101: Page = Page {

@@ -40,7 +40,7 @@ pub use path_cut_short::path_cut_short;
 pub use penalty_convention::penalty_conventions;
 pub use separable::{Separation, separation};
 pub use situation::{Context, Quality, diagnose};
-pub use unproven::unproven;
+pub use unproven::{proven_gap, unproven};
 pub use unproven_samples::unproven_samples;
 pub use wrong_gradient::wrong_gradient;
 
@@ -73,6 +73,9 @@ pub enum Code {
     Sf210,
     Sf301,
     Sf302,
+    Sf401,
+    Sf402,
+    Sf403,
 }
 
 /// What a remedy changes, in a form that `--fix` can apply.

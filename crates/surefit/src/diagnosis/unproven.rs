@@ -111,7 +111,7 @@ fn out_of_range(name: &str, size: f64, message: String, answer: &Coefficients) -
 }
 
 /// To ask for the relative gap that is proven, where it is one: a gap of the whole loss is no quality to ask for.
-pub(super) fn proven_gap(proven: f64) -> Option<Remedy> {
+pub fn proven_gap(proven: f64) -> Option<Remedy> {
     let smallest = round_up(proven, 2);
     (smallest < COARSE).then(|| Remedy {
         change: format!("ask for what is proven, a gap of {smallest:e}"),

@@ -1,21 +1,21 @@
 //! Model files: one safetensors file with the tensors `weights` (d × c) and `intercept` (c), both F64, and
 //! everything else as one JSON object under the key `surefit` of its metadata. The object's last field,
-//! `digest`, is that of its other fields and of both tensors. A model of classes has `classes` as well, and one of
-//! sparse rows `sparse` in place of a recipe and of the names of its columns, which follow from it.
+//! `digest`, is that of its other fields and of both tensors. A model of classes has `classes` as well, a mix `mix`,
+//! and a model of sparse rows `sparse` in place of a recipe and of the names of its columns, which follow from it.
 //!
 //! A file is written beside its destination, synced, and renamed, so that a reader sees the old file or the
 //! whole new one. On loading nothing is taken for granted: sizes are limited before anything is read, every
 //! field is checked by itself, and a sentence names the one that is wrong; what passes for a model, and is not
 //! the one that was written, shows by the digest.
 
-use super::{Digest, Fingerprint, Inputs, Model, ModelError, SparseInputs};
+use super::{Digest, Fingerprint, Inputs, MixFacts, Model, ModelError, SparseInputs};
 use crate::certificate::Record;
 use crate::data::ClassList;
 use crate::data::encode::Recipe;
 use crate::error::Result;
 use crate::fit::Verdict;
 use crate::loss::named;
-use crate::problem::Coefficients;
+use crate::problem::{Coefficients, Intercept, LossKind, Problem};
 use faer::Mat;
 use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView};
 use serde::de::DeserializeOwned;
@@ -129,6 +129,9 @@ impl Model {
         if let Some(classes) = &self.classes {
             fields.insert("classes".to_owned(), json!(classes.names()));
         }
+        if let Some(mix) = &self.mix {
+            fields.insert("mix".to_owned(), json!(mix));
+        }
         if let Inputs::Sparse(sparse) = &self.inputs {
             fields.insert("sparse".to_owned(), json!(sparse));
         }
@@ -171,6 +174,7 @@ impl Model {
             columns,
             targets,
             classes: fields.classes()?,
+            mix: fields.mix()?,
             formula: fields.take("formula")?,
             inputs,
             problem: fields.take("problem")?,
@@ -280,6 +284,11 @@ impl<'a> Fields<'a> {
         list.map(Some).ok_or_else(|| self.wrong("`classes`", "is not in order, or has a class twice"))
     }
 
+    /// What a mix makes small, if it is one.
+    fn mix(&mut self) -> Result<Option<MixFacts>, ModelError> {
+        if self.map.contains_key("mix") { self.take("mix").map(Some) } else { Ok(None) }
+    }
+
     fn nothing_left(&self) -> Result<(), ModelError> {
         match self.map.keys().next() {
             None => Ok(()),
@@ -334,6 +343,7 @@ fn check(model: &Model) -> Result<(), (&'static str, String)> {
     check_inputs(model)?;
     check_classes(model)?;
     check_problem(model)?;
+    check_mix(model)?;
     check_record(&model.certificate)?;
     let Fingerprint { digest, .. } = &model.data;
     if digest.len() > 128 || !digest.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -422,6 +432,24 @@ fn check_problem(model: &Model) -> Result<(), (&'static str, String)> {
         Some(weight) => Err(("problem", format!("has a penalty of {weight}"))),
         None => Ok(()),
     }
+}
+
+/// A mix is no more than weights of columns of a table.
+fn check_mix(model: &Model) -> Result<(), (&'static str, String)> {
+    let Some(mix) = &model.mix else { return Ok(()) };
+    let Problem { loss, penalty, intercept } = &model.problem;
+    if !(mix.ridge.is_finite() && mix.ridge >= 0.0) {
+        return Err(("mix", format!("has a ridge of {}", mix.ridge)));
+    }
+    if *loss != LossKind::Squared
+        || penalty.lambda != 0.0
+        || *intercept != Intercept::Absent
+        || model.coefficients.intercept.iter().any(|b| *b != 0.0)
+        || model.recipe().is_none()
+    {
+        return Err(("mix", "stands beside an intercept, a penalty or a loss".to_owned()));
+    }
+    Ok(())
 }
 
 fn check_record(record: &Record) -> Result<(), (&'static str, String)> {

@@ -60,6 +60,28 @@ impl SparseInputs {
     }
 }
 
+/// What the weights of a mix make small.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MixFacts {
+    /// Of the residuals.
+    pub distance: MixDistance,
+    /// ρ of `ρ‖w‖²`, which is added.
+    pub ridge: f64,
+}
+
+/// The distance of a mix from its target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MixDistance {
+    /// The sum of squares.
+    L2,
+    /// The sum of absolute values.
+    L1,
+    /// The largest absolute value.
+    LInf,
+}
+
 /// A fitted model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Model {
@@ -77,6 +99,8 @@ pub struct Model {
     pub inputs: Inputs,
     /// Which loss, penalty and intercept.
     pub problem: Problem,
+    /// Where the coefficients are the weights of a mix: what they were chosen by, in place of the problem.
+    pub mix: Option<MixFacts>,
     /// In which units penalty and gradient descent were meant.
     pub scale: Scale,
     /// The certificate of the fit, as recorded then.

@@ -181,7 +181,7 @@ impl FormulaError {
 
 /// The name among `known` that `name` was most likely meant to be: the same but for case, or within a
 /// third of its letters by Damerau–Levenshtein distance.
-pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let typed = name.to_lowercase();
     let length = typed.chars().count();
     let allowed = (length / 3).max(1);

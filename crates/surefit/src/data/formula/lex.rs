@@ -76,6 +76,11 @@ impl Pattern {
     }
 }
 
+/// Whether the whole of `name` fits a pattern with `*` (any text) and `?` (any character).
+pub fn fits(pattern: &str, name: &str) -> bool {
+    Pattern { text: pattern.to_owned(), literal: false, start: 0 }.matches(name)
+}
+
 fn starts_name(c: char) -> bool {
     c.is_alphabetic() || c == '_'
 }
@@ -91,7 +96,7 @@ pub(super) fn needs_quotes(name: &str) -> bool {
 }
 
 /// A column's name as it stands in a formula.
-pub(crate) fn quoted(name: &str) -> String {
+pub fn quoted(name: &str) -> String {
     if needs_quotes(name) { format!("`{}`", name.replace('`', "``")) } else { name.to_owned() }
 }
 

@@ -13,11 +13,12 @@ mod parse;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use error::did_you_mean;
+pub use error::nearest;
 pub use error::{FormulaError, FormulaProblem};
-pub(crate) use error::{did_you_mean, nearest};
 pub use evaluate::Wide;
 pub use expr::{Expr, Function, Op, Operator};
-pub(crate) use lex::quoted;
+pub use lex::{fits, quoted};
 
 use super::read::Want;
 use lex::Pattern;
