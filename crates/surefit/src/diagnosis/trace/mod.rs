@@ -24,7 +24,7 @@ pub use columns::ExternalTrace;
 
 use super::situation::{Context, number};
 use super::words::{count, counted, figure, plain_rate};
-use super::{Code, Diagnosis, Fix, Remedy, start_too_far};
+use super::{Code, Diagnosis, start_too_far};
 use crate::solver::Stop;
 use crate::solver::gradient_descent::Descent;
 use divergence::{at_the_edge, blown_up, climbing, growing};
@@ -181,11 +181,6 @@ fn found(code: Code, message: String, evidence: Map<String, Value>) -> Diagnosis
         remedies: Vec::new(),
         exact: None,
     }
-}
-
-/// A change for the person's own program; it was not run.
-fn advice(change: String, steps: Option<u64>, fix: Fix) -> Remedy {
-    Remedy { change, command: None, steps, proven: false, safe: false, fix }
 }
 
 /// Where the numbers are that a trace does not hold.
