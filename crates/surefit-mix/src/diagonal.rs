@@ -3,8 +3,12 @@
 //! Coordinate ascent on `Σ ω d + μ log det(Q − diag(d))` keeps `P = (Q − diag(d))⁻¹`: along coordinate `i` the best
 //! step is `δ = 1/P_ii − μ/ω_i`, after which `P` changes by rank one (Sherman & Morrison). `μ` is halved each sweep.
 
+use crate::prepare::Ask;
 use faer::linalg::solvers::DenseSolveCore as _;
 use faer::{Mat, MatRef, Side};
+
+/// Steps between two questions whether to go on.
+const ASKED: usize = 32;
 
 /// Room for the rounding of a factorisation of order `n`, as a share of the largest diagonal entry.
 fn margin(n: usize) -> f64 {
@@ -12,7 +16,13 @@ fn margin(n: usize) -> f64 {
 }
 
 /// Raises `Σ ω d`, from `start`; all zero where the form has nothing to spare.
-pub(crate) fn spare(form: MatRef<'_, f64>, weight: &[f64], start: &[f64], sweeps: usize) -> Vec<f64> {
+pub(crate) fn spare(
+    form: MatRef<'_, f64>,
+    weight: &[f64],
+    start: &[f64],
+    sweeps: usize,
+    ask: Ask<'_>,
+) -> Vec<f64> {
     let n = form.nrows();
     let none = vec![0.0; n];
     let greatest = (0..n).map(|j| form[(j, j)]).fold(0.0, f64::max);
@@ -28,6 +38,9 @@ pub(crate) fn spare(form: MatRef<'_, f64>, weight: &[f64], start: &[f64], sweeps
     for sweep in 0..sweeps {
         for j in 0..n {
             let own = inverse[(j, j)];
+            if j % ASKED == 0 && !ask() {
+                return safe(form, diagonal, floor);
+            }
             if own <= 0.0 || weight[j] <= 0.0 {
                 continue;
             }

@@ -19,6 +19,9 @@ const HALVINGS: usize = 24;
 /// The share of inputs that must be decided at the root before the rest is taken alone.
 const WORTH: f64 = 0.2;
 
+/// Whether to go on.
+pub(crate) type Ask<'a> = &'a dyn Fn() -> bool;
+
 /// What preparing a form has come to.
 pub(crate) enum Prepared<R: Relaxation> {
     /// Ground to search on, the root's optimum, and the lowest bound that inputs were decided with.
@@ -29,8 +32,15 @@ pub(crate) enum Prepared<R: Relaxation> {
     Infeasible,
 }
 
-/// Prepares a form. The pool takes the mixes that are found on the way. With `whole`, no input is left out.
-pub(crate) fn prepare(form: Form, kind: Vec<Kind>, pool: &mut Pool, whole: bool) -> Prepared<Squares> {
+/// Prepares a form. The pool takes the mixes that are found on the way. With `whole`, no input is left out. Whatever time is left when `ask` says no
+/// is for the search to give back.
+pub(crate) fn prepare(
+    form: Form,
+    kind: Vec<Kind>,
+    pool: &mut Pool,
+    whole: bool,
+    ask: Ask<'_>,
+) -> Prepared<Squares> {
     let (mut form, mut kind) = (form, kind);
     let mut closed = f64::INFINITY;
     let mut begins = true;
@@ -38,9 +48,9 @@ pub(crate) fn prepare(form: Form, kind: Vec<Kind>, pool: &mut Pool, whole: bool)
         let Some(stage) = Stage::new(&form, kind.clone(), pool) else {
             return if begins { Prepared::Infeasible } else { Prepared::Done(closed) };
         };
-        let Stage { ground, root, mut proof, .. } = stage.raise(pool, begins);
+        let Stage { ground, root, mut proof, .. } = stage.raise(pool, begins, ask);
         begins = false;
-        if whole {
+        if whole || !ask() {
             return Prepared::Ground(Box::new(ground), Box::new(root), closed);
         }
         let decided = decide(&ground, &root, pool, &mut proof, &mut closed);
@@ -55,17 +65,24 @@ pub(crate) fn prepare(form: Form, kind: Vec<Kind>, pool: &mut Pool, whole: bool)
 }
 
 /// Prepares a form for the distances L1 and L∞; the counts become rows as well.
-pub(crate) fn prepare_norms(mut form: Form, kind: Vec<Kind>, pool: &mut Pool) -> Prepared<Norms> {
+pub(crate) fn prepare_norms(
+    mut form: Form,
+    kind: Vec<Kind>,
+    pool: &mut Pool,
+    ask: Ask<'_>,
+) -> Prepared<Norms> {
     form.add_count_rows();
     let zero = vec![0.0; form.n];
     let terms = Terms { diagonal: zero.clone(), price: zero, refund: 0.0 };
     let scale = (0..form.n).map(|j| form.column(j).iter().map(|a| a * a).sum::<f64>().sqrt()).collect();
     let ground = Ground { relaxation: Norms::new(form.clone()), form, terms, scale };
     let (root, end) = ground.relaxation.solve(kind);
-    if end == End::Infeasible {
+    let mut proof = Proof::default();
+    ground.prove(&root, &mut proof);
+    if end == End::Infeasible && proof.bound >= ground.form.most() {
         return Prepared::Infeasible;
     }
-    heuristics::round(&ground, &root, pool);
+    heuristics::round(&ground, &root, pool, ask);
     Prepared::Ground(Box::new(ground), Box::new(root), f64::INFINITY)
 }
 
@@ -127,19 +144,18 @@ impl Stage {
             Model::new(form, gram.as_deref().map(Mat::as_ref), &terms.diagonal, &terms.price, 0.0, nudge);
         let ground = Ground { form: form.clone(), relaxation: Squares { model }, terms, scale };
         let (root, end) = ground.relaxation.solve(kind);
-        if end == End::Infeasible {
-            return None;
-        }
         let prices = vec![(0.0, 0.0); form.counts.len()];
         let mut stage = Self { gram, ground, root, proof: Proof::default(), nudge, prices };
         stage.ground.prove(&stage.root, &mut stage.proof);
-        Some(stage)
+        // Only what is proven to be so is infeasible.
+        let is_proven = end == End::Infeasible && stage.proof.bound >= stage.ground.form.most();
+        (!is_proven).then_some(stage)
     }
 
     /// Raises the bound with a diagonal and prices, as long as that helps.
-    fn raise(mut self, pool: &mut Pool, begins: bool) -> Self {
+    fn raise(mut self, pool: &mut Pool, begins: bool, ask: Ask<'_>) -> Self {
         if begins {
-            heuristics::round(&self.ground, &self.root, pool);
+            heuristics::round(&self.ground, &self.root, pool, ask);
             self.nudge = nudge(&self.ground.scale, pool);
             if let Some(next) = self.with(self.ground.terms.diagonal.clone(), self.prices.clone()) {
                 self = next;
@@ -154,7 +170,7 @@ impl Stage {
         let mut diagonal = vec![0.0; n];
         for round in 0..ROUNDS {
             let Some(gram) = &self.gram else { break };
-            diagonal = diagonal::spare(gram.as_ref().as_ref(), &weight, &diagonal, SWEEPS);
+            diagonal = diagonal::spare(gram.as_ref().as_ref(), &weight, &diagonal, SWEEPS, ask);
             if diagonal.iter().all(|d| *d == 0.0) {
                 break;
             }
@@ -168,12 +184,12 @@ impl Stage {
                 *weight = 0.5 * *weight + 0.5 * hole;
             }
             if round == 0 {
-                heuristics::round(&next.ground, &next.root, pool);
+                heuristics::round(&next.ground, &next.root, pool, ask);
             }
             if next.proof.bound > self.proof.bound {
                 self = next;
             }
-            if self.proof.bound >= pool.cutoff() {
+            if self.proof.bound >= pool.cutoff() || !ask() {
                 break;
             }
         }

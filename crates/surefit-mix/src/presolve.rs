@@ -25,7 +25,11 @@ pub(crate) fn tighten(form: &mut Form, kind: &mut [Kind]) -> Result<(), Contradi
         }
     }
     // What the last tightening leaves.
-    propagate(form, kind).map(|_| ())
+    propagate(form, kind)?;
+    for j in (0..form.n).filter(|&j| kind[j] == Kind::Out) {
+        (form.low[j], form.high[j], form.optional[j]) = (0.0, 0.0, false);
+    }
+    Ok(())
 }
 
 /// Ends of what column `j` may be, holes left aside.

@@ -1,9 +1,12 @@
 //! The plain optimum: the same ranges without their holes, and no counts. What the holes cost is seen beside it.
 
-use crate::core::{End, Model, State, WHOLE, gram};
+use crate::core::{End, Kind, Model, State, WHOLE, gram};
 use crate::form::Form;
+use crate::polish::polish;
 use crate::presolve::tighten;
 use crate::problem::{Distance, Problem};
+use crate::search::norms::Norms;
+use crate::search::relaxation::Relaxation as _;
 use crate::solve::Mix;
 
 /// The best weights without holes; none if there are none.
@@ -16,16 +19,33 @@ pub(crate) fn solve(problem: &Problem) -> Option<Mix> {
     let mut form = Form::new(&plain);
     let mut kind = form.decisions();
     tighten(&mut form, &mut kind).ok()?;
-    if form.high.iter().any(|high| !high.is_finite()) || problem.distance != Distance::L2 {
+    if form.high.iter().any(|high| !high.is_finite()) {
         return None;
     }
-    let mean =
-        (0..form.n).map(|j| form.column(j).iter().map(|a| a * a).sum::<f64>()).sum::<f64>() / form.n as f64;
-    let gram = (form.n <= WHOLE).then(|| gram(&form));
+    let mut columns = match problem.distance {
+        Distance::L2 => squares(&form, &kind)?,
+        Distance::L1 | Distance::LInf => {
+            let norms = Norms::new(form.clone());
+            let (basis, end) = norms.solve(kind);
+            (end == End::Reached).then(|| norms.weights(&basis).to_vec())?
+        }
+    };
+    polish(&form, &mut columns);
+    let weights = form.weights(&columns, problem.inputs.len());
+    form.allows(&columns).then(|| Mix { objective: problem.objective(&weights), weights })
+}
+
+/// The least squares.
+fn squares(form: &Form, kind: &[Kind]) -> Option<Vec<f64>> {
+    let size = (0..form.n).map(|j| form.column(j).iter().map(|a| a * a).sum::<f64>()).sum::<f64>();
+    let mean = if size > 0.0 { size / form.n as f64 } else { 1.0 };
+    let gram = (form.n <= WHOLE).then(|| gram(form));
     let zero = vec![0.0; form.n];
-    let gram = gram.as_ref().map(faer::Mat::as_ref);
-    let model = Model::new(&form, gram, &zero, &zero, 0.0, (1e-13 * mean).max(f64::MIN_POSITIVE));
-    let (state, end) = State::solve(&model, kind, f64::INFINITY);
-    let weights = form.weights(&state.w, problem.inputs.len());
-    (end == End::Reached).then(|| Mix { objective: problem.objective(&weights), weights })
+    // The least nudge with which the path holds; its trace is polished away.
+    [1e-12, 1e-9].into_iter().find_map(|nudge| {
+        let gram = gram.as_ref().map(faer::Mat::as_ref);
+        let model = Model::new(form, gram, &zero, &zero, 0.0, nudge * mean);
+        let (state, end) = State::solve(&model, kind.to_vec(), f64::INFINITY);
+        (end == End::Reached).then_some(state.w)
+    })
 }

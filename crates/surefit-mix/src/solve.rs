@@ -141,13 +141,15 @@ pub(crate) fn attempt(
     let zero = crate::certificate::rounding(problem, &vec![1.0; problem.inputs.len()], 0.0);
     let mut pool = Pool::new(form.n, settings.alternatives, settings.gap, zero / form.unit, form.most());
     let whole = form.clone();
+    let begins = Progress { nodes: 0, open: 1, objective: f64::INFINITY, bound: 0.0 };
+    let ask = || go_on(&begins);
     let found = match problem.distance {
         Distance::L2 => {
-            let prepared = prepare(form, kind, &mut pool, is_stated);
+            let prepared = prepare(form, kind, &mut pool, is_stated, &ask);
             below(prepared, &pool, settings, is_stated, go_on)
         }
         Distance::L1 | Distance::LInf => {
-            let prepared = prepare_norms(form, kind, &mut pool);
+            let prepared = prepare_norms(form, kind, &mut pool, &ask);
             below(prepared, &pool, settings, is_stated, go_on)
         }
     };

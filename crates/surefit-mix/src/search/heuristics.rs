@@ -3,6 +3,7 @@
 use super::pool::Pool;
 use super::relaxation::{Ground, Relaxation};
 use crate::core::{End, Kind};
+use crate::prepare::Ask;
 use crate::presolve::propagate;
 
 /// Inputs tried for each place, those with the greatest force first.
@@ -12,7 +13,7 @@ const ROUNDS: usize = 50;
 
 /// Supports of the largest weights of a relaxation's optimum, of every size that the limits allow, each improved if
 /// it is among the best.
-pub(crate) fn round<R: Relaxation>(ground: &Ground<R>, root: &R::State, pool: &mut Pool) {
+pub(crate) fn round<R: Relaxation>(ground: &Ground<R>, root: &R::State, pool: &mut Pool, ask: Ask<'_>) {
     let (form, relaxation) = (&ground.form, &ground.relaxation);
     let weights = relaxation.weights(root);
     let mut order: Vec<usize> = (0..form.n).filter(|&j| relaxation.kind(root)[j] == Kind::Open).collect();
@@ -28,6 +29,9 @@ pub(crate) fn round<R: Relaxation>(ground: &Ground<R>, root: &R::State, pool: &m
         for &j in &order[..size] {
             kind[j] = Kind::In;
         }
+        if !ask() {
+            break;
+        }
         // What the limits say then; what is still open is out.
         if propagate(form, &mut kind).is_err() {
             continue;
@@ -41,15 +45,18 @@ pub(crate) fn round<R: Relaxation>(ground: &Ground<R>, root: &R::State, pool: &m
     starts.sort_by(|a, b| a.0.total_cmp(&b.0));
     for (_, state) in starts.into_iter().take(4) {
         pool.offer(form, relaxation.weights(&state));
-        improve(ground, state, pool);
+        improve(ground, state, pool, ask);
     }
 }
 
 /// Goes to better neighbours until there is none.
-pub(crate) fn improve<R: Relaxation>(ground: &Ground<R>, mut state: R::State, pool: &mut Pool) {
+pub(crate) fn improve<R: Relaxation>(ground: &Ground<R>, mut state: R::State, pool: &mut Pool, ask: Ask<'_>) {
     let (form, relaxation) = (&ground.form, &ground.relaxation);
     let mut value = form.objective(relaxation.weights(&state));
     for _ in 0..ROUNDS {
+        if !ask() {
+            return;
+        }
         let Some((better, next)) = neighbour(ground, &state, value) else { return };
         pool.offer(form, relaxation.weights(&next));
         (value, state) = (better, next);
