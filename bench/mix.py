@@ -1,5 +1,5 @@
 """Mixes whose weights are zero or at least a least weight, to a proven optimum (relative gap 1e-6), beside Gurobi
-where gurobipy is installed (its size-limited licence comes with it and takes up to 200 columns; it is not among the
+where gurobipy is installed (its size-limited licence comes with it and takes 100 inputs, not 200; it is not among the
 pinned packages). Instances and known optima lie beside SUREFIT_DATA in cases/mix; without them nothing is measured.
 """
 
@@ -13,7 +13,7 @@ import numpy as np
 from common import DATA, engine, spread, write
 
 CASES = DATA.parent / "cases" / "mix"
-LIMIT = 60
+LIMIT = 20
 
 # family, inputs, least weight, seconds that surefit may take, goal.
 QUESTIONS = [
@@ -72,7 +72,7 @@ def main():
             two = engine("mix", f"{folder}/a", f"{folder}/t", low, limit, 2)
         runs, quality = [one["seconds"]], ""
         theirs = float("nan")
-        if has_peer and n <= 200:
+        if has_peer and n <= 100:
             theirs, value, gap = gurobi(a, t, low)
             quality = f"; peer {value:.10g}, gap {gap:.1e}"
         rows.append({

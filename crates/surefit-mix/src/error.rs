@@ -33,11 +33,17 @@ pub enum Error {
         /// The number.
         value: f64,
     },
-    /// Numbers whose squares overflow.
-    #[error("`{input}` has the value {value:e}: its square is beyond the range of numbers")]
+    /// Numbers that cannot be squared and summed.
+    #[error("`{input}` has the value {value:e}: sums of its powers may leave the range of numbers")]
     TooLarge {
-        /// The input's name.
+        /// The input's name, or "the target".
         input: String,
+        /// The number.
+        value: f64,
+    },
+    /// Numbers whose squares vanish.
+    #[error("the largest of all numbers is {value:e}: its square is too small to be told from 0")]
+    TooSmall {
         /// The number.
         value: f64,
     },
@@ -121,8 +127,8 @@ pub enum Error {
         /// Where, in characters from 0.
         at: usize,
     },
-    /// At least so many of inputs with ranges around zero.
-    #[error("{name} asks for at least {least} inputs, but the range of `{input}` goes through zero")]
+    /// At least so many of inputs whose ranges do not say whether they are used.
+    #[error("{name} asks for at least {least} inputs, but `{input}` may have any weight down to 0")]
     LeastThroughZero {
         /// The count's name.
         name: String,
@@ -158,7 +164,10 @@ impl Error {
             Self::Expression { .. } => {
                 "write it as `a + 2 b <= .5`, names with spaces in back quotes".to_owned()
             }
-            Self::LeastThroughZero { .. } => "give that input a range on one side of zero".to_owned(),
+            Self::LeastThroughZero { .. } => {
+                "give the inputs a least weight: it says what is used".to_owned()
+            }
+            Self::TooSmall { .. } => "multiply the inputs and the target by one number".to_owned(),
         };
         vec![hint]
     }

@@ -309,8 +309,39 @@ fn sentence(problem: &Problem, needed: &[Part]) -> String {
     let names: Vec<String> = needed.iter().map(|part| format!("`{}`", part.name(problem))).collect();
     match names.as_slice() {
         [] => "no weights keep the limits".to_owned(),
-        [one] => format!("{one} alone cannot be kept"),
+        [one] => match needed {
+            [Part::Limit(r)] => alone(problem, &problem.limits[*r]),
+            _ => format!("{one} alone cannot be kept"),
+        },
         [first @ .., last] => format!("{} and {last} contradict each other", first.join(", ")),
+    }
+}
+
+/// What the ranges make of a limit that cannot be kept whatever the others say.
+fn alone(problem: &Problem, limit: &Limit) -> String {
+    let ends = |&(j, c): &(usize, f64)| {
+        let range = problem.ranges[j];
+        let (low, high) =
+            if must(range) { (range.low, range.high) } else { (range.low.min(0.0), range.high.max(0.0)) };
+        ((c * low).min(c * high), (c * low).max(c * high))
+    };
+    let (least, most) =
+        limit.terms.iter().map(ends).fold((0.0, 0.0), |sum, own| (sum.0 + own.0, sum.1 + own.1));
+    let name = &limit.name;
+    if most < limit.low {
+        format!(
+            "`{name}` asks for at least {}, and the ranges allow at most {}",
+            short(limit.low),
+            short(most)
+        )
+    } else if least > limit.high {
+        format!(
+            "`{name}` allows at most {}, and the ranges ask for at least {}",
+            short(limit.high),
+            short(least)
+        )
+    } else {
+        format!("`{name}` cannot be kept with these ranges")
     }
 }
 

@@ -219,7 +219,7 @@ fn conclude(
     Attempt::Solved(Box::new(Solution {
         tree,
         is_certified: certificate.certifies(settings.gap * (1.0 + 1e-6)),
-        others: bound,
+        others: bound.max(0.0),
         best,
         alternatives,
         certificate,

@@ -27,13 +27,19 @@ pub(crate) fn validate(problem: &Problem) -> Result<()> {
             return Err(Error::RowWeight { row: row + 1, value: weights[row] });
         }
     }
-    numbers("the target", &problem.target)?;
+    let most = if problem.distance == Distance::L2 { 1e140 } else { 1e290 };
+    numbers("the target", &problem.target, most)?;
     for (j, name) in problem.inputs.iter().enumerate() {
-        numbers(&format!("`{name}`"), problem.column(j))?;
+        numbers(&format!("`{name}`"), problem.column(j), most)?;
         let range = problem.ranges[j];
         if range.low.is_nan() || range.high.is_nan() || range.low > range.high {
             return Err(Error::Range { input: name.clone(), low: range.low, high: range.high });
         }
+    }
+    let all = problem.columns.iter().chain(&problem.target);
+    let greatest = all.fold(0.0_f64, |most, x| most.max(x.abs()));
+    if problem.distance == Distance::L2 && greatest > 0.0 && greatest < 1e-140 {
+        return Err(Error::TooSmall { value: greatest });
     }
     limits(problem)?;
     if !problem.ridge.is_finite() || problem.ridge < 0.0 {
@@ -45,12 +51,12 @@ pub(crate) fn validate(problem: &Problem) -> Result<()> {
     Ok(())
 }
 
-/// Values whose squares have a sum.
-fn numbers(what: &str, values: &[f64]) -> Result<()> {
+/// Finite values, none beyond `most`.
+fn numbers(what: &str, values: &[f64], most: f64) -> Result<()> {
     if let Some(row) = values.iter().position(|x| !x.is_finite()) {
         return Err(Error::NotFinite { what: what.to_owned(), row: row + 1, value: values[row] });
     }
-    match values.iter().find(|x| x.abs() > 1e140) {
+    match values.iter().find(|x| x.abs() > most) {
         Some(&value) => Err(Error::TooLarge { input: what.trim_matches('`').to_owned(), value }),
         None => Ok(()),
     }
@@ -75,7 +81,10 @@ fn limits(problem: &Problem) -> Result<()> {
         if count.least > count.most {
             return Err(Error::Count { name: count.name.clone(), least: count.least, most: count.most });
         }
-        let through_zero = |j: &&usize| problem.ranges[**j].low < 0.0 && problem.ranges[**j].high > 0.0;
+        let through_zero = |j: &&usize| {
+            let range = problem.ranges[**j];
+            range.low <= 0.0 && range.high >= 0.0 && range.low < range.high
+        };
         if count.least > 0
             && let Some(&j) = count.members.iter().find(through_zero)
         {

@@ -74,6 +74,6 @@ fn nothing_may_be_used() {
     let mut problem = problem(3, 0.2, 1.0);
     problem.ranges = vec![Range::NEVER; 3];
     let conflict = conflict(&problem);
-    assert_eq!(conflict.what, "`sum` alone cannot be kept");
+    assert_eq!(conflict.what, "`sum` asks for at least 1, and the ranges allow at most 0");
     assert_eq!(conflict.relaxations, ["sum: 0 instead of 1"]);
 }

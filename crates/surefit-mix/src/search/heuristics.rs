@@ -57,14 +57,19 @@ pub(crate) fn improve<R: Relaxation>(ground: &Ground<R>, mut state: R::State, po
         if !ask() {
             return;
         }
-        let Some((better, next)) = neighbour(ground, &state, value) else { return };
+        let Some((better, next)) = neighbour(ground, &state, value, ask) else { return };
         pool.offer(form, relaxation.weights(&next));
         (value, state) = (better, next);
     }
 }
 
 /// The best of: one input more, one less, one for another.
-fn neighbour<R: Relaxation>(ground: &Ground<R>, state: &R::State, value: f64) -> Option<(f64, R::State)> {
+fn neighbour<R: Relaxation>(
+    ground: &Ground<R>,
+    state: &R::State,
+    value: f64,
+    ask: Ask<'_>,
+) -> Option<(f64, R::State)> {
     let (form, relaxation) = (&ground.form, &ground.relaxation);
     let mut best: Option<(f64, R::State)> = None;
     let mut offer = |candidate: &R::State| {
@@ -77,6 +82,9 @@ fn neighbour<R: Relaxation>(ground: &Ground<R>, state: &R::State, value: f64) ->
     };
     let used = (0..form.n).filter(|&j| form.optional[j] && relaxation.kind(state)[j] == Kind::In);
     for j in std::iter::once(None).chain(used.map(Some)) {
+        if !ask() {
+            break;
+        }
         let mut less = state.clone();
         if let Some(j) = j {
             if relaxation.decide(&mut less, j, Kind::Out, f64::INFINITY) != End::Reached {

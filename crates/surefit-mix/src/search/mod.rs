@@ -66,7 +66,7 @@ pub(crate) fn search<R: Relaxation>(
     mut pool: Pool,
     keeps: bool,
     memory: usize,
-    go_on: &dyn Fn(Standing) -> bool,
+    go_on: &(dyn Fn(Standing) -> bool + Sync),
 ) -> Found {
     let mut record = Record::new(keeps);
     let packed = ground.relaxation.pack(root);
@@ -95,7 +95,7 @@ pub(crate) fn search<R: Relaxation>(
             .into_par_iter()
             .map(|node| {
                 let mut task = Task::new(ground, &costs, &pool, keeps);
-                task.run(&node, root.clone(), NODES);
+                task.run(&node, root.clone(), NODES, &|| go_on(standing));
                 (node.record, task)
             })
             .collect();

@@ -60,12 +60,21 @@ impl<'a, R: Relaxation> Task<'a, R> {
         }
     }
 
-    /// Works on `node` and what is below it, `budget` nodes.
-    pub(crate) fn run(&mut self, node: &Node<R::Packed>, mut state: R::State, budget: usize) {
+    /// Works on `node` and what is below it, `budget` nodes, or until `ask` says no.
+    pub(crate) fn run(
+        &mut self,
+        node: &Node<R::Packed>,
+        mut state: R::State,
+        budget: usize,
+        ask: &dyn Fn() -> bool,
+    ) {
         self.number = node.number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         self.ground.relaxation.unpack(&node.packed, &mut state);
         let mut bound = node.bound;
         for _ in 0..budget {
+            if !ask() {
+                break;
+            }
             self.nodes += 1;
             match self.visit(&mut state, &mut bound) {
                 Fate::Deeper => {}
