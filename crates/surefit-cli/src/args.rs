@@ -789,7 +789,8 @@ pub struct DiagnoseArgs {
 /// `surefit certify`.
 #[derive(Clone, Debug, Args)]
 pub struct CertifyArgs {
-    /// A model saved by `surefit fit -o`, or a CSV file of coefficients: `term`, then one column per target
+    /// A model saved by `surefit fit -o`, a CSV file of coefficients (`term`, then one column per target), or the
+    /// file of `surefit mix --tree-certificate`
     #[arg(value_name = "MODEL")]
     pub model: PathBuf,
     /// The rows to certify it on

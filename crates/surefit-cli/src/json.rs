@@ -3,7 +3,7 @@
 
 mod mix;
 
-pub use mix::{mix, mix_path};
+pub use mix::{distance_name, mix, mix_path, tree};
 
 use crate::report::{Choice, ChosenBy, FitReport, Model, Proof, SampleFacts, Summary};
 use serde_json::{Map, Value, json};

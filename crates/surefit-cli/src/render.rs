@@ -5,9 +5,11 @@ mod gradient;
 mod mix;
 mod path;
 mod samples;
+mod tree;
 
 pub use gradient::{gradient_agrees, gradient_of_row, gradient_wrong};
 pub use mix::{mix, mix_path};
+pub use tree::tree;
 
 use crate::numbers::{count, counted, digits, p_value, plain, rough, significant};
 use crate::report::{FitReport, Model, Proof, Summary};

@@ -30,6 +30,12 @@ pub struct MixArgs {
     /// Write the mix to this file (safetensors), for `surefit predict`
     #[arg(short, long, value_name = "MODEL", help_heading = "Output")]
     pub output: Option<PathBuf>,
+    /// Write the whole search to this file, for `surefit certify`: others can check the proof with it
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub tree_certificate: Option<PathBuf>,
+    /// For each input that has a choice: the best mix with the other choice, and what it costs
+    #[arg(long, help_heading = "What if")]
+    pub prices: bool,
     /// How results are shown.
     #[command(flatten)]
     pub show: Output,
@@ -42,7 +48,7 @@ pub struct MixArgs {
 }
 
 /// What is asked for; each flag is a key of `--problem FILE.toml` too.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub struct MixFlags {
     /// The column that the mix comes close to
     #[arg(long, value_name = "COL", help_heading = "Problem")]
@@ -202,6 +208,13 @@ impl MixArgs {
                 "leave out `--path`, with the value that you choose in its place".to_owned(),
             ));
         }
+        let of_one = [("--prices", self.prices), ("--tree-certificate", self.tree_certificate.is_some())];
+        if let Some((flag, _)) = of_one.iter().find(|(_, given)| *given && flags.path.is_some()) {
+            return Err(usage(
+                format!("`{flag}` is about one mix, and `--path` finds several"),
+                "leave out `--path`, with the value that you choose in its place".to_owned(),
+            ));
+        }
         Ok(flags)
     }
 
@@ -212,7 +225,8 @@ impl MixArgs {
     pub fn keep_files_apart(&self) -> Result<(), Error> {
         let mut inputs = vec![("DATA", Path::new(&self.data))];
         inputs.extend(self.problem.iter().map(|path| ("`--problem`", path.as_path())));
-        let outputs: Vec<_> = self.output.iter().map(|path| ("-o", path.as_path())).collect();
+        let mut outputs: Vec<_> = self.output.iter().map(|path| ("-o", path.as_path())).collect();
+        outputs.extend(self.tree_certificate.iter().map(|path| ("--tree-certificate", path.as_path())));
         files::keep_apart(&inputs, &outputs)
     }
 }

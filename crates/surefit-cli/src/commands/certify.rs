@@ -22,6 +22,10 @@ use surefit::{Coefficients, Error, Intercept, LossKind, Problem, Result, Ridge};
 pub fn run(args: &CertifyArgs, screen: &Screen) -> Result<Exit, Halt> {
     let begun = Instant::now();
     args::one_standard_input(&args.model)?;
+    if super::certify_tree::is_tree(&args.model) {
+        refuse_flags_of_coefficients(args, "a tree certificate has its own problem")?;
+        return super::certify_tree::run(args, begun, screen);
+    }
     let of_file = !is_csv(args);
     let claim = if of_file {
         let model = saved(args)?;
@@ -113,6 +117,27 @@ fn is_csv(args: &CertifyArgs) -> bool {
 
 /// A model file, and no flags of coefficients beside it.
 fn saved(args: &CertifyArgs) -> Result<Model> {
+    refuse_flags_of_coefficients(args, "a saved model has its own")?;
+    let model = Model::load(&args.model)?;
+    if model.mix.is_some() {
+        return Err(usage(
+            format!(
+                "{} is a mix, which is proven by a search through choices of inputs",
+                args.model.display()
+            ),
+            "run `surefit mix` with the same flags: it proves its mix again, and writes the proof to the FILE of \
+             `--tree-certificate FILE`, for `surefit certify FILE DATA`"
+                .to_owned(),
+        ));
+    }
+    match args.rows.missing {
+        Some(missing) => model.with_missing(load::missing(missing)),
+        None => Ok(model),
+    }
+}
+
+/// Flags that say what coefficients are for, beside a file that says so itself.
+fn refuse_flags_of_coefficients(args: &CertifyArgs, why: &str) -> Result<()> {
     let given = [
         ("--loss", args.loss.is_some()),
         ("--margin", args.margin.is_some()),
@@ -124,24 +149,11 @@ fn saved(args: &CertifyArgs) -> Result<Model> {
     ];
     if let Some((flag, _)) = given.iter().find(|(_, given)| *given) {
         return Err(usage(
-            format!("`{flag}` is for a CSV file of coefficients; a saved model has its own"),
+            format!("`{flag}` is for a CSV file of coefficients; {why}"),
             format!("leave out `{flag}`"),
         ));
     }
-    let model = Model::load(&args.model)?;
-    if model.mix.is_some() {
-        return Err(usage(
-            format!(
-                "{} is a mix, which is proven by a search through choices of inputs",
-                args.model.display()
-            ),
-            "run `surefit mix` with the same flags: it proves its mix again".to_owned(),
-        ));
-    }
-    match args.rows.missing {
-        Some(missing) => model.with_missing(load::missing(missing)),
-        None => Ok(model),
-    }
+    Ok(())
 }
 
 /// The cause as it is told of an answer: the formula of a saved model is what it is.

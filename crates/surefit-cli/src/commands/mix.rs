@@ -1,11 +1,11 @@
 //! `surefit mix`: read, search, print, save.
 
 use super::mix_data::{self, MixData};
-use super::mix_problem;
+use super::{mix_problem, mix_tree};
 use crate::args::{MixArgs, MixFlags, Sum};
 use crate::exit::Exit;
 use crate::numbers::{count, plain, rough};
-use crate::report::mix::{MixReport, swap, used};
+use crate::report::mix::{MixReport, Prices, has_choice, swap, used};
 use crate::screen::{Halt, Screen};
 use crate::watch::{self, Progress};
 use crate::{files, json, render};
@@ -31,7 +31,7 @@ pub fn run(args: &MixArgs, screen: &Screen) -> Result<Exit, Halt> {
     if let Some(limit) = flags.time_limit {
         watch::limit(limit);
     }
-    if let Some(path) = &args.output {
+    for path in args.output.iter().chain(&args.tree_certificate) {
         files::probe(path)?;
     }
     let mut data = mix_data::read(&args.data, &args.dialect, &flags, screen)?;
@@ -39,21 +39,43 @@ pub fn run(args: &MixArgs, screen: &Screen) -> Result<Exit, Halt> {
     if flags.path.is_some() {
         return super::mix_path::run(&flags, &mut data, begun, screen);
     }
-    let problem = mix_problem::problem(&flags, &mut data)?;
-    let job = Job::new(&flags, begun, screen);
-    let outcome = job.solve(&problem)?;
-    if matches!(outcome, Outcome::Solved(_)) {
+    let mut problem = mix_problem::problem(&flags, &mut data)?;
+    let mut job = Job::new(&flags, begun, screen);
+    if args.tree_certificate.is_some() {
+        mix_tree::close_ranges(&mut problem);
+        job.keep_tree = true;
+    }
+    let mut outcome = job.solve(&problem)?;
+    let (mut tree, mut prices) = (None, None);
+    if let Outcome::Solved(solution) = &mut outcome {
         watch::answered();
+        tree = solution.tree.take();
+        if args.prices {
+            prices = Some(job.prices(&problem, solution)?);
+        }
     }
     let mut report = job.report(&problem, outcome, &data)?;
+    report.prices = prices;
+    let mut staged = Vec::new();
     if let (Some(path), Some(best), Some(proof)) = (&args.output, &report.best, &report.certificate) {
         let model = saved(&report, &problem, &data, best, proof)?;
         let bytes = model.to_bytes()?;
-        files::write(path, |out| out.write_all(&bytes))?;
+        staged.push(files::stage(path, |out| out.write_all(&bytes))?);
     }
+    let mut exit = super::fit::exit_of(report.verdict);
+    if let (Some(path), Some(_)) = (&args.tree_certificate, &report.best) {
+        if let Some(mut tree) = tree {
+            tree.note = mix_tree::note(&flags, &problem, &data.fingerprint.digest);
+            staged.push(files::stage(path, |mut out| tree.write(&mut out))?);
+        } else {
+            report.no_tree = Some(mix_tree::why_none(&report, &problem, path));
+            exit = Exit::Uncertified;
+        }
+    }
+    staged.into_iter().try_for_each(files::Staged::keep)?;
     report.seconds = begun.elapsed().as_secs_f64();
     screen.result(|width| render::mix(&report, width), || json::mix(&report))?;
-    Ok(super::fit::exit_of(report.verdict))
+    Ok(exit)
 }
 
 /// A search with its limits.
@@ -63,12 +85,14 @@ pub(super) struct Job<'a> {
     screen: &'a Screen,
     /// Whether the search was asked to stop.
     halted: AtomicBool,
+    /// Whether the tree is kept, for a certificate of it.
+    keep_tree: bool,
 }
 
 impl<'a> Job<'a> {
     /// The time limit counts from `begun` on.
     pub(super) fn new(flags: &'a MixFlags, begun: Instant, screen: &'a Screen) -> Self {
-        Self { flags, begun, screen, halted: AtomicBool::new(false) }
+        Self { flags, begun, screen, halted: AtomicBool::new(false), keep_tree: false }
     }
 
     /// Whether the time limit or Ctrl-C ended the search.
@@ -80,15 +104,46 @@ impl<'a> Job<'a> {
         self.flags.time_limit.map(|limit| limit.saturating_sub(self.begun.elapsed()))
     }
 
-    /// Searches, with progress.
-    pub(super) fn solve(&self, problem: &Problem) -> Result<Outcome, Halt> {
+    fn settings(&self) -> Settings {
         let usual = Settings::default();
-        let settings = Settings {
+        Settings {
             gap: self.flags.gap(),
             alternatives: self.flags.alternatives.unwrap_or(usual.alternatives),
             memory: self.flags.memory_limit.unwrap_or(usual.memory),
-            ..usual
+            keep_tree: self.keep_tree,
+        }
+    }
+
+    /// What every decision costs; those that were proven before the time limit or Ctrl-C.
+    fn prices(&self, problem: &Problem, solution: &Solution) -> Result<Prices, Halt> {
+        let bar = Mutex::new(Progress::new(self.screen.quiet));
+        let searching = Instant::now();
+        let go_on = |now: &surefit_mix::Progress| {
+            if let Ok(bar) = bar.try_lock() {
+                bar.show(now.nodes, None, || {
+                    format!("prices: {}", in_words(now, searching.elapsed(), self.left()))
+                });
+            }
+            watch::go_on()
         };
+        let wanted = (0..problem.inputs.len()).filter(|&j| has_choice(&problem.ranges[j])).count();
+        let mut found = Vec::new();
+        if watch::go_on() {
+            found = surefit_mix::prices(problem, &self.settings(), solution, &go_on)
+                .map_err(|error| mix_problem::told(&error))?;
+            found.retain(|price| price.is_certified);
+        }
+        let why = match (watch::interrupted(), watch::go_on()) {
+            (true, _) => "Ctrl-C",
+            (false, false) => "the time limit",
+            (false, true) => "a gap above the wanted one",
+        };
+        Ok(Prices { found, wanted, why })
+    }
+
+    /// Searches, with progress.
+    pub(super) fn solve(&self, problem: &Problem) -> Result<Outcome, Halt> {
+        let settings = self.settings();
         let bar = Mutex::new(Progress::new(self.screen.quiet));
         let searching = Instant::now();
         let go_on = |now: &surefit_mix::Progress| {
@@ -128,6 +183,8 @@ impl<'a> Job<'a> {
             plain: None,
             alternatives: Vec::new(),
             others: None,
+            prices: None,
+            no_tree: None,
             diagnosis: None,
             findings: Vec::new(),
             stop: None,
@@ -166,8 +223,7 @@ impl<'a> Job<'a> {
 
 /// Whether the problem is another one without holes and counts.
 fn has_holes(problem: &Problem) -> bool {
-    let hole = |range: &surefit_mix::Range| range.optional && (range.low > 0.0 || range.high < 0.0);
-    !problem.counts.is_empty() || problem.ranges.iter().any(hole)
+    !problem.counts.is_empty() || problem.ranges.iter().any(has_choice)
 }
 
 /// `objective 0.0123, bound 0.0119, gap 3 %, 1,234 nodes a second, 56 open, 12 s left`

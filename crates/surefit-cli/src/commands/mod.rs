@@ -3,6 +3,7 @@
 mod ask;
 pub mod certify;
 mod certify_samples;
+mod certify_tree;
 pub mod check_gradient;
 pub mod diagnose;
 pub mod explain;
@@ -15,6 +16,7 @@ pub mod mix;
 mod mix_data;
 mod mix_path;
 mod mix_problem;
+mod mix_tree;
 pub mod predict;
 mod score;
 

@@ -1,7 +1,7 @@
 //! The object of a mix.
 
 use super::{code_name, diagnosis, finding, head, number};
-use crate::report::mix::{MixReport, PathReport, Point, used};
+use crate::report::mix::{MixReport, PathReport, Point, Prices, TreeReport, rise, used};
 use serde_json::{Map, Value, json};
 use surefit::fit::Verdict;
 use surefit_mix::{Certificate, Distance, Mix};
@@ -33,10 +33,33 @@ pub fn mix(report: &MixReport) -> Value {
     if let Value::Object(rest) = rest {
         object.extend(rest);
     }
+    if let Some(all) = &report.prices {
+        object.insert("prices".to_owned(), prices(report, all));
+    }
+    if let Some(why) = &report.no_tree {
+        object.insert("no_tree".to_owned(), why.clone().into());
+    }
     if let Some(code) = report.findings.first().filter(|_| code.is_none()).map(|found| found.code) {
         object.insert("code".to_owned(), code_name(code).into());
     }
     Value::Object(object)
+}
+
+/// By input what the other choice costs.
+fn prices(report: &MixReport, all: &Prices) -> Value {
+    let entries = all.found.iter().filter_map(|price| {
+        let name = report.inputs.get(price.input)?.clone();
+        let rise = price.mix.as_ref().zip(report.best.as_ref()).and_then(|(mix, best)| rise(best, mix));
+        let entry = json!({
+            "used": price.is_used,
+            "model": price.mix.as_ref().map(|mix| of(report, mix)),
+            "bound": number(price.bound),
+            "rise": rise.map(number),
+        });
+        Some((name, entry))
+    });
+    let by_input: Map<String, Value> = entries.collect();
+    json!({ "wanted": all.wanted, "by_input": by_input })
 }
 
 /// The best mixes for several values of a flag.
@@ -61,14 +84,27 @@ pub fn mix_path(report: &PathReport) -> Value {
     object
 }
 
+/// What a tree certificate proves.
+pub fn tree(report: &TreeReport) -> Value {
+    let mut object = mix(&report.frame);
+    if let Value::Object(object) = &mut object {
+        object.insert("command".to_owned(), "certify".into());
+        for key in ["relaxed", "alternatives", "others_bound", "nodes"] {
+            object.remove(key);
+        }
+        if let Some(fault) = &report.fault {
+            object.insert("message".to_owned(), fault.clone().into());
+            object.insert("hints".to_owned(), report.hint.into_iter().collect());
+        }
+        object.insert("leaves".to_owned(), report.leaves.into());
+        object.insert("problem".to_owned(), report.text.clone());
+    }
+    object
+}
+
 fn model(report: &MixReport, best: &Mix) -> Value {
     let mut object = Map::new();
-    let distance = match report.distance {
-        Distance::L2 => "l2",
-        Distance::L1 => "l1",
-        Distance::LInf => "linf",
-    };
-    object.insert("distance".to_owned(), distance.into());
+    object.insert("distance".to_owned(), distance_name(report.distance).into());
     object.insert("ridge".to_owned(), number(report.ridge));
     object.insert("target".to_owned(), report.target.clone().into());
     if let Value::Object(rest) = of(report, best) {
@@ -86,6 +122,15 @@ fn of(report: &MixReport, mix: &Mix) -> Value {
         "used": used(mix),
         "weights": weights.collect::<Map<String, Value>>(),
     })
+}
+
+/// As `--distance` has it.
+pub fn distance_name(distance: Distance) -> &'static str {
+    match distance {
+        Distance::L2 => "l2",
+        Distance::L1 => "l1",
+        Distance::LInf => "linf",
+    }
 }
 
 fn certificate(proof: &Certificate) -> Value {

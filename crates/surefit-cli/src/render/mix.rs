@@ -4,11 +4,11 @@
 use super::{Page, diagnosis, finding, more};
 use crate::json::code_name;
 use crate::numbers::{count, counted, plain, rough, significant};
-use crate::report::mix::{MixReport, PathReport, Point, swap, used};
+use crate::report::mix::{MixReport, PathReport, Point, Prices, rise, swap, used};
 use crate::text::{BAD, Column, FAIR, GOOD, shorten, table};
 use surefit::diagnosis::{Diagnosis, page as page_of};
 use surefit::fit::Verdict;
-use surefit_mix::{Certificate, Distance, Mix};
+use surefit_mix::{Certificate, Distance, Mix, Price};
 
 /// Weights in a table.
 const MOST_WEIGHTS: usize = 40;
@@ -27,10 +27,16 @@ pub fn mix(report: &MixReport, width: usize) -> String {
         weights(&mut page, report, best);
         page.blank();
         alternatives(&mut page, report, best);
+        if let Some(all) = &report.prices {
+            prices(&mut page, report, best, all);
+        }
         search(&mut page, report, proof);
     }
     if let Some(found) = &report.diagnosis {
         page.paragraph(&more(found));
+    }
+    if let Some(why) = &report.no_tree {
+        page.paragraph(why);
     }
     report.findings.iter().for_each(|found| finding(&mut page, found));
     page.finish()
@@ -49,7 +55,7 @@ fn headline(page: &mut Page, report: &MixReport) {
 }
 
 /// The gap beside the wanted one.
-fn gap(report: &MixReport, proof: &Certificate) -> String {
+pub(super) fn gap(report: &MixReport, proof: &Certificate) -> String {
     let relative = proof.relative_gap();
     if relative > report.wanted_gap || proof.objective == 0.0 {
         // What the allowance for rounding alone certifies.
@@ -67,7 +73,7 @@ fn symbol(report: &MixReport) -> &'static str {
     }
 }
 
-fn distance(page: &mut Page, report: &MixReport, best: &Mix, proof: &Certificate) {
+pub(super) fn distance(page: &mut Page, report: &MixReport, best: &Mix, proof: &Certificate) {
     let objective = plain(best.objective);
     let text = match (report.distance, report.length(best.objective)) {
         (Distance::L2, Some(length)) => format!("distance √Σr² = {} (squared {objective})", plain(length)),
@@ -98,7 +104,7 @@ fn cost(page: &mut Page, report: &MixReport, best: &Mix) {
 }
 
 /// Name, weight and the plain optimum's weight of the inputs that are used, the largest first.
-fn weights(page: &mut Page, report: &MixReport, best: &Mix) {
+pub(super) fn weights(page: &mut Page, report: &MixReport, best: &Mix) {
     let mut order: Vec<usize> = (0..best.weights.len()).filter(|&j| best.weights[j] != 0.0).collect();
     // Equal but for rounding is equal: then the order of the table decides.
     let size = |j: usize| (best.weights[j].abs() * 1e9).round();
@@ -166,6 +172,50 @@ fn alternatives(page: &mut Page, report: &MixReport, best: &Mix) {
     if let Some(others) = report.others.filter(tells) {
         let least = report.length(others).unwrap_or(others);
         page.paragraph(&format!("every other choice of inputs is at {} or more", plain(least)));
+    }
+    page.blank();
+}
+
+/// What it costs to decide one input the other way, the cheapest first.
+fn prices(page: &mut Page, report: &MixReport, best: &Mix, all: &Prices) {
+    let mut order: Vec<&Price> = all.found.iter().collect();
+    let cost = |price: &Price| price.mix.as_ref().map_or(f64::INFINITY, |mix| mix.objective);
+    order.sort_by(|a, b| cost(a).total_cmp(&cost(b)));
+    order.truncate(MOST_WEIGHTS);
+    let cells = |cell: &dyn Fn(&Price) -> String| order.iter().map(|price| cell(price)).collect::<Vec<_>>();
+    let of = |mix: &Mix| plain(report.length(mix.objective).unwrap_or(mix.objective));
+    let above = |mix: &Mix| rise(best, mix).map(|rise| format!("+{} %", significant(100.0 * rise, 3)));
+    let name = |price: &Price| report.inputs.get(price.input).cloned().unwrap_or_default();
+    let choice = |price: &Price| if price.is_used { "leave out" } else { "take in" }.to_owned();
+    let columns = vec![
+        Column { head: "input", cells: cells(&name), right: false, rank: 0 },
+        Column { head: "instead", cells: cells(&choice), right: false, rank: 1 },
+        Column {
+            head: "distance",
+            cells: cells(&|price| price.mix.as_ref().map_or_else(|| "no mix".to_owned(), of)),
+            right: true,
+            rank: 0,
+        },
+        Column {
+            head: "objective",
+            cells: cells(&|price| price.mix.as_ref().and_then(above).unwrap_or_default()),
+            right: true,
+            rank: 2,
+        },
+    ];
+    if !order.is_empty() {
+        page.lines.extend(table(columns, super::INDENT, page.width).0);
+    }
+    let shown = order.len();
+    if all.found.len() > shown {
+        let left = counted((all.found.len() - shown) as u64, "higher price");
+        page.paragraph(&format!("… and {left} (`--json` has all)"));
+    }
+    if all.wanted == 0 {
+        page.paragraph("no input has a price: none is either out, or in with a least weight");
+    } else if all.found.len() < all.wanted {
+        let all_told = format!("{} of {}", all.found.len(), counted(all.wanted as u64, "price"));
+        page.paragraph(&format!("{all_told}: {} ended the search for the others", all.why));
     }
     page.blank();
 }

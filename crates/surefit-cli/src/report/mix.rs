@@ -4,7 +4,7 @@ use crate::numbers::rough;
 use surefit::diagnosis::{Diagnosis, Finding};
 use surefit::fit::Verdict;
 use surefit::solver::Stop;
-use surefit_mix::{Certificate, Distance, Mix};
+use surefit_mix::{Certificate, Distance, Mix, Price, Problem, Range};
 
 /// A mix with its proof, or why there is none.
 #[derive(Clone, Debug)]
@@ -33,6 +33,10 @@ pub struct MixReport {
     pub alternatives: Vec<Mix>,
     /// No choice of inputs that is not listed has a lower objective.
     pub others: Option<f64>,
+    /// What each decision costs, if it was asked for.
+    pub prices: Option<Prices>,
+    /// Why there is no tree certificate, although it was asked for.
+    pub no_tree: Option<String>,
     /// What is wrong.
     pub diagnosis: Option<Diagnosis>,
     /// Worth knowing although the answer stands.
@@ -72,6 +76,44 @@ impl MixReport {
             Distance::L1 | Distance::LInf => Some(objective),
         }
     }
+}
+
+/// The best mixes with one input decided the other way.
+#[derive(Clone, Debug)]
+pub struct Prices {
+    /// Those that are proven.
+    pub found: Vec<Price>,
+    /// How many inputs have a choice.
+    pub wanted: usize,
+    /// What ended the search for those that are missing.
+    pub why: &'static str,
+}
+
+/// What a tree certificate proves on some data, or why it proves nothing.
+#[derive(Clone, Debug)]
+pub struct TreeReport {
+    /// The mix of the file with the gap that was checked; neither where nothing is proven.
+    pub frame: MixReport,
+    /// Leaves of the tree that were checked.
+    pub leaves: u64,
+    /// The problem of the file, where it could be read.
+    pub problem: Option<Problem>,
+    /// The same as it is written there.
+    pub text: serde_json::Value,
+    /// Why it proves nothing.
+    pub fault: Option<String>,
+    /// What is known of the reason, or the way out.
+    pub hint: Option<&'static str>,
+}
+
+/// Whether an input is in or out, and cannot fade away.
+pub fn has_choice(range: &Range) -> bool {
+    range.optional && (range.low > 0.0 || range.high < 0.0)
+}
+
+/// What another mix costs, as a share of the objective of the best one; none where that is 0.
+pub fn rise(best: &Mix, other: &Mix) -> Option<f64> {
+    (best.objective > 0.0).then(|| (other.objective / best.objective - 1.0).max(0.0))
 }
 
 /// How many inputs a mix uses.

@@ -1,13 +1,13 @@
 //! Hand-made mixes, and what is made of them.
 
-use crate::report::mix::{MixReport, PathReport, Point};
+use crate::report::mix::{MixReport, PathReport, Point, Prices};
 use crate::{json, render};
 use insta::assert_snapshot;
 use serde_json::{Map, json};
 use surefit::diagnosis::{Code, Diagnosis, Finding, Fix, Remedy};
 use surefit::fit::Verdict;
 use surefit::solver::Stop;
-use surefit_mix::{Certificate, Distance, Mix};
+use surefit_mix::{Certificate, Distance, Mix, Price};
 
 fn proof(objective: f64, bound: f64) -> Certificate {
     Certificate { objective, bound, gap: (objective - bound).max(1e-15), rounding: 1e-15 }
@@ -28,6 +28,8 @@ fn optimal() -> MixReport {
         plain: Some(Mix { weights: vec![0.2, 0.1, 0.699_999, 1e-6], objective: 0.01 }),
         alternatives: Vec::new(),
         others: Some(0.0144),
+        prices: None,
+        no_tree: None,
         diagnosis: None,
         findings: Vec::new(),
         stop: Some(Stop::Certified),
@@ -138,6 +140,20 @@ fn path() -> PathReport {
     }
 }
 
+/// Two of three prices, the second of a mix that cannot be.
+fn priced() -> MixReport {
+    let price = |input, is_used, mix: Option<Mix>| Price {
+        input,
+        is_used,
+        bound: mix.as_ref().map_or(f64::INFINITY, |mix| mix.objective),
+        mix,
+        is_certified: true,
+    };
+    let other = Mix { weights: vec![0.0, 0.4, 0.6, 0.0], objective: 0.018 };
+    let found = vec![price(2, true, None), price(0, true, Some(other))];
+    MixReport { prices: Some(Prices { found, wanted: 3, why: "Ctrl-C" }), ..optimal() }
+}
+
 fn all() -> [MixReport; 6] {
     [optimal(), with_alternatives(), stopped(), infeasible(), ridged(), exact()]
 }
@@ -151,6 +167,12 @@ fn mixes_read() {
 #[test]
 fn a_mix_reads_on_forty_columns() {
     assert_snapshot!([optimal(), stopped()].map(|report| render::mix(&report, 40)).join("\n"));
+}
+
+#[test]
+fn prices_read() {
+    let object = serde_json::to_string_pretty(&json::mix(&priced())["prices"]).unwrap_or_default();
+    assert_snapshot!([100, 34].map(|width| render::mix(&priced(), width)).concat() + &object);
 }
 
 #[test]
@@ -171,7 +193,8 @@ fn a_verdict_on_a_mix_takes_at_most_twelve_lines_beside_the_table() {
 #[test]
 fn no_line_of_a_mix_is_wider_than_the_screen() {
     for width in [30, 40, 60, 80, 100, 120] {
-        let texts = all().iter().map(|report| render::mix(report, width)).collect::<String>();
+        let texts =
+            all().iter().chain([&priced()]).map(|report| render::mix(report, width)).collect::<String>();
         let text = anstream::adapter::strip_str(&(texts + &render::mix_path(&path(), width))).to_string();
         let widest = text.lines().max_by_key(|line| crate::text::width(line));
         assert!(widest.is_some_and(|line| crate::text::width(line) <= width), "{width}: {widest:?}");

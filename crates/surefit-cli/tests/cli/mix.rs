@@ -20,6 +20,12 @@ fn snapshot(folder: &Folder, name: &str, text: &str) {
     settings.set_snapshot_path("../snapshots");
     settings.add_filter(r"nodes [0-9,]*[0-9]", "nodes N");
     settings.add_filter(r"seconds [-0-9.e]+", "seconds T");
+    settings.add_filter(r"step [0-9]+:", "step N:");
+    settings.add_filter(
+        r"bound there is [^,]*,\s+below\s+the\s+claimed\s+[0-9][-0-9.e]*",
+        "bound there is X, below the claimed Y",
+    );
+    settings.add_filter(r"(at a relative gap of )[0-9][-0-9.e]*[0-9]", "${1}X");
     settings.add_filter(r"(gap ≤ |gap at most |, at most )[0-9][-0-9.e]*", "${1}SMALL");
     settings.bind(|| assert_snapshot!(name, text.replace(&folder.path(""), "FOLDER/")));
 }
@@ -459,4 +465,188 @@ fn an_interrupt_returns_the_best_mix_so_far() {
     assert_eq!(found["stop"], "interrupted", "{}", tell(&output));
     assert_eq!(output.status.code(), Some(4));
     assert!(!weights(&found).is_empty());
+}
+
+#[test]
+fn a_price_is_the_objective_of_the_mix_with_the_other_choice() {
+    let folder = Folder::new();
+    let found = object(&index("--low 0.1 --prices"));
+    let prices = found["prices"]["by_input"].as_object().unwrap();
+    assert_eq!((prices.len(), found["prices"]["wanted"].as_u64()), (16, Some(16)));
+    for (name, weight) in weights(&found) {
+        let price = &prices[&name];
+        assert_eq!(price["used"], weight != 0.0);
+        let flag = if weight == 0.0 { "--must" } else { "--never" };
+        let other = object(&index(&format!("--low 0.1 {flag} {name}")));
+        let (own, other) = (&price["model"]["objective"], &other["model"]["objective"]);
+        assert!((own.as_f64().unwrap() / other.as_f64().unwrap() - 1.0).abs() < 2e-6, "{name}: {price}");
+        let rise = own.as_f64().unwrap() / found["model"]["objective"].as_f64().unwrap() - 1.0;
+        assert!((price["rise"].as_f64().unwrap() - rise.max(0.0)).abs() < 1e-12);
+    }
+    // Three of three are in use, so none can be left out.
+    let names = ["a", "b", "c"];
+    let data = folder.file("data.csv", &csv(&names, &table(&names)));
+    let none = ["mix", &data, "--target", "t", "--low", "0.2", "--at-least", "3", "--prices"];
+    let price = &object(&none)["prices"]["by_input"]["a"];
+    assert_eq!(
+        (&price["model"], &price["bound"], &price["rise"]),
+        (&Value::Null, &"inf".into(), &Value::Null)
+    );
+    let all = [told(&index("-q --low 0.1 --prices")), told(&none), told(&index("-q --prices"))];
+    snapshot(&folder, "mix_prices", &all.concat());
+}
+
+#[test]
+fn a_search_that_was_stopped_has_no_prices_and_no_tree() {
+    let folder = Folder::new();
+    let (data, tree) = (hard(&folder), folder.path("hard.tree"));
+    let arguments = [
+        "mix",
+        &data,
+        "--target",
+        "t",
+        "--low",
+        "0.04",
+        "--time-limit",
+        "0.5",
+        "--prices",
+        "--tree-certificate",
+        &tree,
+    ];
+    let output = surefit(&arguments).arg("--json").output().unwrap();
+    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((output.status.code(), &found["verdict"]), (Some(4), &"uncertified".into()));
+    assert_eq!(found["prices"]["by_input"].as_object().unwrap().len(), 0, "{found}");
+    assert_eq!(found["prices"]["wanted"], 100);
+    assert!(!std::path::Path::new(&tree).exists());
+    snapshot(&folder, "mix_no_tree", found["no_tree"].as_str().unwrap());
+}
+
+/// Problems of all kinds, each with the flags of the table `mixed.csv` below.
+const KINDS: [&str; 6] = [
+    "--low 0.1",
+    "--low 0.1 --distance l1 --missing drop",
+    "--low 0.1 --distance linf --at-most 3",
+    "--low 0.1 --weights w --ridge 0.5 --missing mean",
+    "--range a=-0.4..-0.1 --range b=0.2..0.6 --bound c=0.05..0.3 --group g=a,b:..0.4 --alternatives 2",
+    "--low 0.05 --sum 0.5..2 --group-count g=a,b,c:1..2 --constraint a<=.5",
+];
+
+/// Five inputs, a column of weights and a missing value.
+fn mixed(folder: &Folder) -> String {
+    let text = csv(&["a", "b", "c", "d", "e", "w"], &table(&["a", "b", "c", "d", "e", "w"]));
+    let mut lines: Vec<Vec<String>> =
+        text.lines().map(|line| line.split(',').map(str::to_owned).collect()).collect();
+    for (nth, line) in lines.iter_mut().enumerate().skip(1) {
+        line[6] = (nth % 3).to_string();
+    }
+    lines[5][4] = String::new();
+    folder.file("mixed.csv", &(lines.iter().map(|line| line.join(",")).collect::<Vec<_>>().join("\n") + "\n"))
+}
+
+#[test]
+fn a_tree_certificate_proves_the_mix_to_whoever_has_the_data() {
+    let folder = Folder::new();
+    let (data, tree) = (mixed(&folder), folder.path("mix.tree"));
+    for kind in KINDS {
+        let missing = if kind.contains("--missing") { "" } else { " --missing drop" };
+        let more = format!("--target t {kind}{missing} --tree-certificate {tree}");
+        let mut arguments = vec!["mix", data.as_str()];
+        arguments.extend(more.split_whitespace());
+        let found = object(&arguments);
+        assert_eq!(found["verdict"], "certified", "{kind}: {found}");
+        let checked = object(&["certify", &tree, &data]);
+        assert_eq!(checked["verdict"], "certified", "{kind}: {checked}");
+        assert_eq!(checked["model"]["weights"], found["model"]["weights"]);
+        let objective = |of: &Value| of["certificate"]["objective"].as_f64().unwrap();
+        assert!((objective(&checked) - objective(&found)).abs() <= 1e-12 * objective(&found), "{kind}");
+        assert!(checked["leaves"].as_u64().unwrap() > 0 && checked["problem"]["target"] == "t");
+        assert_eq!(code(&["certify", &tree, &data, "-q"]), 0);
+    }
+}
+
+/// A tree of the index.
+fn tree_of_the_index(folder: &Folder) -> (String, Vec<u8>) {
+    let path = folder.path("index.tree");
+    assert_eq!(code(&index(&format!("-q --low 0.1 --tree-certificate {path}"))), 0);
+    let bytes = std::fs::read(&path).unwrap();
+    (path, bytes)
+}
+
+/// Where the claimed bound stands.
+fn place_of_the_bound(bytes: &[u8]) -> usize {
+    16 + usize::try_from(u64::from_le_bytes(bytes[8..16].try_into().unwrap())).unwrap()
+}
+
+fn with_bound(bytes: &[u8], factor: f64) -> Vec<u8> {
+    let (mut bytes, at) = (bytes.to_vec(), place_of_the_bound(bytes));
+    let bound = f64::from_le_bytes(bytes[at..at + 8].try_into().unwrap());
+    bytes[at..at + 8].copy_from_slice(&(factor * bound).to_le_bytes());
+    bytes
+}
+
+#[test]
+fn a_tree_that_was_cut_or_changed_proves_nothing() {
+    let folder = Folder::new();
+    let (path, bytes) = tree_of_the_index(&folder);
+    let data = "data/index-returns.csv";
+    let judge = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).unwrap();
+        code(&["certify", &path, data, "-q"])
+    };
+    assert_eq!(judge(&bytes), 0);
+    for length in (0..bytes.len()).step_by(97).chain([bytes.len() - 1]) {
+        assert_eq!(judge(&bytes[..length]), 3, "cut to {length}");
+    }
+    assert_eq!(judge(&[&bytes[..], &[0]].concat()), 3);
+    assert_eq!(judge(&with_bound(&bytes, 1.001)), 3, "more is claimed than is proven");
+    assert_eq!(judge(&with_bound(&bytes, 0.9)), 4, "less is claimed, and the gap is wide");
+    assert_eq!(code(&["certify", &path, data, "--gap", "0.2", "-q"]), 0);
+    // A weight that is not in its range.
+    let mut heavy = bytes.clone();
+    let at = place_of_the_bound(&bytes) + 16;
+    heavy[at..at + 8].copy_from_slice(&0.05_f64.to_le_bytes());
+    assert_eq!(judge(&heavy), 3);
+    let found = object(&["certify", &path, data]);
+    assert_eq!((&found["verdict"], &found["command"]), (&"failed".into(), &"certify".into()));
+    assert!(found["message"].as_str().unwrap().contains("`S1` is not in the range"), "{found}");
+}
+
+#[test]
+fn what_a_tree_certificate_says() {
+    let folder = Folder::new();
+    let (path, bytes) = tree_of_the_index(&folder);
+    let data = std::fs::read_to_string(super::root().join("data/index-returns.csv")).unwrap();
+    let own = "data/index-returns.csv";
+    // The columns the other way round, and other rows.
+    let turned: String =
+        data.lines().map(|line| line.rsplit(',').collect::<Vec<_>>().join(",") + "\n").collect();
+    let turned = folder.file("turned.csv", &turned);
+    let fewer = folder.file("fewer.csv", &(data.lines().take(60).collect::<Vec<_>>().join("\n") + "\n"));
+    let lacks = folder.file("lacks.csv", &data.replacen("S15", "S99", 1));
+    let mut all = String::new();
+    for arguments in [
+        vec![own],
+        vec![&turned, "-q"],
+        vec![&fewer, "-q"],
+        vec![&lacks, "-q"],
+        vec![own, "index ~ S1", "-q"],
+        vec![own, "--penalty", "1", "-q"],
+        vec![own, "--missing", "drop", "-q"],
+    ] {
+        writeln!(all, "{}", told(&[&["certify", &path], &arguments[..]].concat())).unwrap();
+    }
+    for (what, bytes) in [
+        ("cut", bytes[..1000].to_vec()),
+        ("raised", with_bound(&bytes, 1.01)),
+        ("lowered", with_bound(&bytes, 0.9)),
+    ] {
+        std::fs::write(&path, bytes).unwrap();
+        writeln!(all, "$ {what}\n{}", told(&["certify", &path, own, "-q"])).unwrap();
+    }
+    let none = folder.path("none.tree");
+    writeln!(all, "{}", told(&index(&format!("-q --path at-most=1..3 --tree-certificate {none}")))).unwrap();
+    writeln!(all, "{}", told(&index("-q --path at-most=1..3 --prices"))).unwrap();
+    writeln!(all, "{}", told(&index("-q --low 0.1 --tree-certificate data/index-returns.csv"))).unwrap();
+    snapshot(&folder, "mix_tree", &all);
 }
