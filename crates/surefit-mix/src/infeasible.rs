@@ -5,6 +5,7 @@
 use crate::error::Result;
 use crate::problem::{Limit, Problem, Range};
 use crate::solve::{Attempt, Progress, Settings, attempt};
+use std::time::{Duration, Instant};
 
 /// A reason.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,10 +36,17 @@ enum Part {
 /// Nodes after which a question about feasibility is given up.
 const PATIENCE: u64 = 20_000;
 
+/// Time after which the explanation is as good as it is.
+const TIME: Duration = Duration::from_secs(3);
+/// Time to look for one change that mends it.
+const TURN: Duration = Duration::from_millis(500);
+
 type GoOn<'a> = &'a (dyn Fn(&Progress) -> bool + Sync);
 
 /// Explains a problem that allows no mix.
 pub(crate) fn explain(problem: &Problem, go_on: GoOn<'_>) -> Result<Conflict> {
+    let begun = Instant::now();
+    let go_on: GoOn<'_> = &|progress: &Progress| begun.elapsed() < TIME && go_on(progress);
     let mut parts: Vec<Part> = (0..problem.limits.len()).map(Part::Limit).collect();
     parts.extend((0..problem.counts.len()).map(Part::Count));
     parts.extend((0..problem.ranges.len()).filter(|&j| must(problem.ranges[j])).map(Part::Must));
@@ -140,6 +148,9 @@ fn is_feasible(problem: &Problem, go_on: GoOn<'_>) -> Result<Option<bool>> {
 /// The least change of one part that mends the whole problem.
 fn relaxation(problem: &Problem, part: &Part, go_on: GoOn<'_>) -> Result<Option<String>> {
     let all: Vec<Part> = every(problem);
+    // Each has its turn: one that is hard to find does not take the others' time.
+    let begun = Instant::now();
+    let go_on: GoOn<'_> = &|progress: &Progress| begun.elapsed() < TURN && go_on(progress);
     match part {
         Part::Limit(r) => least_slack(problem, &all, *r, go_on),
         Part::Count(k) => {
@@ -233,7 +244,7 @@ fn scaled(
     let mends = |factor: f64| {
         let mut changed = only(problem, all);
         changed.ranges.iter_mut().for_each(|range| change(range, factor));
-        Ok(is_feasible(&changed, go_on)? == Some(true))
+        is_feasible(&changed, go_on)
     };
     let (mut bad, mut good) = (1.0, most.max(1e-6));
     if !mends(good)? {
@@ -257,8 +268,10 @@ fn arithmetic(problem: &Problem, needed: &[Part]) -> Option<String> {
         return None;
     }
     let members: Vec<usize> = limit.terms.iter().map(|term| term.0).collect();
-    let musts: Vec<usize> =
-        needed.iter().filter_map(|part| if let Part::Must(j) = part { Some(*j) } else { None }).collect();
+    // All that must be used, also those that are not needed for the contradiction.
+    let is_about_musts = needed.iter().any(|part| matches!(part, Part::Must(_)));
+    let all_musts = members.iter().copied().filter(|&j| must(problem.ranges[j]));
+    let musts: Vec<usize> = all_musts.filter(|_| is_about_musts).collect();
     let count = needed.iter().find_map(|part| if let Part::Count(k) = part { Some(*k) } else { None });
     let low = |j: usize| problem.ranges[j].low;
     let high = |j: usize| problem.ranges[j].high;
@@ -273,6 +286,20 @@ fn arithmetic(problem: &Problem, needed: &[Part]) -> Option<String> {
             let number = musts.len();
             let (total, limit) = (short(total), short(limit.high));
             format!("{number} inputs must be used{each} = {total}, more than the {name} of {limit}")
+        });
+    }
+    if needed.contains(&Part::Lows)
+        && !needed.contains(&Part::Highs)
+        && let Some(k) = count
+    {
+        let mut lows: Vec<f64> = members.iter().map(|&j| low(j)).filter(|low| *low > 0.0).collect();
+        lows.sort_by(f64::total_cmp);
+        lows.truncate(problem.counts[k].least);
+        let total: f64 = lows.iter().sum();
+        return (total > limit.high).then(|| {
+            let each = same(&low, &members).map_or_else(String::new, |each| format!(" × {}", short(each)));
+            let (number, total, limit) = (lows.len(), short(total), short(limit.high));
+            format!("at least {number} inputs{each} = {total}, more than the {name} of {limit}")
         });
     }
     let usable: Vec<usize> = members.iter().copied().filter(|&j| high(j) > 0.0).collect();

@@ -1,7 +1,7 @@
 //! What the limits say before any search: tighter ranges, inputs that cannot be used or must be.
 
 use crate::core::Kind;
-use crate::form::{Form, ROUNDING};
+use crate::form::{Form, Members, ROUNDING};
 
 /// Decisions contradict each other: a row or a count cannot be met, or nothing is left of a range in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,10 +26,43 @@ pub(crate) fn tighten(form: &mut Form, kind: &mut [Kind]) -> Result<(), Contradi
     }
     // What the last tightening leaves.
     propagate(form, kind)?;
+    if (0..form.q()).any(|r| form.counts.iter().any(|count| contradict(form, kind, r, count))) {
+        return Err(Contradiction);
+    }
     for j in (0..form.n).filter(|&j| kind[j] == Kind::Out) {
         (form.low[j], form.high[j], form.optional[j]) = (0.0, 0.0, false);
     }
     Ok(())
+}
+
+/// Whether a row cannot be met by as many inputs as a count allows: `at least 6 inputs × 0.2` is more than 1.
+fn contradict(form: &Form, kind: &[Kind], r: usize, count: &Members) -> bool {
+    let (mut low, mut high, mut scale) = (0.0, 0.0, 1.0);
+    // What each open member adds at least, and at most, when it is used.
+    let (mut least, mut most): (Vec<f64>, Vec<f64>) = (Vec::new(), Vec::new());
+    let mut used = 0;
+    for j in (0..form.n).filter(|&j| kind[j] != Kind::Out) {
+        let (a, b) = (form.row(r)[j] * form.low[j], form.row(r)[j] * form.high[j]);
+        let (a, b) = if form.row(r)[j] == 0.0 { (0.0, 0.0) } else { (a.min(b), a.max(b)) };
+        scale += a.abs().max(b.abs());
+        let is_in = kind[j] == Kind::In;
+        used += usize::from(is_in && count.is_member[j]);
+        low += if is_in { a } else { a.min(0.0) };
+        if is_in {
+            high += b;
+        } else if count.is_member[j] {
+            least.push(a.max(0.0));
+            most.push(b.max(0.0));
+        } else {
+            high += b.max(0.0);
+        }
+    }
+    least.sort_by(f64::total_cmp);
+    most.sort_by(|a, b| b.total_cmp(a));
+    low += least.iter().take(count.least.saturating_sub(used)).sum::<f64>();
+    high += most.iter().take(count.most.saturating_sub(used)).sum::<f64>();
+    let room = ROUNDING * scale;
+    scale.is_finite() && (low > form.row_high[r] + room || high < form.row_low[r] - room)
 }
 
 /// Ends of what column `j` may be, holes left aside.

@@ -139,3 +139,42 @@ fn largest_absolute_values_agree_with_trying_everything() {
         agree(seed, Distance::LInf, 3);
     }
 }
+
+#[test]
+fn alternatives_agree_with_trying_every_support() {
+    for seed in seeds(300) {
+        for distance in [Distance::L2, Distance::L1, Distance::LInf] {
+            let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+            let (n, m) = (2 + random.below(4), 1 + random.below(5));
+            let columns: Vec<f64> = (0..m * n).map(|_| random.unit() * 4.0 - 2.0).collect();
+            let target: Vec<f64> = (0..m).map(|_| random.unit() * 2.0 - 1.0).collect();
+            let low = [0.1, 0.2, 0.3][random.below(3)];
+            let inputs = (0..n).map(|j| format!("x{j}")).collect();
+            let mut problem = Problem::new(inputs, columns, target, low, 1.0);
+            problem.distance = distance;
+            let settings = Settings { alternatives: 4, ..Settings::default() };
+            let Ok(Outcome::Solved(solution)) = solve(&problem, &settings, &|_| true) else {
+                panic!("seed {seed}")
+            };
+            let mut found = vec![solution.best.objective];
+            found.extend(solution.alternatives.iter().map(|mix| mix.objective));
+            let mut all: Vec<f64> = (1_u32..1 << n)
+                .filter_map(|support| {
+                    let mut fixed = problem.clone();
+                    for j in 0..n {
+                        let used = support >> j & 1 == 1;
+                        fixed.ranges[j] =
+                            if used { Range { optional: false, ..fixed.ranges[j] } } else { Range::NEVER };
+                    }
+                    oracle::best(&fixed).map(|best| best.0)
+                })
+                .collect();
+            all.sort_by(f64::total_cmp);
+            assert_eq!(found.len(), all.len().min(4), "seed {seed} {distance:?}: {found:?} {all:?}");
+            for (found_one, expected) in found.iter().zip(&all) {
+                let room = 1e-6 * expected + 1e-9;
+                assert!((found_one - expected).abs() <= room, "seed {seed} {distance:?}: {found:?} {all:?}");
+            }
+        }
+    }
+}

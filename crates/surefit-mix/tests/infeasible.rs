@@ -70,6 +70,20 @@ fn a_smallest_set_of_constraints() {
 }
 
 #[test]
+fn too_many_inputs_for_the_sum() {
+    let mut problem = problem(40, 0.2, 1.0);
+    problem.counts.push(Count {
+        name: "at least 6".to_owned(),
+        members: (0..40).collect(),
+        least: 6,
+        most: 40,
+    });
+    let conflict = conflict(&problem);
+    assert_eq!(conflict.what, "at least 6 inputs × 0.2 = 1.2, more than the sum of 1");
+    assert!(conflict.relaxations.contains(&"at least 6: at least 5 instead of 6".to_owned()), "{conflict:?}");
+}
+
+#[test]
 fn nothing_may_be_used() {
     let mut problem = problem(3, 0.2, 1.0);
     problem.ranges = vec![Range::NEVER; 3];

@@ -39,7 +39,13 @@ pub(crate) fn round<R: Relaxation>(ground: &Ground<R>, root: &R::State, pool: &m
         kind.iter_mut().filter(|kind| **kind == Kind::Open).for_each(|kind| *kind = Kind::Out);
         let (state, end) = relaxation.solve(kind);
         if end == End::Reached && form.allows(relaxation.weights(&state)) {
-            starts.push((form.objective(relaxation.weights(&state)), state));
+            let value = form.objective(relaxation.weights(&state));
+            if value == 0.0 {
+                // Nothing is better.
+                pool.offer(form, relaxation.weights(&state));
+                return;
+            }
+            starts.push((value, state));
         }
     }
     starts.sort_by(|a, b| a.0.total_cmp(&b.0));
