@@ -247,12 +247,17 @@ fn scaled(
         is_feasible(&changed, go_on)
     };
     let (mut bad, mut good) = (1.0, most.max(1e-6));
-    if !mends(good)? {
+    if mends(good)? != Some(true) {
         return Ok(None);
     }
     for _ in 0..HALVINGS {
         let middle = f64::midpoint(bad, good);
-        if mends(middle)? { good = middle } else { bad = middle }
+        match mends(middle)? {
+            Some(true) => good = middle,
+            Some(false) => bad = middle,
+            // Not found out: what was found so far is no least change.
+            None => return Ok(None),
+        }
     }
     // The nearer end, rounded to the safe side in four digits.
     let percent = good * 100.0;
