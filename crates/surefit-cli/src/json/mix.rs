@@ -79,6 +79,11 @@ pub fn mix_path(report: &PathReport) -> Value {
     };
     let mut object = mix(&report.frame);
     if let Value::Object(object) = &mut object {
+        let proven = report.points.iter().filter(|point| point.is_proven()).count();
+        if report.frame.diagnosis.is_none() {
+            let message = format!("{proven} of {} values are proven", report.points.len());
+            object.insert("message".to_owned(), message.into());
+        }
         object.insert("path".to_owned(), report.points.iter().map(point).collect());
     }
     object

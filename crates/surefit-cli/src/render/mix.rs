@@ -10,6 +10,10 @@ use surefit::diagnosis::{Diagnosis, page as page_of};
 use surefit::fit::Verdict;
 use surefit_mix::{Certificate, Distance, Mix, Price};
 
+/// Shares between which what the holes cost is told in percent.
+const LEAST_SHARE: f64 = 1e-9;
+const MOST_SHARE: f64 = 1e6;
+
 /// Weights in a table.
 const MOST_WEIGHTS: usize = 40;
 
@@ -93,12 +97,14 @@ fn cost(page: &mut Page, report: &MixReport, best: &Mix) {
     };
     let what =
         format!("without holes and counts {}, with {}", plain(least), counted(used(other) as u64, "input"));
-    let more = if least > 0.0 && own > least {
-        format!(": they cost {} %", significant(100.0 * (own / least - 1.0), 3))
-    } else if own <= least {
+    let rounding = report.certificate.map_or(0.0, |proof| proof.rounding);
+    let more = if own <= least * (1.0 + LEAST_SHARE) || best.objective - other.objective <= rounding {
         ": they cost nothing".to_owned()
-    } else {
+    } else if own >= least * MOST_SHARE {
+        // A share of nothing says nothing.
         String::new()
+    } else {
+        format!(": they cost {} %", significant(100.0 * (own / least - 1.0), 3))
     };
     page.paragraph(&format!("{what}{more}"));
 }

@@ -58,6 +58,10 @@ impl MixReport {
     pub fn message(&self) -> String {
         match (&self.diagnosis, &self.certificate) {
             (Some(diagnosis), _) => diagnosis.message.clone(),
+            // What the allowance for rounding alone certifies.
+            (None, Some(proof)) if proof.relative_gap() > self.wanted_gap => {
+                format!("no mix that keeps the limits is closer, to a gap of {}: rounding", rough(proof.gap))
+            }
             (None, Some(proof)) => {
                 format!(
                     "no mix that keeps the limits is closer, to a relative gap of {}",
