@@ -137,7 +137,10 @@ fn reach(limit: &Limit) -> f64 {
 
 /// Whether any weights keep the limits; none when it was not found out.
 fn is_feasible(problem: &Problem, go_on: GoOn<'_>) -> Result<Option<bool>> {
-    let patient = |progress: &Progress| progress.nodes < PATIENCE && go_on(progress);
+    // The first mix is answer enough.
+    let patient = |progress: &Progress| {
+        progress.objective == f64::INFINITY && progress.nodes < PATIENCE && go_on(progress)
+    };
     Ok(match attempt(problem, &Settings::default(), &patient)? {
         Attempt::Solved(_) => Some(true),
         Attempt::Infeasible => Some(false),
