@@ -1,10 +1,10 @@
-//! Constraints as people write them: `a + 2 b <= .5`, `.1 <= a + b <= .4`, `` `BRK B` = a ``.
+//! Constraints as people write them: `a + 2 b <= .5`, `.1 <= a + b <= .4`, `` `BRK B` = a ``, `cap: a <= .3`.
 
 use crate::error::{Error, Result};
 use crate::problem::{Limit, Problem};
 
 impl Limit {
-    /// Reads a constraint between the problem's inputs; its name is its text.
+    /// Reads a constraint between the problem's inputs; its name is its text, or what stands before a colon.
     ///
     /// One or two comparisons (`<=`, `>=`, `=`) of sums of terms: a number, an input, or both beside each other
     /// (`2 a`, `2*a`). Names that are not made of letters, digits, `_` and `.` stand in back quotes.
@@ -12,6 +12,9 @@ impl Limit {
     /// # Errors
     /// [`Error::Expression`] with the place, [`Error::UnknownInput`] with the nearest name.
     pub fn parse(text: &str, problem: &Problem) -> Result<Self> {
+        if let Some((name, rest)) = text.split_once(':').filter(|(name, _)| !name.trim().is_empty()) {
+            return Ok(Self { name: name.trim().to_owned(), ..Self::parse(rest, problem)? });
+        }
         let tokens = lex(text)?;
         let mut parser = Parser { text, tokens: &tokens, at: 0, problem };
         let first = parser.side()?;

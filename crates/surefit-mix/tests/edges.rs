@@ -95,6 +95,7 @@ fn constraints_are_read_as_people_write_them() {
     assert_eq!((limit.terms, limit.low, limit.high), (vec![(0, 1.0), (2, -3.0)], 0.1, 0.4));
     let limit = read("x0 = x1 + 1e-1").unwrap();
     assert_eq!((limit.terms, limit.low, limit.high), (vec![(0, 1.0), (1, -1.0)], 0.1, 0.1));
+    assert_eq!(read("cap: x0 <= .3").unwrap().name, "cap");
     let unknown = read("x9 <= 1").unwrap_err();
     assert_eq!(unknown.to_string(), "the constraint `x9 <= 1` names `x9`, which is no input");
     for wrong in ["", "x0", "x0 <= ", "x0 + <= 1", "1 <= 2", "x0 <= 1 2", "x0 ? 1", "`x0 <= 1", "x0 <= 1e999"]

@@ -104,7 +104,7 @@ pub struct MixFlags {
     /// So many of some inputs are used: `energy=S3,S8,T*:1..2`; repeatable
     #[arg(long, value_name = "NAME=COLS:lo..hi", value_parser = group_count, help_heading = "Limits")]
     pub group_count: Vec<Group>,
-    /// A comparison of sums of weights: `a + 2 b <= .5`; repeatable
+    /// A comparison of sums of weights: `a + 2 b <= .5`, or named, `cap: a <= .3`; repeatable
     #[arg(long, value_name = "EXPR", allow_hyphen_values = true, help_heading = "Limits")]
     pub constraint: Vec<String>,
 

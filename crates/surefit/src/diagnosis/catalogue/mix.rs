@@ -25,12 +25,12 @@ pub(super) static SF402: Page = Page {
     code: Code::Sf402,
     title: "stopped before the proof was complete",
     meaning: "The mix keeps every limit and is the best one found, and it is at most the stated gap above the best possible \
-        one. The search was stopped, by the time limit or by Ctrl-C, before the gap was as small as was asked for. The \
-        mix is often the best one already: the last part of a search finds nothing better, and proves that.",
+        one. The search was stopped, by the time limit or by Ctrl-C, before the gap was as small as was asked for, or \
+        ended by itself because rounding leaves the last cases a little below it. The mix is often the best one already: the last part of a search finds nothing better, and proves that.",
     detection: "The gap, (objective − bound)/objective, is above the one that was asked for when the search ends. The bound is \
         the lowest of all cases that were not gone through: no mix has a lower objective.",
-    example: "100 inputs that follow five common factors, each weight 0 or at least 0.04: in one run half a second left a \
-        gap of 0.25 and twenty seconds one of 0.053, while the mix itself came closer by 0.8 % only.",
+    example: "Many inputs that follow a few common factors: the mix of the first second is hardly improved later, while \
+        the gap shrinks only as the cases are gone through.",
     remedies: &[
         "More time: the same command with a longer --time-limit goes on to the proof.",
         "A wider --gap, such as 1e-2, when the proof of the last digits is not worth the wait: the gap that is printed \
