@@ -16,8 +16,8 @@ pub struct Certificate {
 }
 
 impl Certificate {
-    /// Of a mix with a bound from the search.
-    pub(crate) fn new(problem: &Problem, weights: &[f64], bound: f64) -> Self {
+    /// Of weights with a bound that was proven, in the problem's units: with room for the rounding of both.
+    pub fn new(problem: &Problem, weights: &[f64], bound: f64) -> Self {
         let objective = objective(problem, weights);
         let rounding = rounding(problem, weights, objective);
         let bound = if bound.is_finite() { (bound - rounding).min(objective) } else { f64::NEG_INFINITY };

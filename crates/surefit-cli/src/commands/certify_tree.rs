@@ -16,7 +16,7 @@ use surefit::data::DataError;
 use surefit::fit::Verdict;
 use surefit::model::ModelError;
 use surefit::{Error, Result};
-use surefit_mix::{Certificate, Distance, Mix, Problem, Tree, TreeError, verify};
+use surefit_mix::{Certificate, Mix, Problem, Tree, TreeError, verify};
 
 /// How such a file begins.
 const MAGIC: &[u8; 8] = b"SFTREE1\n";
@@ -89,7 +89,7 @@ fn check(args: &CertifyArgs, screen: &Screen) -> Result<TreeReport> {
         Err(fault) => return refute(fault.to_string()),
     };
     let gap = args.gap.unwrap_or(1e-6);
-    let proof = prove(&problem, &tree.weights, verified.bound);
+    let proof = Certificate::new(&problem, &tree.weights, verified.bound);
     let mut frame = frame(Some(&stated), gap);
     frame.rows = problem.target.len();
     frame.verdict =
@@ -155,26 +155,6 @@ fn state(args: &CertifyArgs, stated: &Stated, screen: &Screen) -> Result<Result<
     Ok(Ok((problem, data)))
 }
 
-/// The gap between the mix and the bound, with room for the rounding of the one and the other.
-fn prove(problem: &Problem, weights: &[f64], bound: f64) -> Certificate {
-    let objective = problem.objective(weights);
-    let norm = |values: &[f64]| values.iter().map(|x| x * x).sum::<f64>().sqrt();
-    let greatest = (0..weights.len()).map(|j| norm(problem.column(j))).fold(0.0, f64::max);
-    let size = greatest * weights.iter().map(|w| w.abs()).sum::<f64>() + norm(&problem.target);
-    let count = problem.row_weights.as_ref().map_or(1.0, |all| all.iter().fold(0.0, |most, w| w.max(most)));
-    let off = 16.0 * f64::EPSILON * size;
-    let rounding = match problem.distance {
-        Distance::L2 => {
-            let off = off * count.sqrt();
-            off * (2.0 * objective.max(0.0).sqrt() + off) + 8.0 * f64::EPSILON * objective
-        }
-        Distance::L1 => off * count * (problem.target.len() as f64).sqrt(),
-        Distance::LInf => off * count,
-    };
-    let bound = (bound - rounding).min(objective).max(0.0);
-    Certificate { objective, bound, gap: (objective - bound).max(rounding), rounding }
-}
-
 fn refuted(stated: Option<Stated>, fault: String, hint: Option<&'static str>) -> TreeReport {
     let frame = frame(stated.as_ref(), 0.0);
     let (problem, text) = stated.map(|stated| (stated.problem, stated.text)).unzip();
@@ -190,26 +170,12 @@ fn frame(stated: Option<&Stated>, wanted_gap: f64) -> MixReport {
         sums.find(|of| of.terms.iter().all(|term| term.1 == 1.0)).map(|of| of.low)
     });
     MixReport {
-        verdict: Verdict::Failed,
         inputs: problem.map(|problem| problem.inputs.clone()).unwrap_or_default(),
         target: stated.map(|stated| stated.target.clone()).unwrap_or_default(),
         distance: problem.map(|problem| problem.distance).unwrap_or_default(),
         ridge: problem.map_or(0.0, |problem| problem.ridge),
         wanted_gap,
         sum,
-        best: None,
-        certificate: None,
-        plain: None,
-        alternatives: Vec::new(),
-        others: None,
-        prices: None,
-        no_tree: None,
-        diagnosis: None,
-        findings: Vec::new(),
-        stop: None,
-        nodes: 0,
-        notes: Vec::new(),
-        seconds: 0.0,
-        rows: 0,
+        ..MixReport::blank()
     }
 }

@@ -167,7 +167,6 @@ impl<'a> Job<'a> {
         data: &MixData,
     ) -> Result<MixReport, Halt> {
         let mut report = MixReport {
-            verdict: Verdict::Failed,
             inputs: problem.inputs.clone(),
             target: self.flags.target()?.to_owned(),
             distance: problem.distance,
@@ -178,20 +177,9 @@ impl<'a> Job<'a> {
                 Some(Sum::Within(span)) => Some(span.low).filter(|low| *low == span.high),
                 Some(Sum::Free) => None,
             },
-            best: None,
-            certificate: None,
-            plain: None,
-            alternatives: Vec::new(),
-            others: None,
-            prices: None,
-            no_tree: None,
-            diagnosis: None,
-            findings: Vec::new(),
-            stop: None,
-            nodes: 0,
             notes: data.notes.clone(),
-            seconds: 0.0,
             rows: problem.target.len(),
+            ..MixReport::blank()
         };
         match outcome {
             Outcome::Nothing { .. } => return Err(Error::Interrupted.into()),

@@ -54,6 +54,33 @@ pub struct MixReport {
 }
 
 impl MixReport {
+    /// A report that knows nothing yet.
+    pub fn blank() -> Self {
+        Self {
+            verdict: Verdict::Failed,
+            inputs: Vec::new(),
+            target: String::new(),
+            distance: Distance::default(),
+            ridge: 0.0,
+            wanted_gap: 0.0,
+            sum: None,
+            best: None,
+            certificate: None,
+            plain: None,
+            alternatives: Vec::new(),
+            others: None,
+            prices: None,
+            no_tree: None,
+            diagnosis: None,
+            findings: Vec::new(),
+            stop: None,
+            nodes: 0,
+            notes: Vec::new(),
+            seconds: 0.0,
+            rows: 0,
+        }
+    }
+
     /// One sentence: what happened.
     pub fn message(&self) -> String {
         match (&self.diagnosis, &self.certificate) {

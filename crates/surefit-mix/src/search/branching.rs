@@ -47,7 +47,7 @@ impl Costs {
     }
 
     /// The gain to be expected; of an input that nothing is known of, that of the mean.
-    pub(crate) fn expect(&self, j: usize, side: usize, fraction: f64, mean: f64) -> f64 {
+    pub(crate) fn expected(&self, j: usize, side: usize, fraction: f64, mean: f64) -> f64 {
         let (sum, count) = self.gains[j][side];
         let cost = if count > 0 { sum / f64::from(count) } else { mean };
         cost * fraction

@@ -196,10 +196,10 @@ impl<'a, R: Relaxation> Task<'a, R> {
             Ok(false) => return true,
             Ok(true) => {}
         }
-        let before = relaxation.kind(state).to_vec();
-        let decided = (0_u32..).zip(kind.iter().zip(&before)).filter(|(_, (now, was))| now != was);
-        let decided: Vec<(u32, Kind)> = decided.map(|(j, (now, _))| (j, *now)).collect();
-        self.record.step(self.at, || Step::Forced(decided));
+        self.record.step(self.at, || {
+            let pairs = (0_u32..).zip(kind.iter().zip(relaxation.kind(state)));
+            Step::Forced(pairs.filter(|(_, (now, was))| now != was).map(|(j, (now, _))| (j, *now)).collect())
+        });
         for j in 0..kind.len() {
             if kind[j] != relaxation.kind(state)[j] {
                 match self.child(state, j, kind[j]) {
@@ -342,8 +342,8 @@ impl<'a, R: Relaxation> Task<'a, R> {
             .iter()
             .zip(fractions)
             .map(|(&(_, j), f)| {
-                let out = self.costs.expect(j, 0, f, means[0]);
-                (score(out, self.costs.expect(j, 1, 1.0 - f, means[1])), j, f)
+                let out = self.costs.expected(j, 0, f, means[0]);
+                (score(out, self.costs.expected(j, 1, 1.0 - f, means[1])), j, f)
             })
             .collect();
         order.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
