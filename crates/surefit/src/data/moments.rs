@@ -6,9 +6,13 @@
 //! `Σ s (x − x̄)(y − ȳ) = Σ s (x − a)(y − b) − Σ s · (x̄ − a)(ȳ − b)`. Only where that would cancel (a first
 //! block unlike the rest) or overflow, a second walk uses the means and magnitudes that the first found.
 //! Columns are scaled by powers of two on the way, which changes no digit and keeps squares in range.
+//!
+//! Where rows are fewer than columns, the centred rows are kept instead of their products.
 
+use super::Products;
 use super::rows::{Block, Rows, Shape, map_reduce};
 use crate::error::Result;
+use crate::num::dense;
 use crate::num::simd::{prefetch, transpose, vectorised};
 use crate::num::syrk::{GROUP, Slice};
 use faer::prelude::{Reborrow, ReborrowMut};
@@ -30,8 +34,8 @@ pub struct Moments {
     pub mean_x: Vec<f64>,
     /// c target means.
     pub mean_y: Vec<f64>,
-    /// d × d: Σ sᵢ (xᵢ − x̄)(xᵢ − x̄)ᵀ, both triangles.
-    pub sxx: Mat<f64>,
+    /// d × d: Σ sᵢ (xᵢ − x̄)(xᵢ − x̄)ᵀ.
+    pub sxx: Products,
     /// d × c: Σ sᵢ (xᵢ − x̄)(yᵢ − ȳ)ᵀ.
     pub sxy: Mat<f64>,
     /// c: Σ sᵢ (yᵢ − ȳ)².
@@ -46,13 +50,62 @@ impl Moments {
     /// # Errors
     /// When the rows can no longer be read.
     pub fn of(rows: &dyn Rows) -> Result<Self> {
-        Ok(Standard::of(rows, Extent::Products)?.in_user_units())
+        let Shape { rows: n, columns: d, .. } = rows.shape();
+        if n < d { Self::of_few(rows) } else { Ok(Standard::of(rows, Extent::Products)?.in_user_units()) }
+    }
+
+    /// The rows themselves, where they are fewer than columns.
+    fn of_few(rows: &dyn Rows) -> Result<Self> {
+        let found = Standard::of(rows, Extent::Squares)?;
+        let Shape { columns: d, outputs: c, .. } = found.shape;
+        let centred = centred_rows(rows, &found)?;
+        let (x, y) = centred.as_ref().split_at_col(d);
+        Ok(Self {
+            shape: found.shape,
+            total_weight: found.total_weight,
+            positive_rows: found.positive_rows,
+            mean_x: found.mean[..d].to_vec(),
+            mean_y: found.mean[d..].to_vec(),
+            sxy: dense::product(x.transpose(), y),
+            syy: (0..c).map(|k| y.col(k).iter().map(|v| v * v).sum()).collect(),
+            sxx: Products::Rows(x.to_owned()),
+        })
     }
 
     /// The population standard deviation of column `j`.
     pub fn deviation(&self, j: usize) -> f64 {
-        (self.sxx[(j, j)] / self.total_weight).sqrt()
+        (self.sxx.square(j) / self.total_weight).sqrt()
     }
+}
+
+/// n × (d + c): `√sᵢ (value − mean)` of columns and targets, with what the rounding of a mean leaves taken out.
+fn centred_rows(rows: &dyn Rows, found: &Standard) -> Result<Mat<f64>> {
+    let Shape { rows: n, columns: d, outputs: c } = found.shape;
+    let mut out = Mat::zeros(n, d + c);
+    let mut roots = vec![0.0; n];
+    for block in rows.blocks() {
+        let block = block?;
+        let block = block.view();
+        for i in 0..block.x.nrows() {
+            let root = block.weights.map_or(1.0, |weights| weights[i].sqrt());
+            if root == 0.0 {
+                continue;
+            }
+            roots[block.first + i] = root;
+            for j in 0..d + c {
+                let value = if j < d { block.x[(i, j)] } else { block.y[(i, j - d)] };
+                let low = if j < d { block.x_low.map_or(0.0, |low| low[(i, j)]) } else { 0.0 };
+                out[(block.first + i, j)] = root * ((value - found.mean[j]) + low);
+            }
+        }
+    }
+    for column in out.col_iter_mut() {
+        let column = column.try_as_col_major_mut().map(ColMut::as_slice_mut).unwrap_or_default();
+        let left =
+            column.iter().zip(&roots).map(|(value, root)| value * root).sum::<f64>() / found.total_weight;
+        column.iter_mut().zip(&roots).for_each(|(value, root)| *value -= root * left);
+    }
+    Ok(out)
 }
 
 /// The affine map onto the numbers that are multiplied: `(value − shift) · 2^−exponent`, for the d columns
@@ -622,7 +675,7 @@ impl Standard {
             positive_rows: self.positive_rows,
             mean_x: self.mean[..d].to_vec(),
             mean_y: self.mean[d..].to_vec(),
-            sxx: Mat::from_fn(d, d, |i, j| unit(i, j, self.products[(i.max(j), i.min(j))])),
+            sxx: Products::Formed(Mat::from_fn(d, d, |i, j| unit(i, j, self.products[(i.max(j), i.min(j))]))),
             sxy: Mat::from_fn(d, c, |j, k| unit(d + k, j, self.products[(d + k, j)])),
             syy: (0..c).map(|k| unit(d + k, d + k, self.squares[d + k])).collect(),
         }
@@ -664,11 +717,12 @@ mod tests {
                 let (p, q) = (mean(a, j), mean(b, k));
                 (0..5000).map(|i| s(i) * (a[(i, j)] - p) * (b[(i, k)] - q)).sum::<f64>()
             };
-            let scale = moments.sxx[(0, 0)];
+            let scale = moments.sxx.square(0);
+            let Products::Formed(sxx) = &moments.sxx else { unreachable!() };
             for j in 0..5 {
                 close(moments.mean_x[j], mean(&design.x, j), 100.0);
                 for k in 0..5 {
-                    close(moments.sxx[(j, k)], sum(&design.x, j, &design.x, k), scale);
+                    close(sxx[(j, k)], sum(&design.x, j, &design.x, k), scale);
                 }
                 for k in 0..2 {
                     close(moments.sxy[(j, k)], sum(&design.x, j, &design.y, k), scale);
@@ -676,6 +730,24 @@ mod tests {
             }
             close(moments.syy[1], sum(&design.y, 1, &design.y, 1), scale);
         }
+    }
+
+    #[test]
+    fn few_rows_are_kept_and_say_the_same() {
+        let mut design = sample(5, 9, 2, true);
+        design.x.col_as_slice_mut(3).iter_mut().for_each(|value| *value += 1e9);
+        let held = Moments::of(&design).unwrap();
+        let formed = Standard::of(&design, Extent::Products).unwrap().in_user_units();
+        assert!(matches!(held.sxx, Products::Rows(_)));
+        let scale = formed.sxx.square(0);
+        for j in 0..9 {
+            close(held.sxx.square(j), formed.sxx.square(j), scale);
+            let both: Vec<f64> = (0..9).map(|k| f64::from(u8::from(k == j || k == 1))).collect();
+            close(held.sxx.along(&both), formed.sxx.along(&both), scale);
+            (0..2).for_each(|k| close(held.sxy[(j, k)], formed.sxy[(j, k)], scale));
+        }
+        (0..2).for_each(|k| close(held.syy[k], formed.syy[k], scale));
+        assert_eq!(held.mean_x, formed.mean_x);
     }
 
     #[test]
@@ -688,7 +760,7 @@ mod tests {
         let moments = Moments::of(&Design { x, x_low: None, y, weights: None }).unwrap();
         let mean = (0..n).map(jump).sum::<f64>() / n as f64;
         let want: f64 = (0..n).map(|i| (jump(i) - mean).powi(2)).sum();
-        close(moments.sxx[(0, 0)], want, want);
+        close(moments.sxx.square(0), want, want);
         close(moments.mean_x[0], mean, mean);
     }
 
@@ -712,6 +784,6 @@ mod tests {
         design.y[(3, 0)] = f64::INFINITY;
         let moments = Moments::of(&design).unwrap();
         assert_eq!(moments.positive_rows, 6);
-        assert!(moments.sxx[(0, 0)].is_finite() && moments.syy[0].is_finite());
+        assert!(moments.sxx.square(0).is_finite() && moments.syy[0].is_finite());
     }
 }

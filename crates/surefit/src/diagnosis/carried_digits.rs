@@ -34,7 +34,7 @@ pub(super) fn are_few(exact: &ExactFit) -> bool {
 
 /// By how much its neighbours inflate the variance of coefficient `j`.
 fn inflation(covariance: &Covariance, facts: &Facts, j: usize) -> f64 {
-    covariance.columns[j] * covariance.columns[j] * facts.moments.sxx[(j, j)]
+    covariance.columns[j] * covariance.columns[j] * facts.moments.sxx.square(j)
 }
 
 pub(super) fn check(

@@ -301,7 +301,8 @@ static SF202: Page = Page {
     meaning: "A column with the same value in every row is a multiple of the intercept. Nothing in the data tells how to share \
         between the two, so its coefficient is arbitrary. A column that is constant but for rounding is worse: programs \
         that do not notice have returned coefficients of ±3.2e11 for one.",
-    detection: "The range of the column is 0, or at most 4 roundings (4 × 1.1e-16) of its largest value. Without an intercept a \
+    detection: "The range of the column is 0, or at most 4 roundings (4 × 1.1e-16) of its largest value; or the solver finds \
+        that what the column varies by is no more than the rounding of its numbers explains. Without an intercept a \
         constant column other than 0 is a proper column, and not reported.",
     example: "`country` encoded as 1 in every row, with an intercept in the formula.",
     remedies: &[

@@ -1,15 +1,16 @@
 //! SF103: the rate is sound, and descent is slow because offsets or unequal scales of the columns make one
 //! direction far steeper than another.
 //!
-//! Test: 0.1/L ≤ η < 2/L, κ = L/μ ≥ 100 (below it a few hundred steps do), and centring or standardising would make κ at least ten times smaller. The number of
-//! steps is proportional to κ, so a factor of ten is the difference between a run and a wait. What remains of κ
-//! after standardising is correlation between the columns, which no scaling mends.
+//! Test: 0.1/L ≤ η < 2/L, κ = L/μ ≥ 100 (below it a few hundred steps do), and centring or standardising would make κ at
+//! least ten times smaller. The number of steps is proportional to κ, so a factor of ten is the difference between a run
+//! and a wait. What remains of κ after standardising is correlation between the columns, which no scaling mends.
 
+use super::forecast::Spectrum;
 use super::situation::{Cause, Situation};
 use super::words::{count, figure, list, plain_rate};
 use super::{Code, Facts};
 use crate::data::scale::Scale;
-use crate::problem::Intercept;
+use crate::problem::{Intercept, Problem};
 use serde_json::{Map, json};
 
 /// So much smaller must κ become.
@@ -81,14 +82,25 @@ pub(super) fn check(situation: &Situation<'_>) -> Option<Cause> {
     Some(Cause { code: Code::Sf103, message, reasons, evidence })
 }
 
-/// What makes the steepest direction steep: the offset of a column, or its scale.
+/// What makes the steepest direction steep: the penalty, the offset of a column, or its scale.
 pub(super) fn why_steep(situation: &Situation<'_>) -> Vec<String> {
     let facts = situation.context.facts;
+    if let Some(why) = penalty(situation.context.problem, &situation.spectrum) {
+        return vec![why];
+    }
     match situation.context.scale {
         Scale::None => extremes(facts).into_iter().collect(),
         Scale::Center => spread(facts).into_iter().collect(),
         Scale::Standardize | Scale::Minmax => Vec::new(),
     }
+}
+
+/// The penalty, where it is most of L.
+pub(super) fn penalty(problem: &Problem, spectrum: &Spectrum) -> Option<String> {
+    let columns = spectrum.steepest().len() - usize::from(problem.intercept != Intercept::Absent);
+    let heaviest = (0..columns).map(|j| problem.penalty.weight(j)).fold(0.0, f64::max);
+    let most = heaviest > 0.5 * spectrum.largest();
+    most.then(|| format!("the penalty's {} is most of L", figure(heaviest, 3)))
 }
 
 /// The offset or scale that makes raw columns ill-conditioned.
@@ -158,6 +170,17 @@ mod tests {
         assert_eq!(found.reasons[0], "loss 614.82 against the optimum 605.68, 1.5 % above it");
         assert_eq!(found.reasons[1], "mean(temp) = 18.7 is 4.9× its spread");
         assert_eq!(found.remedies[0].command.as_deref(), Some("--scale center"));
+    }
+
+    #[test]
+    fn a_penalty_that_is_most_of_the_curvature_is_the_reason() {
+        let mut run = Run::new(sales(), 0.01, 1e-9, 100);
+        run.problem.penalty.lambda = 1e6;
+        let found = run.assert_remedies_hold();
+        assert_eq!(found.code, Code::Sf101);
+        assert_eq!(found.reasons, ["the penalty's 1,000,000 is most of L"]);
+        run.problem.penalty.lambda = 1.0;
+        assert_eq!(run.assert_remedies_hold().reasons, ["mean(temp) = 18.7 is 4.9× its spread"]);
     }
 
     #[test]

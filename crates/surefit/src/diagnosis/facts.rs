@@ -69,7 +69,7 @@ impl Facts {
             positive_rows: m.positive_rows,
             mean_x: means(scale, &m.mean_x, &x),
             mean_y: means(if scale_target { scale } else { Scale::None }, &m.mean_y, &y),
-            sxx: Mat::from_fn(x.len(), x.len(), |i, j| m.sxx[(i, j)] / (x[i].1 * x[j].1)),
+            sxx: m.sxx.in_units(&x.iter().map(|(_, unit)| *unit).collect::<Vec<_>>()),
             sxy: Mat::from_fn(x.len(), y.len(), |i, k| m.sxy[(i, k)] / (x[i].1 * y[k].1)),
             syy: y.iter().zip(&m.syy).map(|((_, unit), syy)| syy / (unit * unit)).collect(),
         }
@@ -167,7 +167,7 @@ mod tests {
         for (a, b) in [
             (derived.mean_x[0], direct.mean_x[0]),
             (derived.mean_y[0], direct.mean_y[0]),
-            (derived.sxx[(0, 0)], direct.sxx[(0, 0)]),
+            (derived.sxx.square(0), direct.sxx.square(0)),
             (derived.sxy[(0, 0)], direct.sxy[(0, 0)]),
             (derived.syy[0], direct.syy[0]),
         ] {

@@ -20,6 +20,7 @@
 //! their size. What is offered as a way out leaves room for both.
 
 use crate::data::moments::Moments;
+use crate::data::products::Directions;
 use crate::num::UNIT_ROUNDOFF;
 use crate::num::eigen::{self, Pair};
 use crate::problem::{Intercept, LossKind, Problem};
@@ -74,7 +75,14 @@ impl Spectrum {
     /// Absent when the loss is not the squared one, the moments are beyond the range of `f64`, or the start has
     /// another length.
     pub fn of(moments: &Moments, problem: &Problem, start: Option<&[f64]>) -> Option<Self> {
-        Builder::new(moments, problem)?.build(start)
+        let width = moments.shape.columns + usize::from(problem.intercept != Intercept::Absent);
+        if start.is_some_and(|start| start.len() != width * moments.shape.outputs) {
+            return None;
+        }
+        let zeros = || vec![0.0; width * moments.shape.outputs];
+        let start = start.map_or_else(zeros, <[f64]>::to_vec);
+        let starts: Vec<&[f64]> = start.chunks(width.max(1)).collect();
+        Some(Builder::new(moments, problem, &starts)?.build(&starts))
     }
 
     /// The same with a better value of the optimum, as the exact solver gives it: the moments alone lose the
@@ -85,7 +93,8 @@ impl Spectrum {
         self
     }
 
-    /// All eigenvalues of the Hessian of one output, ascending; flat directions are exactly 0.
+    /// The eigenvalues of the Hessian of one output, ascending; flat directions are exactly 0. Where rows are fewer than
+    /// columns, one stands for all directions in which neither rows nor start reach.
     pub fn eigenvalues(&self) -> &[f64] {
         &self.eigenvalues
     }
@@ -377,27 +386,27 @@ struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    fn new(moments: &'a Moments, problem: &'a Problem) -> Option<Self> {
+    /// `starts` holds the point of every output, in terms of intercept and columns.
+    fn new(moments: &'a Moments, problem: &'a Problem, starts: &[&[f64]]) -> Option<Self> {
         if problem.loss != LossKind::Squared {
             return None;
         }
         let d = moments.shape.columns;
-        let second = Mat::from_fn(d, d, |i, j| {
-            let ridge = if i == j { problem.penalty.weight(i) } else { 0.0 };
-            moments.sxx[(i, j)] / moments.total_weight + ridge
-        });
         // The squares of the means enter the Hessian.
         let finite = |value: f64| (value * value).is_finite();
-        let all = (0..d).all(|i| (0..d).all(|j| second[(i, j)].is_finite()))
-            && moments.mean_x.iter().chain(&moments.mean_y).all(|&mean| finite(mean))
+        let all = moments.mean_x.iter().chain(&moments.mean_y).all(|&mean| finite(mean))
             && moments.syy.iter().all(|square| square.is_finite());
         if !all {
             return None;
         }
-        let eigen = eigen::positive_semidefinite(&second);
-        let flat = (0..d).map(|i| flatness(moments, &second, &eigen.vectors, i));
-        let cut = eigen.values.iter().zip(flat).map(|(&value, flat)| if value <= flat { 0.0 } else { value });
-        let along = (0..d).map(|i| dot(eigen.vectors.col_as_slice(i), &moments.mean_x));
+        let ridge: Vec<f64> = (0..d).map(|j| problem.penalty.weight(j)).collect();
+        let weights = starts.iter().map(|start| &start[start.len() - d..]);
+        let marks: Vec<&[f64]> = std::iter::once(&moments.mean_x[..]).chain(weights).collect();
+        let Directions { vectors, values } = moments.sxx.directions(moments.total_weight, &ridge, &marks)?;
+        let own: Vec<f64> = (0..d).map(|j| moments.sxx.square(j) / moments.total_weight + ridge[j]).collect();
+        let flat = (0..values.len()).map(|i| flatness(moments, &own, &vectors, i));
+        let cut = values.iter().zip(flat).map(|(&value, flat)| if value <= flat { 0.0 } else { value });
+        let along = (0..values.len()).map(|i| dot(vectors.col_as_slice(i), &moments.mean_x));
         let (first, one) = match problem.intercept {
             Intercept::Absent => (None, None),
             Intercept::Free => (Some(0.0), Some(1.0)),
@@ -406,12 +415,12 @@ impl<'a> Builder<'a> {
         let curvature = first.into_iter().chain(cut).collect();
         let offset = one.into_iter().chain(along).collect();
         let has_intercept = first.is_some();
-        Some(Self { moments, problem, curvature, offset, has_intercept, basis: eigen.vectors })
+        Some(Self { moments, problem, curvature, offset, has_intercept, basis: vectors })
     }
 
-    fn build(&self, start: Option<&[f64]>) -> Option<Spectrum> {
-        let outputs = (0..self.moments.shape.outputs).map(|k| self.output(start, k));
-        let outputs = outputs.collect::<Option<Vec<_>>>()?;
+    fn build(&self, starts: &[&[f64]]) -> Spectrum {
+        let outputs: Vec<Output> =
+            starts.iter().enumerate().map(|(k, start)| self.output(start, k)).collect();
         let mut out = Spectrum {
             eigenvalues: Vec::with_capacity(self.curvature.len()),
             shares: Vec::with_capacity(self.curvature.len()),
@@ -445,7 +454,7 @@ impl<'a> Builder<'a> {
             out.size = best.iter().fold(out.size, |size, theta| size.hypot(*theta));
             out.terms = out.terms.hypot(self.terms(&best, k));
         }
-        Some(out)
+        out
     }
 
     /// `Σ |wⱼ| rms(xⱼ) + |b| + rms(y)` of target `k` at a point.
@@ -453,7 +462,7 @@ impl<'a> Builder<'a> {
         let Moments { mean_x, mean_y, sxx, syy, total_weight, .. } = self.moments;
         let rms = |square: f64, mean: f64| (square / total_weight).max(0.0).sqrt().hypot(mean);
         let (intercept, weights) = point.split_at(usize::from(self.has_intercept).min(point.len()));
-        let of_columns = weights.iter().enumerate().map(|(j, w)| w.abs() * rms(sxx[(j, j)], mean_x[j]));
+        let of_columns = weights.iter().enumerate().map(|(j, w)| w.abs() * rms(sxx.square(j), mean_x[j]));
         of_columns.sum::<f64>() + intercept.iter().map(|b| b.abs()).sum::<f64>() + rms(syy[k], mean_y[k])
     }
 
@@ -465,17 +474,9 @@ impl<'a> Builder<'a> {
     }
 
     /// The gradient at the start for one output, as `−ρ z + slope` in the basis.
-    fn output(&self, start: Option<&[f64]>, k: usize) -> Option<Output> {
+    fn output(&self, own: &[f64], k: usize) -> Output {
         let d = self.moments.shape.columns;
-        let width = self.curvature.len();
-        let own = match start {
-            None => vec![0.0; width],
-            Some(start) if start.len() == width * self.moments.shape.outputs => {
-                start[k * width..(k + 1) * width].to_vec()
-            }
-            Some(_) => return None,
-        };
-        let (b0, w0) = own.split_at(usize::from(self.has_intercept).min(own.len()));
+        let (b0, w0) = own.split_at(usize::from(self.has_intercept));
         let b0 = b0.first().copied().unwrap_or(0.0);
         let residual = self.moments.mean_y[k] - b0 - dot(&self.moments.mean_x, w0);
         let products = self.moments.sxy.col_as_slice(k);
@@ -491,23 +492,22 @@ impl<'a> Builder<'a> {
             Intercept::Free => Some(0.0),
             Intercept::Penalized => Some(self.problem.penalty.lambda * b0),
         };
-        let slope = of_intercept.into_iter().chain((0..d).map(along)).collect();
+        let slope = of_intercept.into_iter().chain((0..self.basis.ncols()).map(along)).collect();
         let variance = self.moments.syy[k] / self.moments.total_weight;
         let spread: f64 = (0..d).map(|j| w0[j] * products[j]).sum::<f64>() / self.moments.total_weight;
-        let moved: f64 = (0..d).map(|j| w0[j] * dot(self.moments.sxx.col_as_slice(j), w0)).sum::<f64>()
-            / self.moments.total_weight;
+        let moved = self.moments.sxx.along(w0) / self.moments.total_weight;
         let penalty: f64 = (0..d).map(|j| self.problem.penalty.weight(j) * w0[j] * w0[j]).sum::<f64>()
             + of_intercept.unwrap_or(0.0) * b0;
         let start = 0.5 * (variance - 2.0 * spread + moved + residual * residual + penalty);
         let products = self.target_along(k);
-        Some(Output { own, residual, slope, start, variance, products })
+        Output { own: own.to_vec(), residual, slope, start, variance, products }
     }
 
     /// The target's products with the basis directions of the columns, divided by Σs.
     fn target_along(&self, k: usize) -> Vec<f64> {
         let products = self.moments.sxy.col_as_slice(k);
         let along = |i| dot(self.basis.col_as_slice(i), products) / self.moments.total_weight;
-        (0..self.moments.shape.columns).map(along).collect()
+        (0..self.basis.ncols()).map(along).collect()
     }
 
     /// f*. With a free intercept from the centred moments alone, otherwise as the start minus all shares.
@@ -552,12 +552,12 @@ impl Output {
 }
 
 /// The curvature that rounding alone gives direction `i` of the basis.
-fn flatness(moments: &Moments, second: &Mat<f64>, basis: &Mat<f64>, i: usize) -> f64 {
+fn flatness(moments: &Moments, own: &[f64], basis: &Mat<f64>, i: usize) -> f64 {
     let d = moments.shape.columns;
     let axis = basis.col_as_slice(i);
     let of_column = |j: usize| {
         let offset = FLAT * UNIT_ROUNDOFF * moments.mean_x[j];
-        axis[j] * axis[j] * (FLAT * d as f64 * UNIT_ROUNDOFF * second[(j, j)] + offset * offset)
+        axis[j] * axis[j] * (FLAT * d as f64 * UNIT_ROUNDOFF * own[j] + offset * offset)
     };
     (0..d).map(of_column).sum()
 }
@@ -598,6 +598,35 @@ mod tests {
         assert_eq!(descent.trace.stride(), 1);
         let reached = descent.trace.rows().find(|row| row.loss - optimum <= epsilon * optimum);
         reached.expect("the run is long enough").step
+    }
+
+    /// Fewer rows than columns: the rows' own directions, with and without what is orthogonal to them.
+    #[test]
+    fn few_rows_are_forecast_to_the_step() {
+        let wave = |i: usize, j: usize| ((3 * i + 7 * j * j) as f64).sin() + 0.3 * (j % 5) as f64;
+        let x = Mat::from_fn(8, 30, wave);
+        let y = Mat::from_fn(8, 1, |i, _| wave(i, 40));
+        let design = Design { x, x_low: None, y, weights: None };
+        for lambda in [0.0, 0.03] {
+            for intercept in [Intercept::Free, Intercept::Penalized, Intercept::Absent] {
+                let problem = Problem { penalty: Ridge { lambda, factors: None }, intercept, ..squared() };
+                let mut start: Vec<f64> = (0..31).map(|j| 0.1 * f64::from(j).sin()).collect();
+                start.truncate(30 + usize::from(intercept != Intercept::Absent));
+                let spectrum = spectrum(&design, &problem, Some(&start));
+                let settings = Settings {
+                    learning_rate: 0.02,
+                    tolerance: 1e-7,
+                    max_iter: 100_000,
+                    start: Some(start),
+                    time_limit: None,
+                };
+                let forecast = spectrum.forecast(0.02, 1e-7, 100_000);
+                let mut oracle = Local::new(&design, LossKind::Squared).unwrap();
+                let descent = descend(&mut oracle, &problem, &settings, &|_| true).unwrap();
+                assert_eq!((forecast.steps, forecast.uncertain), (descent.candidate.steps as u64, 0));
+                assert!((descent.final_loss - forecast.loss).abs() <= 1e-12 * descent.first_loss);
+            }
+        }
     }
 
     /// The table of known answers for the sales data, computed apart from this program.

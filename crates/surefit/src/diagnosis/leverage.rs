@@ -7,9 +7,9 @@
 
 use super::words::{figure, list};
 use super::{Code, Facts, Finding};
+use crate::data::products::Directions;
 use crate::data::{Block, Rows, map_reduce};
 use crate::error::Result;
-use crate::num::eigen;
 use crate::problem::{Coefficients, Intercept, Problem};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, Par};
@@ -79,24 +79,20 @@ impl Whitening {
         let m = &facts.moments;
         let d = m.shape.columns;
         let centred = problem.intercept != Intercept::Absent;
-        let second = |i: usize, j: usize| {
-            let offset = if centred { 0.0 } else { m.total_weight * m.mean_x[i] * m.mean_x[j] };
-            m.sxx[(i, j)] + offset
-        };
+        let second = if centred { m.sxx.clone() } else { m.sxx.plus(m.total_weight, &m.mean_x) };
         let root = |j| {
-            let size = second(j, j).sqrt();
+            let size = second.square(j).sqrt();
             if size > 0.0 && size.is_finite() { size } else { 1.0 }
         };
         let unit: Vec<f64> = (0..d).map(root).collect();
+        let none = || Directions { vectors: Mat::zeros(d, 0), values: Vec::new() };
+        let flat = vec![0.0; d];
         // Columns beyond the range of squares take no part.
-        let entry = |i: usize, j: usize| {
-            let value = second(i, j) / unit[i] / unit[j];
-            if value.is_finite() { value } else { 0.0 }
-        };
-        let eigen = eigen::positive_semidefinite(&Mat::from_fn(d, d, entry));
-        let kept: Vec<usize> = (0..d).filter(|&k| eigen.values[k] > FLAT).collect();
+        let second = second.in_units(&unit).within_range();
+        let found = second.directions(1.0, &flat, &[]).unwrap_or_else(none);
+        let kept: Vec<usize> = (0..found.values.len()).filter(|&k| found.values[k] > FLAT).collect();
         let map =
-            Mat::from_fn(d, kept.len(), |j, k| eigen.vectors[(j, kept[k])] / eigen.values[kept[k]].sqrt());
+            Mat::from_fn(d, kept.len(), |j, k| found.vectors[(j, kept[k])] / found.values[kept[k]].sqrt());
         let shift = if centred { m.mean_x.clone() } else { vec![0.0; d] };
         Self { shift, unit, map, intercept: if centred { 1.0 / m.total_weight } else { 0.0 } }
     }

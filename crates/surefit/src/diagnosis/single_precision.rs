@@ -3,9 +3,9 @@
 //!
 //! Test: a column whose mean is more than a thousand times its spread keeps fewer than four of its seven digits in
 //! float32; or κ·u₃₂ ≥ 1/100 (u₃₂ = 6.0e-8), when normal equations or descent in float32 keep fewer than two digits of the
-//! coefficients.
+//! coefficients; unless κ is the penalty's doing, which keeps what it holds near 0 whatever its last digits are.
 
-use super::conditioning::extremes;
+use super::conditioning::{extremes, penalty};
 use super::forecast::Spectrum;
 use super::words::figure;
 use super::{Code, Facts, Finding, Fix, Remedy};
@@ -22,7 +22,8 @@ const LOST: f64 = 0.01;
 
 pub(super) fn check(facts: &Facts, problem: &Problem) -> Option<Finding> {
     // A sum of squares that leaves the range has no κ to speak of.
-    let condition = Spectrum::of(&facts.moments, problem, None)?.condition();
+    let spectrum = Spectrum::of(&facts.moments, problem, None)?;
+    let condition = spectrum.condition();
     let worst = (0..facts.columns.len()).max_by(|&a, &b| facts.offset(a).total_cmp(&facts.offset(b)))?;
     let (offset, name) = (facts.offset(worst), &facts.columns[worst]);
     let mut evidence = Map::new();
@@ -37,7 +38,7 @@ pub(super) fn check(facts: &Facts, problem: &Problem) -> Option<Finding> {
             figure(offset, 3),
             figure((-(ROUNDOFF * offset).log10()).max(0.0), 2),
         )
-    } else if condition * ROUNDOFF >= LOST {
+    } else if condition * ROUNDOFF >= LOST && penalty(problem, &spectrum).is_none() {
         let why = extremes(facts).map(|why| format!("; {why}")).unwrap_or_default();
         let lost = if condition * ROUNDOFF < 1.0 {
             format!(
