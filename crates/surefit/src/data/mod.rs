@@ -15,6 +15,7 @@ mod rows;
 mod sample_set;
 mod samples;
 pub mod scale;
+pub(crate) mod sparse;
 pub mod spool;
 mod table;
 

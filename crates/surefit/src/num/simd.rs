@@ -38,10 +38,10 @@ pub(crate) use vectorised;
 /// Asks for numbers that are soon to be read from memory: where columns are visited by short pieces in turn, the
 /// processor cannot see ahead by itself. It changes nothing else.
 #[inline(always)]
-pub(crate) fn prefetch(values: &[f64]) {
+pub(crate) fn prefetch<T>(values: &[T]) {
     #[cfg(target_arch = "x86_64")]
     if let Some(sse) = pulp::core_arch::x86::Sse::try_new() {
-        for line in values.chunks(64 / size_of::<f64>()) {
+        for line in values.chunks((64 / size_of::<T>()).max(1)) {
             sse._mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(line.as_ptr().cast());
         }
     }

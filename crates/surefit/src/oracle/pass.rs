@@ -8,6 +8,7 @@
 
 use super::{Answer, Ask, Oracle};
 use crate::data::features::{Csr, Features, Index, Number};
+use crate::data::sparse::{self, ByFeature};
 use crate::data::{Samples, Shape};
 use crate::error::Result;
 use crate::loss::{self, Loss};
@@ -55,41 +56,55 @@ struct Sums {
 enum Weights {
     /// For rows that are contiguous.
     Panel(Panel),
-    /// The numbers of a feature side by side, for columns that are, and for sparse rows.
-    ByFeature(Vec<f64>),
+    /// The numbers of a feature side by side, for columns that are.
+    ByColumn(Vec<f64>),
+    /// The same for sparse rows.
+    ByFeature(ByFeature),
+}
+
+/// An order of [`Weights`].
+#[derive(Clone, Copy)]
+enum Order {
+    Panel,
+    ByColumn,
+    ByFeature,
 }
 
 impl Default for Weights {
     fn default() -> Self {
-        Self::ByFeature(Vec::new())
+        Self::ByColumn(Vec::new())
     }
 }
 
 impl Weights {
     /// Room for d × c numbers, all 0.
-    fn clear(&mut self, by_panel: bool, d: usize, c: usize) {
-        match (&mut *self, by_panel) {
-            (Self::Panel(panel), true) => panel.reset(d, c),
-            (_, true) => *self = Self::Panel(Panel::zeros(d, c)),
-            (Self::ByFeature(numbers), false) => {
+    fn clear(&mut self, order: Order, d: usize, c: usize) {
+        match (&mut *self, order) {
+            (Self::Panel(panel), Order::Panel) => panel.reset(d, c),
+            (_, Order::Panel) => *self = Self::Panel(Panel::zeros(d, c)),
+            (Self::ByColumn(numbers), Order::ByColumn) => {
                 numbers.clear();
                 numbers.resize(d * c, 0.0);
             }
-            (_, false) => *self = Self::ByFeature(vec![0.0; d * c]),
+            (_, Order::ByColumn) => *self = Self::ByColumn(vec![0.0; d * c]),
+            (Self::ByFeature(numbers), Order::ByFeature) => numbers.reset(d, c),
+            (_, Order::ByFeature) => *self = Self::ByFeature(ByFeature::zeros(d, c)),
         }
     }
 
     fn numbers(&self) -> &[f64] {
         match self {
             Self::Panel(panel) => panel.values(),
-            Self::ByFeature(numbers) => numbers,
+            Self::ByColumn(numbers) => numbers,
+            Self::ByFeature(numbers) => numbers.numbers(),
         }
     }
 
     fn numbers_mut(&mut self) -> &mut [f64] {
         match self {
             Self::Panel(panel) => panel.values_mut(),
-            Self::ByFeature(numbers) => numbers,
+            Self::ByColumn(numbers) => numbers,
+            Self::ByFeature(numbers) => numbers.numbers_mut(),
         }
     }
 }
@@ -236,8 +251,8 @@ impl Oracle for Pass<'_> {
 
 impl Sums {
     /// Room for sums of these sizes, all 0.
-    fn clear(&mut self, by_panel: bool, columns: usize, outputs: usize) {
-        self.weights.clear(by_panel, columns, outputs);
+    fn clear(&mut self, order: Order, columns: usize, outputs: usize) {
+        self.weights.clear(order, columns, outputs);
         self.intercept.clear();
         self.intercept.resize(outputs, 0.0);
         self.value = 0.0;
@@ -257,8 +272,11 @@ impl Sums {
             let out = answer.weights.col_as_slice_mut(k).iter_mut();
             match &self.weights {
                 Weights::Panel(panel) => out.zip(panel.row(k)).for_each(|(out, sum)| *out = sum / total),
-                Weights::ByFeature(sums) => {
+                Weights::ByColumn(sums) => {
                     out.zip(sums.iter().skip(k).step_by(c)).for_each(|(out, sum)| *out = sum / total);
+                }
+                Weights::ByFeature(sums) => {
+                    out.zip(sums.column(sums.numbers(), k)).for_each(|(out, sum)| *out = sum / total);
                 }
             }
         }
@@ -283,10 +301,10 @@ fn sweep(
     match samples.x {
         Features::F64(x) => dense(x, samples, at, act, keep, sums),
         Features::F32(x) => dense(x, samples, at, act, keep, sums),
-        Features::Csr64(x) => sparse(&x, samples, at, act, keep, sums),
-        Features::Csr32(x) => sparse(&x, samples, at, act, keep, sums),
-        Features::LongCsr64(x) => sparse(&x, samples, at, act, keep, sums),
-        Features::LongCsr32(x) => sparse(&x, samples, at, act, keep, sums),
+        Features::Csr64(x) => sparse_rows(&x, samples, at, act, keep, sums),
+        Features::Csr32(x) => sparse_rows(&x, samples, at, act, keep, sums),
+        Features::LongCsr64(x) => sparse_rows(&x, samples, at, act, keep, sums),
+        Features::LongCsr32(x) => sparse_rows(&x, samples, at, act, keep, sums),
     }
 }
 
@@ -304,8 +322,7 @@ fn dense<V: Number>(
     let walk = Walk {
         x,
         at: at.map(|at| {
-            let weights =
-                if by_rows { Weights::Panel(panel(at)) } else { Weights::ByFeature(by_feature(at)) };
+            let weights = if by_rows { Weights::Panel(panel(at)) } else { Weights::ByColumn(by_column(at)) };
             (weights, at.intercept.as_slice())
         }),
         act,
@@ -316,7 +333,7 @@ fn dense<V: Number>(
     };
     let mut unwanted = Sums::default();
     let total = sums.unwrap_or(&mut unwanted);
-    total.clear(by_rows, walk.sizes.0, walk.sizes.1);
+    total.clear(walk.order(), walk.sizes.0, walk.sizes.1);
     let serial = n * shape.columns * shape.outputs < SERIAL;
     let in_flight = if serial { 1 } else { 2 * rayon::current_num_threads() };
     let mut parts: Vec<(Sums, Room)> = (0..in_flight).map(|_| Default::default()).collect();
@@ -353,7 +370,7 @@ fn strips(n: usize, keep: &mut [f64], outputs: usize) -> std::vec::IntoIter<Stri
 }
 
 /// d × c, the weights of a feature side by side.
-fn by_feature(at: &Coefficients) -> Vec<f64> {
+fn by_column(at: &Coefficients) -> Vec<f64> {
     let (d, c) = (at.weights.nrows(), at.weights.ncols());
     let mut out = vec![0.0; d * c];
     for k in 0..c {
@@ -396,9 +413,13 @@ struct Room {
 }
 
 impl<V: Number> Walk<'_, V> {
+    fn order(&self) -> Order {
+        if self.by_rows { Order::Panel } else { Order::ByColumn }
+    }
+
     fn strip(&self, rows: Range<usize>, keep: &mut [f64], sums: &mut Sums, room: &mut Room) {
         let (d, c) = self.sizes;
-        sums.clear(self.by_rows, d, c);
+        sums.clear(self.order(), d, c);
         for first in rows.clone().step_by(self.block) {
             let block = first..rows.end.min(first + self.block);
             let from = (first - rows.start) * c;
@@ -454,7 +475,9 @@ impl<V: Number> Walk<'_, V> {
 fn add_scores(tile: &[&[f64]], weights: &Weights, z: &mut [f64], panel: &mut Panel, upcoming: &[&[f64]]) {
     match weights {
         Weights::Panel(weights) => dots(tile, weights, z, upcoming),
-        Weights::ByFeature(weights) => {
+        // Of sparse rows, which have no tile.
+        Weights::ByFeature(_) => {}
+        Weights::ByColumn(weights) => {
             let c = weights.len() / tile.len().max(1);
             panel.reset(z.len() / c.max(1), c);
             combine(tile, weights, panel);
@@ -469,7 +492,8 @@ fn add_scores(tile: &[&[f64]], weights: &Weights, z: &mut [f64], panel: &mut Pan
 fn add_gradient(tile: &[&[f64]], g: &[f64], panel: &mut Panel, sums: &mut Weights) {
     match sums {
         Weights::Panel(sums) => combine(tile, g, sums),
-        Weights::ByFeature(sums) => {
+        Weights::ByFeature(_) => {}
+        Weights::ByColumn(sums) => {
             let c = sums.len() / tile.len().max(1);
             panel.reset(g.len() / c.max(1), c);
             (0..c).for_each(|k| panel.set_row(k, g.iter().copied().skip(k).step_by(c)));
@@ -494,7 +518,7 @@ fn widened<'t, V: Number>(slices: &[&[V]], room: &'t mut Vec<f64>) -> Vec<&'t [f
 }
 
 /// [`sweep`] over sparse rows.
-fn sparse<V: Number, I: Index>(
+fn sparse_rows<V: Number, I: Index>(
     x: &Csr<'_, V, I>,
     samples: &Samples<'_>,
     at: Option<&Coefficients>,
@@ -503,14 +527,13 @@ fn sparse<V: Number, I: Index>(
     sums: Option<&mut Sums>,
 ) -> f64 {
     let (n, c) = (x.rows(), samples.outputs);
-    let weights = at.map(|at| (by_feature(at), at.intercept.as_slice()));
+    let weights = at.map(|at| (ByFeature::of(&at.weights), at.intercept.as_slice()));
     let mut g = vec![0.0; n * c];
     let part = |(z, (rows, keep)): (&mut [f64], Strip<'_>)| {
         if let Some((weights, intercept)) = &weights {
             for (row, z) in rows.clone().zip(z.chunks_exact_mut(c.max(1))) {
                 z.copy_from_slice(intercept);
-                let (indices, values) = x.row(row);
-                add_sparse_scores(indices, values, weights, z);
+                sparse::add_scores(x.row(row), weights, z);
             }
         }
         keep.iter_mut().zip(z.iter()).for_each(|(kept, z)| *kept = *z);
@@ -520,18 +543,20 @@ fn sparse<V: Number, I: Index>(
     let strips: Vec<Strip<'_>> = strips(n, keep, c).collect();
     let values: Vec<f64> = g.par_chunks_mut(strip).zip(strips).map(part).collect();
     if let Some(sums) = sums {
-        sums.clear(false, x.columns(), c);
+        sums.clear(Order::ByFeature, x.columns(), c);
         for g in g.chunks_exact(c.max(1)) {
             sums.intercept.iter_mut().zip(g).for_each(|(sum, g)| *sum += g);
         }
-        sparse_gradient(x, &g, c, sums.weights.numbers_mut());
+        if let Weights::ByFeature(sums) = &mut sums.weights {
+            sparse_gradient(x, &g, c, sums);
+        }
     }
     values.iter().sum()
 }
 
-/// `sums += XᵀG`, d × c. Every thread has a range of columns, and each sum goes by rows.
-fn sparse_gradient<V: Number, I: Index>(x: &Csr<'_, V, I>, g: &[f64], c: usize, sums: &mut [f64]) {
-    let threads = rayon::current_num_threads();
+/// `sums += XᵀG`. Every thread has a range of columns, and each sum goes by rows.
+fn sparse_gradient<V: Number, I: Index>(x: &Csr<'_, V, I>, g: &[f64], c: usize, sums: &mut ByFeature) {
+    let (threads, stride) = (rayon::current_num_threads(), sums.stride());
     let range = x.columns().div_ceil(threads).max(1);
     let part = |(part, out): (usize, &mut [f64])| {
         let (from, to) = (part * range, (part + 1) * range);
@@ -548,38 +573,10 @@ fn sparse_gradient<V: Number, I: Index>(x: &Csr<'_, V, I>, g: &[f64], c: usize, 
                 );
                 (indices, values) = (&indices[a..b], &values[a..b]);
             }
-            add_sparse_gradient(indices, values, from, g, out);
+            sparse::add_multiples((indices, values), from, g, out, stride);
         }
     };
-    sums.par_chunks_mut(range * c.max(1)).enumerate().for_each(part);
-}
-
-/// `z += Σ xⱼ wⱼ` for one row.
-#[inline]
-fn add_sparse_scores<V: Number, I: Index>(indices: &[I], values: &[V], weights: &[f64], z: &mut [f64]) {
-    let c = z.len();
-    for (j, x) in indices.iter().zip(values) {
-        let (Some(j), x) = (j.place(), x.wide()) else { continue };
-        let Some(weights) = weights.get(j * c..(j + 1) * c) else { continue };
-        z.iter_mut().zip(weights).for_each(|(z, w)| *z += x * w);
-    }
-}
-
-/// `sums[j − from] += xⱼ g` for one row.
-#[inline]
-fn add_sparse_gradient<V: Number, I: Index>(
-    indices: &[I],
-    values: &[V],
-    from: usize,
-    g: &[f64],
-    sums: &mut [f64],
-) {
-    let c = g.len();
-    for (j, x) in indices.iter().zip(values) {
-        let (Some(j), x) = (j.place(), x.wide()) else { continue };
-        let Some(sums) = sums.get_mut((j - from) * c..(j - from + 1) * c) else { continue };
-        sums.iter_mut().zip(g).for_each(|(sum, g)| *sum += x * g);
-    }
+    sums.numbers_mut().par_chunks_mut(range * stride.max(1)).enumerate().for_each(part);
 }
 
 #[cfg(test)]

@@ -8,12 +8,13 @@
 //! - A *round* is some epochs over the rows that still move, then a pass over all of them: it gives the gap, and says
 //!   which rows are settled and left out of the next round. A row that was left out wrongly is found by the next pass.
 //! - The primal answer of a round is the mean of the weights after its epochs, which is better than any of them: the
-//!   dual rises steadily, the weights dance about their optimum.
+//!   dual rises steadily, the weights dance about their optimum. Where violations are squared they come to rest instead,
+//!   and the last ones are the answer.
 //! - A free intercept would tie all rows together by `Σ bᵢ = 0`. It is tethered by `(ρ/2)‖b − b̂‖²` instead, and b̂ moves
 //!   to b after every round: the proximal point method (R. T. Rockafellar, SIAM J. Control 14, 1976).
 //!
 //! With dual rows bᵢ, which are −gᵢ of [`crate::loss`], `W = Σ xᵢᵀbᵢ/(λS)` and the dual value is
-//! `(1/S) Σ linear(bᵢ) − (λ/2)‖W‖²`, less what the tether takes.
+//! `(1/S) Σ value(bᵢ) − (λ/2)‖W‖²`, less what the tether takes.
 
 mod block;
 mod rows;
@@ -25,7 +26,7 @@ use crate::error::{Error, Result};
 use crate::loss::Targets;
 use crate::num::random::Random;
 use crate::oracle::Pass;
-use crate::problem::{Coefficients, Intercept, Problem};
+use crate::problem::{Coefficients, Intercept, LossKind, Problem};
 use crate::solver::{Candidate, Stop};
 use faer::{Mat, MatRef};
 use rayon::prelude::*;
@@ -89,7 +90,12 @@ pub struct Ascent {
     pub round: Option<Round>,
 }
 
-/// Solves a problem with a hinge: Weston–Watkins, Crammer–Singer or one against the rest. `go_on` is told of every
+/// Whether that loss is a hinge whose dual this solver knows.
+pub fn takes(loss: LossKind) -> bool {
+    Hinge::of(loss).is_some()
+}
+
+/// Solves a problem with a hinge: Weston–Watkins and one against the rest, plain or squared, or Crammer–Singer. `go_on` is told of every
 /// round and ends the ascent by answering false.
 ///
 /// # Errors
@@ -100,9 +106,9 @@ pub fn ascend(
     settings: &Settings<'_>,
     go_on: &(dyn Fn(Round) -> bool + Sync),
 ) -> Result<Ascent> {
+    check_start(samples, settings)?;
     let mut climb = Climb::new(samples, problem, settings)?;
-    let mut stop = Stop::MaxIter;
-    let mut last = None;
+    let (mut stop, mut last) = (Stop::MaxIter, None);
     for round in 1..=settings.max_rounds {
         climb.round();
         let told = climb.look(round);
@@ -117,6 +123,17 @@ pub fn ascend(
         }
     }
     Ok(climb.finish(stop, last))
+}
+
+/// Refuses a start of other sizes.
+fn check_start(samples: &Samples<'_>, settings: &Settings<'_>) -> Result<()> {
+    let (n, c) = (samples.x.rows(), samples.outputs);
+    match settings.start {
+        Some((dual, intercept)) if (dual.nrows(), dual.ncols(), intercept.len()) != (n, c, c) => {
+            Err(usage(format!("a start of {} × {} for {n} rows and {c} outputs", dual.nrows(), dual.ncols())))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The state of an ascent.
@@ -143,7 +160,7 @@ struct Climb<'a> {
     /// Of the next round.
     epochs: usize,
     visits: f64,
-    /// The sum over the epochs of a round of λS W and of the intercept.
+    /// The mean over the epochs of a round, or the last, of λS W and of the intercept.
     course: (Vec<f64>, Vec<f64>),
     random: Random,
     best: Option<(f64, Coefficients)>,
@@ -254,21 +271,14 @@ impl<'a> Climb<'a> {
             store,
         };
         if let Some(start) = settings.start {
-            climb.begin(start)?;
+            climb.begin(start);
         }
         Ok(climb)
     }
 
     /// Takes up a dual point.
-    fn begin(&mut self, (dual, intercept): (MatRef<'_, f64>, &[f64])) -> Result<()> {
-        let (n, c) = (self.samples.x.rows(), self.samples.outputs);
-        if (dual.nrows(), dual.ncols(), intercept.len()) != (n, c, c) {
-            return Err(usage(format!(
-                "a start of {} × {} for {n} rows and {c} outputs",
-                dual.nrows(),
-                dual.ncols()
-            )));
-        }
+    fn begin(&mut self, (dual, intercept): (MatRef<'_, f64>, &[f64])) {
+        let c = self.samples.outputs;
         if self.bias.free {
             self.bias.center.copy_from_slice(intercept);
         }
@@ -286,7 +296,6 @@ impl<'a> Climb<'a> {
             }
             self.store.follow(rows, &changes);
         }
-        Ok(())
     }
 
     /// Some epochs over the active rows.
@@ -295,11 +304,15 @@ impl<'a> Climb<'a> {
         self.course.0.clear();
         self.course.0.resize(self.store.kept().len(), 0.0);
         self.course.1.fill(0.0);
-        for _ in 0..self.epochs {
+        let counted = if self.hinge.is_smooth() { 1 } else { self.epochs };
+        let share = 1.0 / counted as f64;
+        for epoch in 1..=self.epochs {
             self.random.shuffle(&mut active);
             self.epoch(&active);
-            self.course.0.iter_mut().zip(self.store.kept()).for_each(|(sum, w)| *sum += w);
-            self.course.1.iter_mut().zip(self.bias.values()).for_each(|(sum, b)| *sum += b);
+            if epoch > self.epochs - counted {
+                self.course.0.iter_mut().zip(self.store.kept()).for_each(|(mean, w)| *mean += w * share);
+                self.course.1.iter_mut().zip(self.bias.values()).for_each(|(mean, b)| *mean += b * share);
+            }
         }
         self.visits += (self.epochs * active.len()) as f64 / self.samples.x.rows() as f64;
         self.active = active;
@@ -362,19 +375,18 @@ impl<'a> Climb<'a> {
         }
     }
 
-    /// A pass over all rows at the mean of the round's weights: objective and bound, and who is settled.
+    /// A pass over all rows at the round's answer: objective and bound, and who is settled.
     fn look(&mut self, round: usize) -> Round {
-        let share = 1.0 / self.epochs.max(1) as f64;
         let at = Coefficients {
-            weights: self.store.weights_of(&self.course.0, self.scale * share),
-            intercept: self.course.1.iter().map(|sum| sum * share).collect(),
+            weights: self.store.weights_of(&self.course.0, self.scale),
+            intercept: self.course.1.clone(),
         };
         let loss = self.pass.score(&at);
         let square = |numbers: &[f64], scale: f64| squared(numbers.iter().map(|w| w * scale));
-        let penalty = 0.5 * self.lambda * square(&self.course.0, self.scale * share);
+        let penalty = 0.5 * self.lambda * square(&self.course.0, self.scale);
         let objective = loss + penalty + self.bias.penalty(&at.intercept);
-        let (linear, moved) = self.compare();
-        let bound = linear / self.total
+        let (value, moved) = self.compare();
+        let bound = value / self.total
             - 0.5 * self.lambda * square(self.store.kept(), self.scale)
             - self.bias.share_of_dual(self.total)
             - self.bias.follow();
@@ -389,26 +401,26 @@ impl<'a> Climb<'a> {
         Round { round, epochs: self.visits, objective: best, gap, active: self.active.len() }
     }
 
-    /// The linear part of the dual value, and how far any score moved since the last look.
+    /// The part of the dual value that is a sum over rows, and how far any score moved since the last look.
     fn compare(&mut self) -> (f64, f64) {
         let c = self.samples.outputs;
-        let Self { hinge, pass, dual, scores, classes, .. } = self;
+        let Self { hinge, pass, dual, scores, classes, samples, .. } = self;
         let now = pass.kept();
         let piece = PIECE * c;
         let part = |(k, (now, dual, old)): (usize, Piece<'_>)| {
-            let classes = &classes[k * PIECE..];
-            let rows = dual.chunks_exact(c).zip(classes);
-            let linear = rows.map(|(dual, class)| hinge.linear(dual, place(*class))).sum::<f64>();
+            let rows = dual.chunks_exact(c).zip(k * PIECE..).filter(|(_, i)| samples.weight(*i) > 0.0);
+            let of_row = |(dual, i): (&[f64], usize)| hinge.value(dual, place(classes[i]), samples.weight(i));
+            let value = rows.map(of_row).sum::<f64>();
             let mut moved: f64 = 0.0;
             for (old, now) in old.iter_mut().zip(now) {
                 moved = moved.max((now - f64::from(*old)).abs());
                 *old = narrow(*now);
             }
-            (linear, moved)
+            (value, moved)
         };
         let pieces = (now.par_chunks(piece), dual.par_chunks(piece), scores.par_chunks_mut(piece));
         let parts: Vec<(f64, f64)> = pieces.into_par_iter().enumerate().map(part).collect();
-        parts.iter().fold((0.0, 0.0), |(linear, moved), part| (linear + part.0, f64::max(moved, part.1)))
+        parts.iter().fold((0.0, 0.0), |(value, moved), part| (value + part.0, f64::max(moved, part.1)))
     }
 
     /// Who still moves, and how often the next round visits them.

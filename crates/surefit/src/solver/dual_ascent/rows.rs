@@ -5,6 +5,7 @@
 
 use super::place;
 use crate::data::features::{Csr, Features, Index, Number};
+use crate::data::sparse::{self, ByFeature};
 use crate::num::simd::vectorised;
 use crate::num::skinny::{Panel, combine, dots};
 use faer::{Mat, MatRef};
@@ -13,7 +14,7 @@ use faer::{Mat, MatRef};
 const DENSE: usize = 8;
 
 /// Rows in random access, and weights W of columns that are divided by the roots of their penalty factors.
-pub(super) trait Store: Sync {
+pub(super) trait Store: Send + Sync {
     /// Rows of a handful, at most.
     fn handful(&self) -> usize;
 
@@ -74,7 +75,7 @@ fn dense<V: Number>(x: MatRef<'_, V>, outputs: usize, roots: Option<Vec<f64>>) -
 }
 
 /// Contiguous dense rows.
-trait RowsOf: Sync {
+trait RowsOf: Send + Sync {
     type Number: Number;
     fn count(&self) -> usize;
     fn row(&self, i: usize) -> &[Self::Number];
@@ -209,16 +210,16 @@ fn sparse<'a, V: Number, I: Index>(
     c: usize,
     roots: Option<Vec<f64>>,
 ) -> Box<dyn Store + 'a> {
-    Box::new(Sparse { x, c, roots, weights: vec![0.0; x.columns() * c] })
+    Box::new(Sparse { x, roots, weights: ByFeature::zeros(x.columns(), c), room: Vec::new() })
 }
 
 struct Sparse<'a, V, I> {
     x: Csr<'a, V, I>,
-    c: usize,
     /// What columns are multiplied by.
     roots: Option<Vec<f64>>,
-    /// d × c.
-    weights: Vec<f64>,
+    weights: ByFeature,
+    /// The numbers of a row, where its columns are multiplied.
+    room: Vec<f64>,
 }
 
 impl<V: Number, I: Index> Sparse<'_, V, I> {
@@ -231,6 +232,14 @@ impl<V: Number, I: Index> Sparse<'_, V, I> {
             Some((j, x.wide() * roots.map_or(1.0, |roots| roots[j])))
         })
     }
+
+    /// The numbers of row `i` into `room`, multiplied by `roots`.
+    fn multiplied(&mut self, i: usize) {
+        let (indices, values) = self.x.row(i);
+        let root = |j: &I| self.roots.as_ref().zip(j.place()).and_then(|(roots, j)| roots.get(j)).copied();
+        self.room.clear();
+        self.room.extend(indices.iter().zip(values).map(|(j, x)| x.wide() * root(j).unwrap_or(0.0)));
+    }
 }
 
 impl<V: Number, I: Index> Store for Sparse<'_, V, I> {
@@ -242,34 +251,49 @@ impl<V: Number, I: Index> Store for Sparse<'_, V, I> {
         (0..self.x.rows()).map(|i| self.entries(i).map(|(_, x)| x * x).sum()).collect()
     }
 
-    fn add_scores(&mut self, rows: &[u32], _next: &[u32], z: &mut [f64]) {
-        for (&i, z) in rows.iter().zip(z.chunks_exact_mut(self.c.max(1))) {
-            for (j, x) in self.entries(place(i)) {
-                let weights = &self.weights[j * self.c..(j + 1) * self.c];
-                z.iter_mut().zip(weights).for_each(|(z, w)| *z += x * w);
+    fn add_scores(&mut self, rows: &[u32], next: &[u32], z: &mut [f64]) {
+        let c = z.len() / rows.len().max(1);
+        let next = next.first().map(|i| self.x.row(place(*i)));
+        if let Some(row) = next {
+            sparse::ask_for_row(row);
+        }
+        for (&i, z) in rows.iter().zip(z.chunks_exact_mut(c.max(1))) {
+            let (indices, values) = self.x.row(place(i));
+            if self.roots.is_some() {
+                self.multiplied(place(i));
+                sparse::add_scores((indices, &self.room), &self.weights, z);
+            } else {
+                sparse::add_scores((indices, values), &self.weights, z);
             }
+        }
+        if let Some((indices, _)) = next {
+            sparse::ask_for_weights(indices, &self.weights);
         }
     }
 
     fn inner(&self, _rows: &[u32], _i: usize, _products: &mut [f64]) {}
 
     fn follow(&mut self, rows: &[u32], changes: &[f64]) {
-        let mut weights = std::mem::take(&mut self.weights);
-        for (&i, change) in rows.iter().zip(changes.chunks_exact(self.c.max(1))) {
-            for (j, x) in self.entries(place(i)) {
-                let weights = &mut weights[j * self.c..(j + 1) * self.c];
-                weights.iter_mut().zip(change).for_each(|(w, change)| *w += x * change);
+        let (c, stride) = (changes.len() / rows.len().max(1), self.weights.stride());
+        for (&i, change) in rows.iter().zip(changes.chunks_exact(c.max(1))) {
+            let (indices, values) = self.x.row(place(i));
+            if self.roots.is_some() {
+                self.multiplied(place(i));
+                let weights = self.weights.numbers_mut();
+                sparse::add_multiples((indices, &self.room), 0, change, weights, stride);
+            } else {
+                sparse::add_multiples((indices, values), 0, change, self.weights.numbers_mut(), stride);
             }
         }
-        self.weights = weights;
     }
 
     fn kept(&self) -> &[f64] {
-        &self.weights
+        self.weights.numbers()
     }
 
     fn weights_of(&self, kept: &[f64], scale: f64) -> Mat<f64> {
         let root = |j: usize| self.roots.as_ref().map_or(1.0, |roots| roots[j]);
-        Mat::from_fn(self.x.columns(), self.c, |j, k| kept[j * self.c + k] * scale * root(j))
+        let (d, stride) = (self.x.columns(), self.weights.stride());
+        Mat::from_fn(d, self.weights.outputs(), |j, k| kept[j * stride + k] * scale * root(j))
     }
 }

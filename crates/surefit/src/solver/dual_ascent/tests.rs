@@ -7,10 +7,15 @@ use crate::data::Features;
 use crate::data::features::Csr;
 use crate::loss::named;
 use crate::oracle::{Answer, Ask, Oracle};
-use crate::problem::{LossKind, Ridge};
+use crate::problem::Ridge;
 
-const HINGES: [LossKind; 3] =
-    [LossKind::Hinge { margin: 1.0 }, LossKind::CrammerSinger { margin: 0.75 }, LossKind::OvrHinge];
+const HINGES: [LossKind; 5] = [
+    LossKind::Hinge { margin: 1.0 },
+    LossKind::CrammerSinger { margin: 0.75 },
+    LossKind::OvrHinge,
+    LossKind::SquaredHinge { margin: 0.75 },
+    LossKind::OvrSquaredHinge,
+];
 const INTERCEPTS: [Intercept; 3] = [Intercept::Absent, Intercept::Penalized, Intercept::Free];
 
 /// Three clouds that overlap, far from the origin.
