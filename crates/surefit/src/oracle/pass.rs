@@ -133,11 +133,7 @@ impl<'a> Pass<'a> {
     /// The mean loss; the point counts as evaluated.
     pub fn score(&mut self, at: &Coefficients) -> f64 {
         let Self { samples, loss, scores, total, .. } = self;
-        let act = |rows: Range<usize>, z: MatMut<'_, f64>| {
-            let (targets, weights) = of_rows(samples, &rows);
-            loss.block(z, targets, weights)
-        };
-        sweep(samples, Some(at), &act, scores, None) / *total
+        sweep(samples, Some(at), &gradients(samples, &**loss), scores, None) / *total
     }
 
     /// The samples.
@@ -173,6 +169,26 @@ impl<'a> Pass<'a> {
             .flat_map(|k| direction.weights.col_as_slice(k).iter().zip(product.weights.col_as_slice(k)));
         let pairs = pairs.chain(direction.intercept.iter().zip(&product.intercept));
         product.value = 0.5 * pairs.map(|(v, h)| v * h).sum::<f64>();
+    }
+
+    /// What [`Oracle::eval`] says at a point that may be none to go on from: its scores are kept aside until
+    /// [`Self::accept`] makes it the point last evaluated, or [`Self::head_back`] the end of a line.
+    pub fn probe(&mut self, at: &Coefficients, answer: &mut Answer) {
+        let Self { samples, loss, heading, sums, total, .. } = self;
+        heading.resize(samples.x.rows() * samples.outputs, 0.0);
+        sums.value = sweep(samples, Some(at), &gradients(samples, &**loss), heading, Some(sums));
+        sums.mean_into(*total, answer);
+        answer.value = sums.value / *total;
+    }
+
+    /// See [`Self::probe`].
+    pub fn accept(&mut self) {
+        std::mem::swap(&mut self.scores, &mut self.heading);
+    }
+
+    /// [`Self::head`] in the direction of the point last probed, which is at t = 1.
+    pub fn head_back(&mut self) {
+        self.heading.iter_mut().zip(&self.scores).for_each(|(u, z)| *u -= z);
     }
 
     /// Computes the scores of a direction, so that [`Self::along`] needs no pass over the data.
@@ -232,11 +248,7 @@ impl Oracle for Pass<'_> {
 
     fn eval(&mut self, at: &Coefficients, ask: Ask, answer: &mut Answer) -> Result<()> {
         let Self { samples, loss, scores, sums, total, .. } = self;
-        let loss = &**loss;
-        let act = |rows: Range<usize>, z: MatMut<'_, f64>| {
-            let (targets, weights) = of_rows(samples, &rows);
-            loss.block(z, targets, weights)
-        };
+        let act = gradients(samples, &**loss);
         match ask {
             Ask::Value => answer.value = sweep(samples, Some(at), &act, &mut [], None) / *total,
             Ask::Gradient => {
@@ -281,6 +293,17 @@ impl Sums {
             }
         }
         answer.intercept.iter_mut().zip(&self.intercept).for_each(|(out, sum)| *out = sum / total);
+    }
+}
+
+/// Turns scores into gradients of the loss.
+fn gradients<'f>(
+    samples: &'f Samples<'_>,
+    loss: &'f dyn Loss,
+) -> impl Fn(Range<usize>, MatMut<'_, f64>) -> f64 + Sync + 'f {
+    |rows, z| {
+        let (targets, weights) = of_rows(samples, &rows);
+        loss.block(z, targets, weights)
     }
 }
 

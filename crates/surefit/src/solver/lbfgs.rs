@@ -21,6 +21,9 @@ pub(super) const MEMORY: usize = 15;
 const WOLFE: (f64, f64) = (1e-4, 0.9);
 /// The step at which the preconditioner is made anew for the first time; later each after twice as many and these.
 const REFRESH: usize = 4;
+/// Rows that it is made from, for each column of a factor: at first, when the point will move on far, and at last.
+const LEAST_ROWS: usize = 2;
+const MOST_ROWS: usize = 8;
 /// Trial points of one search.
 const TRIALS: usize = 40;
 
@@ -39,7 +42,7 @@ pub fn minimize(
     let mut objective = Objective::new(pass, problem, settings)?;
     let mut here = objective.start(settings)?;
     let mut memory = Memory::default();
-    let (mut step, mut decrease, mut refresh) = (0, f64::INFINITY, 0);
+    let (mut step, mut decrease, mut refresh, mut sample) = (0, f64::INFINITY, 0, LEAST_ROWS);
     loop {
         let mut stop = objective.verdict(&here, step, decrease, settings, watch);
         if stop == Some(Stop::Certified) {
@@ -52,7 +55,8 @@ pub fn minimize(
         if step >= refresh {
             // The old one goes first: together they are more than a step needs.
             memory.preconditioner = None;
-            memory.preconditioner = Preconditioner::new(&objective);
+            memory.preconditioner = Preconditioner::new(&objective, sample);
+            sample = (2 * sample).min(MOST_ROWS);
             refresh = 2 * step + REFRESH;
         }
         let mut direction = memory.direction(&here.gradient);
@@ -62,9 +66,23 @@ pub fn minimize(
             direction = memory.direction(&here.gradient);
             slope = dot(&direction, &here.gradient);
         }
-        let line = objective.head(&here, &direction);
-        let first =
-            if memory.pairs.is_empty() { 1.0 / dot(&direction, &direction).sqrt().max(1.0) } else { 1.0 };
+        let fresh = memory.pairs.is_empty();
+        let first = if fresh { 1.0 / dot(&direction, &direction).sqrt().max(1.0) } else { 1.0 };
+        // A whole step is good enough as a rule, and then scores and gradient need the rows only once.
+        let line = if fresh {
+            objective.head(&here, &direction)
+        } else {
+            let there = objective.probe(&here, &direction);
+            if is_good(&here, &there, &direction, slope) {
+                objective.accept();
+                memory.keep(1.0, &direction, &here.gradient, &there);
+                decrease = here.objective - there.objective;
+                here = there;
+                step += 1;
+                continue;
+            }
+            objective.head_back(&here, &direction)
+        };
         let Some(t) = search(&objective, &line, (here.objective, slope), first) else {
             if memory.pairs.is_empty() {
                 objective.settle(&mut here)?;
@@ -136,6 +154,12 @@ impl Memory {
             self.pairs.push_back(Change { point, gradient, rho: 1.0 / product });
         }
     }
+}
+
+/// Whether the end of a whole step satisfies the strong conditions of Wolfe.
+fn is_good(here: &Here, there: &Here, direction: &Coefficients, slope: f64) -> bool {
+    dot(direction, &there.gradient).abs() <= -WOLFE.1 * slope
+        && there.objective <= here.objective + WOLFE.0 * slope
 }
 
 /// A trial point of a search.

@@ -22,6 +22,8 @@ use crate::problem::{Coefficients, Problem};
 const FORCING: f64 = 0.01;
 /// A system that needs more products asks for a new preconditioner before the next one.
 const WORN: usize = 8;
+/// Rows that the preconditioner is made from, for each column of a factor.
+const SAMPLE: usize = 4;
 /// Products with the Hessian in one system.
 const MOST_PRODUCTS: usize = 250;
 /// A heading that bends less than this beside what the preconditioner expects leads out of a system that has no
@@ -116,7 +118,7 @@ impl System {
         let shape = objective.samples().shape();
         if self.preconditioner.is_none() || self.products > WORN {
             self.preconditioner = None;
-            self.preconditioner = Preconditioner::new(objective);
+            self.preconditioner = Preconditioner::new(objective, SAMPLE);
         }
         let preconditioner = self.preconditioner.as_ref();
         let apply = |r: &Coefficients| preconditioner.map_or_else(|| r.clone(), |m| m.apply(r));

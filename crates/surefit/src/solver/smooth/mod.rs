@@ -278,10 +278,36 @@ impl<'o, 'a> Objective<'o, 'a> {
         square
     }
 
+    /// P and ∇P at the end of the whole step, in one walk; [`Self::accept`] or [`Self::head_back`] is to follow.
+    pub fn probe(&mut self, here: &Here, direction: &Coefficients) -> Here {
+        let mut point = here.point.clone();
+        vectors::add(&mut point, 1.0, direction);
+        self.pass.probe(&point, &mut self.answer);
+        self.passes += 2;
+        let mut gradient = zeros(self.pass.shape());
+        let penalty = self.with_penalty(&point, &mut gradient);
+        Here { point, gradient, objective: self.answer.value + 0.5 * penalty }
+    }
+
+    /// The point probed last is where the solver goes on.
+    pub fn accept(&mut self) {
+        self.pass.accept();
+    }
+
+    /// [`Self::head`] towards the point probed last, without a walk.
+    pub fn head_back(&mut self, here: &Here, direction: &Coefficients) -> Line {
+        self.pass.head_back();
+        self.line(here, direction)
+    }
+
     /// Prepares a line from the point in a direction.
     pub fn head(&mut self, here: &Here, direction: &Coefficients) -> Line {
         self.pass.head(direction);
         self.passes += 1;
+        self.line(here, direction)
+    }
+
+    fn line(&self, here: &Here, direction: &Coefficients) -> Line {
         let mut line = Line { constant: 0.0, slope: 0.0, bend: 0.0 };
         let mut add = |lambda: f64, w: f64, v: f64| {
             line.constant += lambda * w * w;

@@ -20,8 +20,6 @@ use rayon::prelude::*;
 const DENSE_COLUMNS: usize = 1500;
 /// Numbers of all factors together, at most.
 const DENSE_NUMBERS: usize = 1 << 25;
-/// Rows of a sample for each column of a factor.
-const SAMPLE: usize = 4;
 /// Rows that a sample is drawn from, for each row of it.
 const CANDIDATES: usize = 4;
 /// Rows of one product.
@@ -49,8 +47,9 @@ enum System {
 }
 
 impl Preconditioner {
-    /// At the scores where the objective was last looked at; none where nothing bends.
-    pub fn new(objective: &Objective<'_, '_>) -> Option<Self> {
+    /// At the scores where the objective was last looked at, from `per` rows for each column of a factor; none where
+    /// nothing bends.
+    pub fn new(objective: &Objective<'_, '_>, per: usize) -> Option<Self> {
         let samples = objective.samples();
         let shape = samples.shape();
         let (d, c) = (shape.columns, shape.outputs);
@@ -58,7 +57,7 @@ impl Preconditioner {
         let dense = !samples.x.is_sparse()
             && d <= DENSE_COLUMNS
             && p.saturating_mul(p).saturating_mul(c) <= DENSE_NUMBERS;
-        let stride = if dense { (shape.rows / (CANDIDATES * SAMPLE * p.max(1))).max(1) } else { 1 };
+        let stride = if dense { (shape.rows / (CANDIDATES * per * p.max(1))).max(1) } else { 1 };
         let candidates: Vec<usize> = (0..shape.rows).step_by(stride).collect();
         let total: f64 = candidates.iter().map(|i| samples.weight(*i)).sum();
         let basis = if dense { eigenvectors(objective, &candidates)? } else { Mat::identity(c, c) };
@@ -71,7 +70,7 @@ impl Preconditioner {
         }
         // A direction in which nothing bends is left to the penalty.
         let scale = |k: usize| if sums[k] > FLAT * largest { sums[k] / total } else { 0.0 };
-        let moments = |k: usize| moments(samples.x, &candidates, &along[k], scale(k), SAMPLE * p, ones);
+        let moments = |k: usize| moments(samples.x, &candidates, &along[k], scale(k), per * p, ones);
         let last = c - 1;
         let alike = dense && (0..c).all(|k| scale(k) == 0.0 || proportional(&along[k], &along[last]));
         let shared = alike.then(|| moments(last));
