@@ -117,7 +117,7 @@ def main():
             "goal": goal,
             "quality": f"{'certified' if last['certified'] else 'NOT certified'}: objective {last['objective']:.7g}"
             f" (gap {last['relative_gap']:.1e}){reached}; test accuracy {last['test_accuracy']:.4f};"
-            f" two threads {two['seconds']:.2f} s",
+            f" two threads {two['seconds']:.2f} s; peak memory {1 + last['more_bytes'] / last['data_bytes']:.2f} × the data",
         })
         print(rows[-1]["what"], f"{rows[-1]['surefit']:.3g} s, peer {theirs:.3g} s;", rows[-1]["quality"], flush=True)
     write("classes", rows, {"NumPy": np.__version__, "scikit-learn": sklearn.__version__})

@@ -78,7 +78,13 @@ def processor():
 def write(name, rows, versions):
     """Saves a benchmark's rows and renews the table of bench/README.md."""
     RESULTS.mkdir(exist_ok=True)
-    record = {"benchmark": name, "processor": processor(), "cores": os.cpu_count(), "versions": versions, "rows": rows}
+    # A run of some of the questions keeps the others' rows.
+    old = RESULTS / f"{name}.json"
+    kept = json.loads(old.read_text())["rows"] if old.exists() else []
+    new = {row["what"]: row for row in rows}
+    whats = [row["what"] for row in kept] + [what for what in new if all(what != row["what"] for row in kept)]
+    kept = {row["what"]: row for row in kept} | new
+    record = {"benchmark": name, "processor": processor(), "cores": os.cpu_count(), "versions": versions, "rows": [kept[what] for what in whats]}
     (RESULTS / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
     for row in rows:
         print(

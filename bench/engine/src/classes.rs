@@ -1,6 +1,6 @@
 //! Losses of classes: one fused pass over a matrix, and fits of the real data sets.
 
-use super::{Outcome, cpu, seconds};
+use super::{Outcome, cpu, forget_peak, memory, seconds};
 use faer::{Mat, MatRef};
 use flate2::read::GzDecoder;
 use serde_json::{Value, json};
@@ -100,14 +100,22 @@ fn timed(
     let loss = loss::named(problem.loss);
     let samples = Samples::of_classes(x, of_rows, None, classes, &*loss)?;
     let settings = SampleSettings { method: Method::Auto, gap, max_iter: None, time_limit: None, seed: 0 };
+    let bytes = match x {
+        Features::F64(x) => x.nrows() * x.ncols() * size_of::<f64>(),
+        Features::Csr64(x) => (0..x.rows()).map(|i| x.row(i).0.len() * (size_of::<f64>() + size_of::<i32>())).sum(),
+        _ => return Err("these data sets are kept in f64".into()),
+    };
+    forget_peak();
+    let held = memory();
     let start = cpu();
     let (wall, fit) = seconds(|| fit_samples(&samples, problem, &settings, &|_| true));
     let (fit, used) = (fit?, cpu() - start);
+    let more = held.zip(memory()).map(|((before, _), (_, peak))| peak.saturating_sub(before));
     let mut pass = Pass::new(Samples::of_classes(test, labels, None, classes, &*loss)?, problem.loss)?;
     pass.score(&fit.candidate.coefficients);
     let proof = &fit.certificate;
     Ok(json!({
-        "seconds": wall, "cpu": used, "objective": proof.objective(), "bound": proof.bound(),
+        "seconds": wall, "cpu": used, "data_bytes": bytes, "more_bytes": more, "objective": proof.objective(), "bound": proof.bound(),
         "relative_gap": proof.relative_gap(), "certified": proof.certifies(gap), "passes": fit.passes,
         "steps": fit.candidate.steps, "test_accuracy": Confusion::of(pass.scores(), labels, classes).accuracy(),
     }))
