@@ -102,7 +102,9 @@ fn timed(
     let settings = SampleSettings { method: Method::Auto, gap, max_iter: None, time_limit: None, seed: 0 };
     let bytes = match x {
         Features::F64(x) => x.nrows() * x.ncols() * size_of::<f64>(),
-        Features::Csr64(x) => (0..x.rows()).map(|i| x.row(i).0.len() * (size_of::<f64>() + size_of::<i32>())).sum(),
+        Features::Csr64(x) => {
+            (0..x.rows()).map(|i| x.row(i).0.len() * (size_of::<f64>() + size_of::<i32>())).sum()
+        }
         _ => return Err("these data sets are kept in f64".into()),
     };
     forget_peak();

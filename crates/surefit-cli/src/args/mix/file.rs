@@ -26,13 +26,18 @@ pub(super) fn read(path: &Path) -> Result<MixFlags, Error> {
         ),
         _ => ModelError::Io { action: "read", name: name.clone(), source }.into(),
     })?;
-    let keys: toml::Table = toml::from_str(&text).map_err(|error| not_toml(&error, &text, &name))?;
+    flags(&text, &name)
+}
+
+/// The flags in the text of the problem file `name`.
+fn flags(text: &str, name: &str) -> Result<MixFlags, Error> {
+    let keys: toml::Table = toml::from_str(text).map_err(|error| not_toml(&error, text, name))?;
     let known: Vec<String> =
         File::command().get_arguments().filter_map(|flag| flag.get_long().map(str::to_owned)).collect();
     let mut arguments = Vec::new();
     for (key, value) in &keys {
         if !known.contains(key) {
-            return Err(unknown_key(key, &known, &name));
+            return Err(unknown_key(key, &known, name));
         }
         for text in
             texts(value).map_err(|what| usage(format!("{name}: `{key}` {what}"), AS_FLAG.to_owned()))?
@@ -84,5 +89,72 @@ fn texts(value: &toml::Value) -> Result<Vec<String>, &'static str> {
             entries.iter().map(|(name, value)| Ok(format!("{name}={}", one(value)?))).collect()
         }
         value => Ok(vec![one(value)?]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+
+    use super::*;
+    use std::time::{Duration, Instant};
+
+    const FILE: &str = "target = \"index\"\nlow = 0.05\nhigh = 0.4\nsum = 1\nmust = [\"a\", \"b\"]\nat-most = 5\n\
+        distance = \"l1\"\nconstraint = [\"a + 2*b <= 0.4\"]\n[range]\nc = \"-0.1..0.2\"\n[group]\ntech = \"a,b:0.1..0.3\"\n";
+    const TOKENS: [&str; 16] = [
+        "\"",
+        "'''",
+        "[",
+        "]",
+        "[[must]]",
+        "=",
+        "\n",
+        "..",
+        "<=",
+        "nan",
+        "1e999",
+        "-",
+        "\\u0000",
+        "1979-05-27",
+        "{",
+        "low",
+    ];
+
+    /// For as many seconds as the other readers are tried with changed files, or 1.
+    #[test]
+    fn a_changed_problem_file_is_read_or_refused_in_a_sentence_that_names_it() {
+        flags(FILE, "a.toml").unwrap();
+        let seconds =
+            std::env::var("SUREFIT_FUZZ_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
+        let begun = Instant::now();
+        let mut state = 7u64;
+        let mut below = |limit: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            usize::try_from(state >> 33).unwrap() % limit.max(1)
+        };
+        while begun.elapsed() < Duration::from_secs(seconds) {
+            let mut text: Vec<char> = FILE.chars().collect();
+            for _ in 0..1 + below(6) {
+                let at = below(text.len() + 1);
+                let end = (at + below(12)).min(text.len());
+                match below(4) {
+                    0 => drop(text.splice(at..at, TOKENS[below(TOKENS.len())].chars())),
+                    1 => drop(text.drain(at..end)),
+                    2 => {
+                        let piece = text[at..end].to_vec();
+                        drop(text.splice(at..at, piece));
+                    }
+                    _ => text.truncate(at.max(1)),
+                }
+            }
+            let text: String = text.into_iter().collect();
+            match flags(&text, "a.toml") {
+                Ok(_) => {}
+                Err(Error::Usage { what, hint }) => {
+                    assert!(what.contains("a.toml") && !hint.is_empty(), "{text:?}: {what} / {hint}");
+                }
+                Err(other) => panic!("{text:?}: {other}"),
+            }
+        }
     }
 }
