@@ -6,6 +6,7 @@ use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::cholesky::llt::factor::LltRegularization;
 use faer::linalg::matmul::matmul;
 use faer::linalg::{cholesky::llt, evd, qr::no_pivoting, svd, triangular_inverse, triangular_solve};
+use faer::traits::ComplexField;
 use faer::{Accum, Mat, MatMut, MatRef, Par, Spec};
 
 /// `dst += factor · a b`.
@@ -55,12 +56,12 @@ pub(crate) fn invert_upper(upper: MatRef<'_, f64>) -> Mat<f64> {
 }
 
 /// Solves `R z = rhs` in place.
-pub(crate) fn solve_upper(upper: MatRef<'_, f64>, rhs: MatMut<'_, f64>) {
+pub(crate) fn solve_upper<T: ComplexField>(upper: MatRef<'_, T>, rhs: MatMut<'_, T>) {
     triangular_solve::solve_upper_triangular_in_place(upper, rhs, Par::Seq);
 }
 
 /// Solves `L z = rhs` in place.
-pub(crate) fn solve_lower(lower: MatRef<'_, f64>, rhs: MatMut<'_, f64>) {
+pub(crate) fn solve_lower<T: ComplexField>(lower: MatRef<'_, T>, rhs: MatMut<'_, T>) {
     triangular_solve::solve_lower_triangular_in_place(lower, rhs, Par::Seq);
 }
 

@@ -40,8 +40,8 @@ pub struct Preconditioner {
 }
 
 enum System {
-    /// A lower Cholesky factor, intercept last.
-    Dense(Mat<f64>),
+    /// A lower Cholesky factor, intercept last; half the digits are more than a sample of the rows is good for.
+    Dense(Mat<f32>),
     /// The inverse diagonal.
     Diagonal(Vec<f64>),
 }
@@ -103,12 +103,10 @@ impl Preconditioner {
             let intercept: f64 = r.intercept.iter().enumerate().map(|(l, r)| r * self.basis[(l, k)]).sum();
             match &self.systems[k] {
                 System::Dense(factor) => {
-                    let p = factor.nrows();
-                    let mut rhs = Mat::from_fn(p, 1, |j, _| if j < d { weights[(j, k)] } else { intercept });
-                    solve_lower(factor.as_ref(), rhs.as_mut());
-                    solve_upper(factor.transpose(), rhs.as_mut());
-                    solved.col_as_slice_mut(k).iter_mut().enumerate().for_each(|(j, out)| *out = rhs[(j, 0)]);
-                    of_intercept[k] = if self.has_intercept { rhs[(d, 0)] } else { 0.0 };
+                    let right = |j: usize| if j < d { weights[(j, k)] } else { intercept };
+                    let solution = solve(factor.as_ref(), &right);
+                    solved.col_as_slice_mut(k).copy_from_slice(&solution[..d]);
+                    of_intercept[k] = if self.has_intercept { solution[d] } else { 0.0 };
                 }
                 System::Diagonal(_) => {}
             }
@@ -129,6 +127,21 @@ impl Preconditioner {
         }
         out
     }
+}
+
+/// `(LLᵀ)⁻¹ r` in single precision, whatever the size of r.
+fn solve(factor: MatRef<'_, f32>, r: &dyn Fn(usize) -> f64) -> Vec<f64> {
+    let p = factor.nrows();
+    let largest = (0..p).map(|j| r(j).abs()).fold(f64::MIN_POSITIVE, f64::max);
+    let mut rhs = Mat::from_fn(p, 1, |j, _| narrow(r(j) / largest));
+    solve_lower(factor, rhs.as_mut());
+    solve_upper(factor.transpose(), rhs.as_mut());
+    rhs.col_as_slice(0).iter().map(|value| f64::from(*value) * largest).collect()
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "rounding is meant")]
+fn narrow(value: f64) -> f32 {
+    value as f32
 }
 
 /// c × c: U.
@@ -249,8 +262,8 @@ fn moments(
     sum
 }
 
-/// The Cholesky factor of `G + Λ`.
-fn factor(mut system: Mat<f64>, objective: &Objective<'_, '_>) -> Option<Mat<f64>> {
+/// The Cholesky factor of `G + Λ`; none where single precision would lose it.
+fn factor(mut system: Mat<f64>, objective: &Objective<'_, '_>) -> Option<Mat<f32>> {
     let p = system.nrows();
     let penalty = |j: usize| objective.lambda.get(j).copied().unwrap_or(objective.of_intercept);
     let trace: f64 = (0..p).map(|j| system[(j, j)]).sum();
@@ -263,7 +276,11 @@ fn factor(mut system: Mat<f64>, objective: &Objective<'_, '_>) -> Option<Mat<f64
     for j in 0..p {
         system[(j, j)] += least + penalty(j);
     }
-    cholesky(system.as_mut()).then_some(system)
+    if !cholesky(system.as_mut()) {
+        return None;
+    }
+    let factor = Mat::from_fn(p, p, |i, j| if i < j { 0.0 } else { narrow(system[(i, j)]) });
+    (0..p).all(|j| factor[(j, j)].is_normal() && factor[(j, j)].is_finite()).then_some(factor)
 }
 
 /// Σ tᵢ xᵢⱼ² / S.
