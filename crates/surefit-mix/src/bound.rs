@@ -33,6 +33,26 @@ pub(crate) struct Terms {
     pub price: Vec<f64>,
     /// `−νᵀk`.
     pub refund: f64,
+    /// ν, one for each count: above 0 for its most, below 0 for its least.
+    pub own: Vec<f64>,
+}
+
+impl Terms {
+    /// From the diagonal and ν: any ν leaves a bound that holds, as its sign says which limit of a count is meant.
+    pub(crate) fn new(form: &Form, diagonal: Vec<f64>, own: Vec<f64>) -> Self {
+        let (mut price, mut refund) = (vec![0.0; form.n], 0.0);
+        for (count, own) in form.counts.iter().zip(&own).filter(|(_, own)| **own != 0.0) {
+            let members = price.iter_mut().zip(&count.is_member).filter(|(_, is_member)| **is_member);
+            members.for_each(|(price, _)| *price += own);
+            refund -= own * if *own > 0.0 { count.most } else { count.least } as f64;
+        }
+        Self { diagonal, price, refund, own }
+    }
+
+    /// Neither diagonal nor prices.
+    pub(crate) fn none(form: &Form) -> Self {
+        Self::new(form, vec![0.0; form.n], vec![0.0; form.counts.len()])
+    }
 }
 
 /// A bound, and what each input adds to it.

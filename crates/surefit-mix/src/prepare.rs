@@ -72,8 +72,7 @@ pub(crate) fn prepare_norms(
     ask: Ask<'_>,
 ) -> Prepared<Norms> {
     form.add_count_rows();
-    let zero = vec![0.0; form.n];
-    let terms = Terms { diagonal: zero.clone(), price: zero, refund: 0.0 };
+    let terms = Terms::none(&form);
     let scale = (0..form.n).map(|j| form.column(j).iter().map(|a| a * a).sum::<f64>().sqrt()).collect();
     let ground = Ground { relaxation: Norms::new(form.clone()), form, terms, scale };
     let (root, end) = ground.relaxation.solve(kind);
@@ -128,8 +127,6 @@ struct Stage {
     root: State,
     proof: Proof,
     nudge: f64,
-    /// For each count its price and the limit that it is for.
-    prices: Vec<(f64, f64)>,
 }
 
 impl Stage {
@@ -139,13 +136,12 @@ impl Stage {
         let own = |j: usize| form.column(j).iter().map(|a| a * a).sum::<f64>() + form.ridge;
         let scale: Vec<f64> = (0..form.n).map(|j| own(j).sqrt()).collect();
         let nudge = nudge(&scale, pool);
-        let terms = Terms { diagonal: vec![0.0; form.n], price: vec![0.0; form.n], refund: 0.0 };
+        let terms = Terms::none(form);
         let model =
             Model::new(form, gram.as_deref().map(Mat::as_ref), &terms.diagonal, &terms.price, 0.0, nudge);
         let ground = Ground { form: form.clone(), relaxation: Squares { model }, terms, scale };
         let (root, end) = ground.relaxation.solve(kind);
-        let prices = vec![(0.0, 0.0); form.counts.len()];
-        let mut stage = Self { gram, ground, root, proof: Proof::default(), nudge, prices };
+        let mut stage = Self { gram, ground, root, proof: Proof::default(), nudge };
         stage.ground.prove(&stage.root, &mut stage.proof);
         // Only what is proven to be so is infeasible.
         let is_proven = end == End::Infeasible && stage.proof.bound >= stage.ground.form.most();
@@ -157,7 +153,7 @@ impl Stage {
         if begins {
             heuristics::round(&self.ground, &self.root, pool, ask);
             self.nudge = nudge(&self.ground.scale, pool);
-            if let Some(next) = self.with(self.ground.terms.diagonal.clone(), self.prices.clone()) {
+            if let Some(next) = self.with(self.ground.terms.diagonal.clone(), self.ground.terms.own.clone()) {
                 self = next;
             }
         }
@@ -174,7 +170,7 @@ impl Stage {
             if diagonal.iter().all(|d| *d == 0.0) {
                 break;
             }
-            let Some(mut next) = self.with(diagonal.clone(), self.prices.clone()) else { break };
+            let Some(mut next) = self.with(diagonal.clone(), self.ground.terms.own.clone()) else { break };
             if round % 4 == 0 {
                 next.set_prices();
             }
@@ -201,15 +197,9 @@ impl Stage {
     }
 
     /// The same form with another diagonal and other prices.
-    fn with(&self, diagonal: Vec<f64>, prices: Vec<(f64, f64)>) -> Option<Self> {
+    fn with(&self, diagonal: Vec<f64>, prices: Vec<f64>) -> Option<Self> {
         let form = &self.ground.form;
-        let mut price = vec![0.0; form.n];
-        for (count, (own, _)) in form.counts.iter().zip(&prices) {
-            let members = price.iter_mut().zip(&count.is_member).filter(|(_, is_member)| **is_member);
-            members.for_each(|(price, _)| *price += own);
-        }
-        let refund = prices.iter().map(|(price, limit)| -price * limit).sum();
-        let terms = Terms { diagonal, price, refund };
+        let terms = Terms::new(form, diagonal, prices);
         let gram = self.gram.as_deref().map(Mat::as_ref);
         let model = Model::new(form, gram, &terms.diagonal, &terms.price, terms.refund, self.nudge);
         let scale = self.ground.scale.clone();
@@ -220,7 +210,7 @@ impl Stage {
         }
         let mut proof = Proof::default();
         ground.prove(&root, &mut proof);
-        Some(Self { gram: self.gram.clone(), ground, root, proof, nudge: self.nudge, prices })
+        Some(Self { gram: self.gram.clone(), ground, root, proof, nudge: self.nudge })
     }
 
     /// Finds for each count the price at which the relaxation keeps it, one after the other: the bound is concave
@@ -242,8 +232,8 @@ impl Stage {
             let (mut none, mut enough) = (0.0, worth.max(f64::MIN_POSITIVE));
             for _ in 0..HALVINGS {
                 let price = if none == 0.0 { enough * 0.1 } else { f64::midpoint(none, enough) };
-                let mut prices = self.prices.clone();
-                prices[k] = (sign * price, limit);
+                let mut prices = self.ground.terms.own.clone();
+                prices[k] = sign * price;
                 let Some(next) = self.with(self.ground.terms.diagonal.clone(), prices) else { break };
                 if (next.usage(k) - limit) * sign > 0.0 {
                     none = price;

@@ -11,9 +11,6 @@ use crate::problem::{Distance, Problem};
 use crate::search::record::{Record, Step, Witness};
 use std::io::{self, Read, Write};
 
-/// The first bytes of a file, with the version of what follows.
-const MAGIC: &[u8; 8] = b"SFTREE1\n";
-
 /// A tree that proves a bound.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tree {
@@ -23,7 +20,9 @@ pub struct Tree {
     pub bound: f64,
     /// What whoever writes the file wants to be told again: how the problem was stated.
     pub note: String,
-    terms: Terms,
+    diagonal: Vec<f64>,
+    /// ν, one for each count.
+    prices: Vec<f64>,
     /// Nodes in preorder, each with its steps.
     steps: Vec<Step>,
 }
@@ -79,6 +78,9 @@ pub enum TreeError {
 }
 
 impl Tree {
+    /// The first bytes of a file, with the version of what follows.
+    pub const MAGIC: &[u8; 8] = b"SFTREE2\n";
+
     /// Of a search's record; `bound` in the problem's units.
     pub(crate) fn new(record: Record, terms: Terms, weights: Vec<f64>, bound: f64) -> Self {
         let mut nodes = record.nodes;
@@ -95,7 +97,7 @@ impl Tree {
                 }
             }
         }
-        Self { weights, bound, note: String::new(), terms, steps }
+        Self { weights, bound, note: String::new(), diagonal: terms.diagonal, prices: terms.own, steps }
     }
 
     /// Writes the file.
@@ -103,14 +105,13 @@ impl Tree {
     /// # Errors
     /// Those of the writer.
     pub fn write(&self, out: &mut impl Write) -> io::Result<()> {
-        out.write_all(MAGIC)?;
+        out.write_all(Self::MAGIC)?;
         write_length(out, self.note.len())?;
         out.write_all(self.note.as_bytes())?;
         out.write_all(&self.bound.to_le_bytes())?;
         write_numbers(out, &self.weights)?;
-        write_numbers(out, &self.terms.diagonal)?;
-        write_numbers(out, &self.terms.price)?;
-        out.write_all(&self.terms.refund.to_le_bytes())?;
+        write_numbers(out, &self.diagonal)?;
+        write_numbers(out, &self.prices)?;
         write_length(out, self.steps.len())?;
         self.steps.iter().try_for_each(|step| write_step(out, step))
     }
@@ -122,7 +123,7 @@ impl Tree {
     pub fn read(from: &mut impl Read) -> Result<Self, TreeError> {
         let mut magic = [0; 8];
         read_exact(from, &mut magic)?;
-        if &magic != MAGIC {
+        if &magic != Self::MAGIC {
             return Err(TreeError::Foreign);
         }
         let length = read_length(from)?;
@@ -131,13 +132,12 @@ impl Tree {
         let note =
             String::from_utf8(note).ok().filter(|note| note.len() == length).ok_or(TreeError::Foreign)?;
         let bound = read_number(from)?;
-        let (weights, diagonal, price) = (read_numbers(from)?, read_numbers(from)?, read_numbers(from)?);
-        let terms = Terms { diagonal, price, refund: read_number(from)? };
+        let (weights, diagonal, prices) = (read_numbers(from)?, read_numbers(from)?, read_numbers(from)?);
         let mut steps = Vec::new();
         for _ in 0..read_length(from)? {
             steps.push(read_step(from)?);
         }
-        Ok(Self { weights, bound, note, terms, steps })
+        Ok(Self { weights, bound, note, diagonal, prices, steps })
     }
 }
 
@@ -148,12 +148,16 @@ impl Tree {
 pub fn verify(problem: &Problem, tree: &Tree) -> Result<Verified, TreeError> {
     let form = form(problem);
     let expected = form.n;
-    if tree.terms.diagonal.len() != expected || tree.terms.price.len() != expected {
-        return Err(TreeError::Other { found: tree.terms.diagonal.len(), expected });
+    if tree.diagonal.len() != expected {
+        return Err(TreeError::Other { found: tree.diagonal.len(), expected });
     }
-    check_terms(&form, &tree.terms)?;
+    if tree.prices.len() != form.counts.len() || !tree.prices.iter().all(|price| price.is_finite()) {
+        return Err(TreeError::Decision { step: 0, what: "its prices are not one for each count" });
+    }
+    let terms = Terms::new(&form, tree.diagonal.clone(), tree.prices.clone());
+    check_diagonal(&form, &terms.diagonal)?;
     let mut checker =
-        Checker { form: &form, terms: &tree.terms, claimed: tree.bound / form.unit, proof: Proof::default() };
+        Checker { form: &form, terms: &terms, claimed: tree.bound / form.unit, proof: Proof::default() };
     let mut ahead: Vec<Vec<Kind>> = vec![form.decisions()];
     let mut leaves = 0;
     let mut current: Option<Vec<Kind>> = None;
@@ -187,7 +191,7 @@ pub fn verify(problem: &Problem, tree: &Tree) -> Result<Verified, TreeError> {
                 leaves += 1;
             }
             Step::Empty => {
-                if !is_contradiction(&form, &kind) {
+                if !leaves_nothing(&form, &kind) {
                     let what = "the limits leave more than nothing";
                     return Err(TreeError::Decision { step: step_number, what });
                 }
@@ -288,7 +292,37 @@ impl Checker<'_> {
     }
 }
 
-/// Whether a count or a row cannot be met, by counting and adding.
+/// Whether the limits leave no mix: decisions that they leave no choice in are taken, one after the other, until a count
+/// or a row cannot be met.
+fn leaves_nothing(form: &Form, kind: &[Kind]) -> bool {
+    let mut kind = kind.to_vec();
+    loop {
+        if is_contradiction(form, &kind) {
+            return true;
+        }
+        let mut changed = false;
+        for j in 0..form.n {
+            if kind[j] != Kind::Open {
+                continue;
+            }
+            let mut fails = |choice: Kind| {
+                kind[j] = choice;
+                is_contradiction(form, &kind)
+            };
+            match (fails(Kind::In), fails(Kind::Out)) {
+                (true, true) => return true,
+                (true, false) => (kind[j], changed) = (Kind::Out, true),
+                (false, true) => (kind[j], changed) = (Kind::In, true),
+                (false, false) => kind[j] = Kind::Open,
+            }
+        }
+        if !changed {
+            return false;
+        }
+    }
+}
+
+/// Whether a count or a row cannot be met, by counting and adding, or an input has no weight that it may have.
 fn is_contradiction(form: &Form, kind: &[Kind]) -> bool {
     let counts = form.counts.iter().any(|count| {
         let number = |of: Kind| kind.iter().zip(&count.is_member).filter(|(k, m)| **m && **k == of).count();
@@ -309,28 +343,17 @@ fn is_contradiction(form: &Form, kind: &[Kind]) -> bool {
         let room = crate::form::ROUNDING * scale;
         least > form.row_high[r] + room || most < form.row_low[r] - room
     });
-    counts || rows
+    let inputs = (0..form.n).any(|j| kind[j] == Kind::In && form.high[j] < form.low[j]);
+    counts || rows || inputs
 }
 
-/// That the form can spare the diagonal, by a factorisation with room for its own rounding; and that prices are those
-/// of one count.
-fn check_terms(form: &Form, terms: &Terms) -> Result<(), TreeError> {
-    let is_priced = terms.refund != 0.0 || terms.price.iter().any(|price| *price != 0.0);
-    let fits = form.counts.iter().any(|count| {
-        let own =
-            terms.price.iter().zip(&count.is_member).find(|(_, m)| **m).map_or(0.0, |(price, _)| *price);
-        let limit = if own > 0.0 { count.most } else { count.least };
-        let same = terms.price.iter().zip(&count.is_member).all(|(p, m)| *p == if *m { own } else { 0.0 });
-        same && terms.refund == -own * limit as f64
-    });
-    if is_priced && !fits {
-        return Err(TreeError::Decision { step: 0, what: "the prices are not those of one count" });
-    }
-    if terms.diagonal.iter().all(|d| *d == 0.0) {
+/// That the form can spare the diagonal, by a factorisation with room for its own rounding.
+fn check_diagonal(form: &Form, diagonal: &[f64]) -> Result<(), TreeError> {
+    if diagonal.iter().all(|d| *d == 0.0) {
         return Ok(());
     }
-    let is_sound = terms.diagonal.iter().all(|d| d.is_finite() && *d >= 0.0) && form.distance == Distance::L2;
-    if is_sound && is_positive(form, &terms.diagonal) { Ok(()) } else { Err(TreeError::Diagonal) }
+    let is_sound = diagonal.iter().all(|d| d.is_finite() && *d >= 0.0) && form.distance == Distance::L2;
+    if is_sound && is_positive(form, diagonal) { Ok(()) } else { Err(TreeError::Diagonal) }
 }
 
 /// Whether `AᵀA + ρI − D` has a Cholesky factor even when the rounding of it is taken off the diagonal (Rump 2006).

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use surefit_mix::{
-    Count, Distance, Outcome, Problem, Settings, Solution, Tree, TreeError, prices, solve, verify,
+    Count, Distance, Limit, Outcome, Problem, Settings, Solution, Tree, TreeError, prices, solve, verify,
 };
 
 /// Factor returns and an index of them, always the same.
@@ -43,6 +43,35 @@ fn a_tree_is_checked_after_it_was_written_and_read() {
         let verified = verify(&problem, &read).unwrap();
         assert!(verified.leaves > 1, "{distance:?}");
         assert!(verified.bound >= solution.certificate.bound, "{distance:?}");
+    }
+}
+
+/// Two counts that bind, each with a price of its own; and limits that leave nothing only after a decision or two.
+#[test]
+fn trees_of_several_counts_and_of_limits_that_meet_are_checked_too() {
+    let mut several = problem(16, 0.1, Distance::L2);
+    let count = |name: &str, members: Vec<usize>, least: usize, most: usize| Count {
+        name: name.to_owned(),
+        members,
+        least,
+        most,
+    };
+    several.counts.push(count("few", (0..16).collect(), 0, 3));
+    several.counts.push(count("g", vec![0, 1, 2], 1, 2));
+    several.counts.push(count("h", vec![2, 3], 1, 1));
+    let mut meeting = problem(16, 0.1, Distance::L2);
+    meeting.ranges.iter_mut().for_each(|range| range.high = 0.5);
+    meeting.counts.push(count("few", (0..16).collect(), 0, 2));
+    let terms = (0..4).map(|j| (j, 1.0)).collect();
+    meeting.limits.push(Limit { name: "g".to_owned(), terms, low: 0.6, high: f64::INFINITY });
+    for problem in [several, meeting] {
+        for distance in [Distance::L2, Distance::L1] {
+            let problem = Problem { distance, ..problem.clone() };
+            let solution = solved(&problem);
+            assert!(solution.is_certified);
+            let verified = verify(&problem, solution.tree.as_ref().unwrap()).unwrap();
+            assert!(verified.bound >= solution.certificate.bound, "{distance:?}");
+        }
     }
 }
 

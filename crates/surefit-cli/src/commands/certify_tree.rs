@@ -18,14 +18,13 @@ use surefit::model::ModelError;
 use surefit::{Error, Result};
 use surefit_mix::{Certificate, Mix, Problem, Tree, TreeError, verify};
 
-/// How such a file begins.
-const MAGIC: &[u8; 8] = b"SFTREE1\n";
-
 /// Whether this is such a file; of a pipe nothing is taken away.
 pub fn is_tree(path: &Path) -> bool {
     let mut begin = [0; 8];
     let is_file = path.metadata().is_ok_and(|there| there.is_file());
-    is_file && File::open(path).and_then(|mut file| file.read_exact(&mut begin)).is_ok() && begin == *MAGIC
+    is_file
+        && File::open(path).and_then(|mut file| file.read_exact(&mut begin)).is_ok()
+        && begin == *Tree::MAGIC
 }
 
 /// Runs the verb.

@@ -72,7 +72,11 @@ fn problem_in_words(target: &str, problem: &Problem) -> String {
         // The name in the file is no more than a name.
         let is_sum = terms.len() == problem.inputs.len()
             && terms.iter().enumerate().all(|(at, term)| term.0 == at && term.1 == 1.0);
-        span(if is_sum { "sum" } else { name }, *low, *high)
+        if is_sum {
+            span("sum", *low, *high)
+        } else {
+            span(&format!("{name}: {}", sum_of(terms, problem)), *low, *high)
+        }
     });
     let counts = problem.counts.iter().map(|Count { name, members, least, most }| {
         let most = (*most).min(members.len());
@@ -87,4 +91,21 @@ fn problem_in_words(target: &str, problem: &Problem) -> String {
         ));
     }
     format!("the problem of the file: {}", parts.join(", "))
+}
+
+/// `S1 + 1.5 S2`, the first few terms of it.
+fn sum_of(terms: &[(usize, f64)], problem: &Problem) -> String {
+    let term = |(at, (input, factor)): (usize, &(usize, f64))| {
+        let sign = match (at, *factor < 0.0) {
+            (0, false) => "",
+            (0, true) => "-",
+            (_, false) => " + ",
+            (_, true) => " - ",
+        };
+        let size = factor.abs();
+        let size = if size == 1.0 { String::new() } else { format!("{} ", plain(size)) };
+        format!("{sign}{size}{}", problem.inputs.get(*input).map_or("?", String::as_str))
+    };
+    let first: String = terms.iter().take(LISTED).enumerate().map(term).collect();
+    if terms.len() > LISTED { format!("{first} + {} more", terms.len() - LISTED) } else { first }
 }

@@ -134,7 +134,7 @@ mod tests {
         };
         while begun.elapsed() < Duration::from_secs(seconds) {
             let mut text: Vec<char> = FILE.chars().collect();
-            for _ in 0..1 + below(6) {
+            for _ in 0..=below(6) {
                 let at = below(text.len() + 1);
                 let end = (at + below(12)).min(text.len());
                 match below(4) {
