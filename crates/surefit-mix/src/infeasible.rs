@@ -224,14 +224,38 @@ fn least_slack(problem: &Problem, all: &[Part], r: usize, go_on: GoOn<'_>) -> Re
     };
     let n = problem.inputs.len();
     let (less, more) = (solution.best.weights[n], solution.best.weights[n + 1]);
-    let tidy = |x: f64| (x * 1e9).round() / 1e9 + 0.0;
-    let change =
-        |end: f64, by: f64| format!("{}: {} instead of {}", limit.name, short(tidy(end + by)), short(end));
-    Ok(match (less > 1e-9, more > 1e-9) {
-        (true, _) if limit.low.is_finite() => Some(change(limit.low, -less)),
-        (_, true) if limit.high.is_finite() => Some(change(limit.high, more)),
-        _ => None,
-    })
+    let (end, by) = match (less > 1e-9, more > 1e-9) {
+        (true, _) if limit.low.is_finite() => (limit.low, -less),
+        (_, true) if limit.high.is_finite() => (limit.high, more),
+        _ => return Ok(None),
+    };
+    // Few digits where these do; otherwise all of them. What is told was tried.
+    let tidy = ((end + by) * 1e9).round() / 1e9 + 0.0;
+    for wanted in [short(tidy), short(outwards(end + by, by)), format!("{}", end + by)] {
+        let value = wanted.parse::<f64>().unwrap_or(end + by);
+        let mut changed = only(problem, all);
+        let own = &mut changed.limits[r];
+        let both = own.low == own.high;
+        if by < 0.0 || both {
+            own.low = value;
+        }
+        if by > 0.0 || both {
+            own.high = value;
+        }
+        if is_feasible(&changed, go_on)? == Some(true) {
+            return Ok(Some(format!("{}: {wanted} instead of {}", limit.name, short(end))));
+        }
+    }
+    Ok(None)
+}
+
+/// A number of seven digits that is not nearer than `value` in the direction of `by`.
+fn outwards(value: f64, by: f64) -> f64 {
+    let digits: f64 = short(value).parse().unwrap_or(value);
+    if (digits - value) * by >= 0.0 {
+        return digits;
+    }
+    short(digits + 1e-6 * value.abs() * by.signum()).parse().unwrap_or(value)
 }
 
 /// The factor nearest to 1 by which the ends must change, by halving; `most` is the furthest that is tried.

@@ -91,3 +91,19 @@ fn nothing_may_be_used() {
     assert_eq!(conflict.what, "`sum` asks for at least 1, and the ranges allow at most 0");
     assert_eq!(conflict.relaxations, ["sum: 0 instead of 1"]);
 }
+
+/// What is offered is typed as it is printed: seven digits of 0.6/1.45 rounded down would not do.
+#[test]
+fn a_change_of_a_limit_works_with_the_digits_that_are_told() {
+    let mut problem = problem(2, 0.0, 0.25);
+    problem.limits = vec![Limit::sum(2, 0.15, 0.15)];
+    problem.ranges[0] = Range { low: 0.01, high: 0.42, optional: false };
+    let terms = vec![(0, 1.45), (1, 1e-3)];
+    problem.limits.push(Limit { name: "c1".to_owned(), terms, low: 0.6, high: f64::INFINITY });
+    let told = conflict(&problem).relaxations;
+    let sum = told.iter().find_map(|text| text.strip_prefix("sum: ")).expect("the sum can give way");
+    let value: f64 = sum.split(' ').next().unwrap().parse().unwrap();
+    problem.limits[0] = Limit::sum(2, value, value);
+    let outcome = solve(&problem, &Settings::default(), &|_| true).unwrap();
+    assert!(matches!(outcome, Outcome::Solved(_)), "{told:?}");
+}

@@ -62,11 +62,12 @@ fn close(problem: &mut Problem, limit: &Limit, j: usize, c: f64) -> bool {
     let (low, high) = if c > 0.0 { (low, high) } else { (high, low) };
     let own = &mut problem.ranges[j];
     let mut any = false;
-    if own.high == f64::INFINITY && high.is_finite() && high >= own.low.max(0.0) {
-        (own.high, any) = (high, true);
+    // An input that the limit leaves less than its least weight is out; a range that ends there says so too.
+    if own.high == f64::INFINITY && high.is_finite() {
+        (own.high, any) = (high.max(own.low.max(0.0)), true);
     }
-    if own.low == f64::NEG_INFINITY && low.is_finite() && low <= own.high.min(0.0) {
-        (own.low, any) = (low, true);
+    if own.low == f64::NEG_INFINITY && low.is_finite() {
+        (own.low, any) = (low.min(own.high.min(0.0)), true);
     }
     any
 }

@@ -119,7 +119,9 @@ fn of_rows(rows: &Mat<f64>, weight: f64, ridge: f64, marks: &[&[f64]]) -> Option
         return None;
     }
     let (_, singular, v) = dense::thin_svd(rows.as_ref())?;
-    let square = |value: f64| value * value / weight + ridge;
+    // Values of the size of rounding are those of rows that depend on each other.
+    let least = UNIT_ROUNDOFF * d as f64 * singular.first().copied().unwrap_or(0.0);
+    let square = |value: f64| if value > least { value * value / weight + ridge } else { ridge };
     let mut values: Vec<f64> = singular.iter().copied().map(square).collect();
     let mut beyond: Vec<Vec<f64>> = Vec::new();
     for mark in marks {
@@ -218,6 +220,16 @@ mod tests {
         let [_, held] = both();
         let found = held.directions(3.0, &flat, &[&mark]).unwrap();
         assert_eq!(found.values.len(), 3 + 1 + 1, "the rows', the mark's, and one for all others");
+    }
+
+    #[test]
+    fn rows_that_depend_on_each_other_are_flat_even_along_a_column_of_zeros() {
+        let mut rows = rows();
+        rows.col_as_slice_mut(2).fill(0.0);
+        // Centred rows sum to 0.
+        (0..7).for_each(|j| rows[(2, j)] = -rows[(0, j)] - rows[(1, j)]);
+        let found = Products::Rows(rows).directions(1.0, &[0.0; 7], &[]).unwrap();
+        assert_eq!(found.values.iter().filter(|value| **value > 0.0).count(), 2, "{:?}", found.values);
     }
 
     #[test]
