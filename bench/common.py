@@ -4,20 +4,44 @@ A benchmark runs surefit and its peer in turn in one process tree and reports th
 neighbouring runs; a time counts only beside the objective it reached.
 """
 
+import importlib.util
 import json
 import os
 import platform
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
+
+import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "bench" / "results"
 DATA = Path(os.environ.get("SUREFIT_DATA", ROOT.parent / "shared" / "data"))
 BINARY = ROOT / "target" / "release" / "surefit"
 ENGINE = ROOT / "target" / "release" / "surefit-bench"
+
+
+def known_mixes():
+    """The generator of mixes and what is known of their optima, which lie beside SUREFIT_DATA."""
+    folder = DATA.parent / "cases" / "mix"
+    if not (folder / "generate.py").exists():
+        sys.exit(f"the instances of mixes are not in {folder}: nothing is measured")
+    spec = importlib.util.spec_from_file_location("generate", folder / "generate.py")
+    generate = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(generate)
+    known = json.loads((folder / "optima.json").read_text())["instances"]
+    return generate, {(k["family"], k["n"], k["min_weight"]): k for k in known}
+
+
+def solve_mix(a, t, low, limit, threads):
+    """The engine's side of one mix."""
+    with tempfile.TemporaryDirectory() as folder:
+        np.asfortranarray(a).T.tofile(f"{folder}/a")
+        np.ascontiguousarray(t).tofile(f"{folder}/t")
+        return engine("mix", f"{folder}/a", f"{folder}/t", low, limit, threads)
 
 
 def one_thread_environment():

@@ -3,15 +3,11 @@ same optimum? Instances and what is known of them lie beside SUREFIT_DATA in cas
 them nothing is measured. Seconds are those of two threads.
 """
 
-import importlib.util
-import json
 import sys
-import tempfile
 
 import numpy as np
-from common import DATA, engine, write
+from common import DATA, known_mixes, solve_mix, write
 
-CASES = DATA.parent / "cases" / "mix"
 LIMIT = 600
 # Of a known optimum, whose last digit is rounded.
 SAME = 1.1e-6
@@ -38,14 +34,7 @@ def verdict(run, best):
 
 
 def main():
-    if not (CASES / "generate.py").exists():
-        sys.exit(f"the instances of mixes are not in {CASES}: nothing is measured")
-    spec = importlib.util.spec_from_file_location("generate", CASES / "generate.py")
-    generate = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(generate)
-    known = json.loads((CASES / "optima.json").read_text())["instances"]
-    key = lambda instance: (instance["family"], instance["n"], instance["min_weight"])
-    by_key = {key(instance): instance for instance in known}
+    generate, by_key = known_mixes()
     wanted = set(sys.argv[1:])
     made = [
         (family, *generate.make(family, n, low), low)
@@ -57,10 +46,7 @@ def main():
         if wanted and family not in wanted:
             continue
         n = a.shape[1]
-        with tempfile.TemporaryDirectory() as folder:
-            np.asfortranarray(a).T.tofile(f"{folder}/a")
-            np.ascontiguousarray(t).tofile(f"{folder}/t")
-            run = engine("mix", f"{folder}/a", f"{folder}/t", low, LIMIT, 2)
+        run = solve_mix(a, t, low, LIMIT, 2)
         word, apart = verdict(run, by_key.get((family, n, low)))
         details.append({
             "family": family,

@@ -4,15 +4,11 @@ pinned packages). Instances and known optima lie beside SUREFIT_DATA in cases/mi
 """
 
 import importlib.util
-import json
-import sys
-import tempfile
 import time
 
 import numpy as np
-from common import DATA, engine, spread, write
+from common import known_mixes, solve_mix, spread, write
 
-CASES = DATA.parent / "cases" / "mix"
 LIMIT = 20
 
 # family, inputs, least weight, seconds that surefit may take, goal.
@@ -50,12 +46,7 @@ def gurobi(a, t, low):
 
 
 def main():
-    if not (CASES / "generate.py").exists():
-        sys.exit(f"the instances of mixes are not in {CASES}: nothing is measured")
-    spec = importlib.util.spec_from_file_location("generate", CASES / "generate.py")
-    generate = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(generate)
-    known = json.loads((CASES / "optima.json").read_text())["instances"]
+    generate, known = known_mixes()
     has_peer = importlib.util.find_spec("gurobipy") is not None
     rows, versions = [], {"NumPy": np.__version__}
     if has_peer:
@@ -64,12 +55,8 @@ def main():
         versions["Gurobi"] = ".".join(map(str, gurobipy.gurobi.version()))
     for family, n, low, limit, goal in QUESTIONS:
         a, t = generate.make(family, n, low)
-        best = next(k for k in known if (k["family"], k["n"], k["min_weight"]) == (family, n, low))
-        with tempfile.TemporaryDirectory() as folder:
-            np.asfortranarray(a).T.tofile(f"{folder}/a")
-            t.tofile(f"{folder}/t")
-            one = engine("mix", f"{folder}/a", f"{folder}/t", low, limit, 1)
-            two = engine("mix", f"{folder}/a", f"{folder}/t", low, limit, 2)
+        best = known[family, n, low]
+        one, two = (solve_mix(a, t, low, limit, threads) for threads in (1, 2))
         runs, quality = [one["seconds"]], ""
         theirs = float("nan")
         if has_peer and n <= 100:

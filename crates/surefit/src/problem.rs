@@ -38,6 +38,12 @@ impl Ridge {
         Self { lambda, factors: None }
     }
 
+    /// Whether every column is shrunk.
+    pub fn is_everywhere(&self) -> bool {
+        let factors = self.factors.as_deref().unwrap_or(&[1.0]);
+        factors.iter().all(|factor| self.lambda * factor > 0.0)
+    }
+
     /// λⱼ of column `j`.
     pub fn weight(&self, j: usize) -> f64 {
         self.lambda * self.factors.as_ref().map_or(1.0, |factors| factors[j])

@@ -58,7 +58,7 @@ impl Moments {
     fn of_few(rows: &dyn Rows) -> Result<Self> {
         let found = Standard::of(rows, Extent::Squares)?;
         let Shape { columns: d, outputs: c, .. } = found.shape;
-        let centred = centred_rows(rows, &found)?;
+        let centred = all_centred(rows, &found)?;
         let (x, y) = centred.as_ref().split_at_col(d);
         Ok(Self {
             shape: found.shape,
@@ -78,34 +78,32 @@ impl Moments {
     }
 }
 
-/// n × (d + c): `√sᵢ (value − mean)` of columns and targets, with what the rounding of a mean leaves taken out.
-fn centred_rows(rows: &dyn Rows, found: &Standard) -> Result<Mat<f64>> {
+/// n × (d + c): `√sᵢ (value − mean)` of columns and targets in the data's own units, with what the rounding of a mean
+/// leaves taken out.
+fn all_centred(rows: &dyn Rows, found: &Standard) -> Result<Mat<f64>> {
     let Shape { rows: n, columns: d, outputs: c } = found.shape;
     let mut out = Mat::zeros(n, d + c);
     let mut roots = vec![0.0; n];
     for block in rows.blocks() {
         let block = block?;
         let block = block.view();
-        for i in 0..block.x.nrows() {
-            let root = block.weights.map_or(1.0, |weights| weights[i].sqrt());
-            if root == 0.0 {
-                continue;
-            }
-            roots[block.first + i] = root;
-            for j in 0..d + c {
-                let value = if j < d { block.x[(i, j)] } else { block.y[(i, j - d)] };
-                let low = if j < d { block.x_low.map_or(0.0, |low| low[(i, j)]) } else { 0.0 };
-                out[(block.first + i, j)] = root * ((value - found.mean[j]) + low);
-            }
-        }
+        let (first, count) = (block.first, block.x.nrows());
+        out.as_mut().subrows_mut(first, count).copy_from(found.centred_rows(block));
+        roots[first..first + count].copy_from_slice(&square_roots(block));
     }
-    for column in out.col_iter_mut() {
+    for (j, column) in out.col_iter_mut().enumerate() {
         let column = column.try_as_col_major_mut().map(ColMut::as_slice_mut).unwrap_or_default();
         let left =
             column.iter().zip(&roots).map(|(value, root)| value * root).sum::<f64>() / found.total_weight;
-        column.iter_mut().zip(&roots).for_each(|(value, root)| *value -= root * left);
+        let own_units = |value: f64| scale_by(value, found.exponent[j]);
+        column.iter_mut().zip(&roots).for_each(|(value, root)| *value = own_units(*value - root * left));
     }
     Ok(out)
+}
+
+/// √sᵢ of the rows of a block.
+fn square_roots(block: Block<'_>) -> Vec<f64> {
+    (0..block.x.nrows()).map(|i| block.weights.map_or(1.0, |weights| weights[i].sqrt())).collect()
 }
 
 /// The affine map onto the numbers that are multiplied: `(value − shift) · 2^−exponent`, for the d columns
@@ -611,6 +609,22 @@ impl Standard {
         };
         let sums = walk(rows, &units, extent)?;
         Ok(Self::centred(shape, &units, &sums))
+    }
+
+    /// Centred, weighted rows `√s (x − x̄)`, `√s (y − ȳ)` in scaled units.
+    pub fn centred_rows(&self, block: Block<'_>) -> Mat<f64> {
+        let (d, c) = (block.x.ncols(), block.y.ncols());
+        let factor: Vec<f64> = self.exponent.iter().map(|e| power_of_two(-e)).collect();
+        let origin: Vec<f64> = self.mean.iter().zip(&factor).map(|(mean, factor)| mean * factor).collect();
+        let roots = square_roots(block);
+        Mat::from_fn(block.x.nrows(), d + c, |i, j| {
+            if roots[i] == 0.0 {
+                return 0.0;
+            }
+            let value = if j < d { block.x[(i, j)] } else { block.y[(i, j - d)] };
+            let low = if j < d { block.x_low.map_or(0.0, |low| low[(i, j)]) } else { 0.0 };
+            ((value * factor[j] - origin[j]) + low * factor[j]) * roots[i]
+        })
     }
 
     /// Takes the difference between shift and mean out of the sums.

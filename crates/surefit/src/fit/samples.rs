@@ -115,9 +115,7 @@ pub fn choose_method(method: Method, samples: &Samples<'_>, problem: &Problem) -
         }
         // A pass over sparse rows costs smooth solvers as much as an epoch does, and they need more of them.
         Method::Auto
-            if samples.x.is_sparse()
-                && dual_ascent::takes(loss)
-                && is_penalized(problem, samples.x.columns()) =>
+            if samples.x.is_sparse() && dual_ascent::takes(loss) && problem.penalty.is_everywhere() =>
         {
             let why = "dual ascent: rows are sparse, and each has its best dual at once".to_owned();
             return Ok((Method::DualAscent, why));
@@ -164,11 +162,6 @@ pub fn check_penalty(loss: LossKind, lambda: f64) -> Result<()> {
         ));
     }
     Ok(())
-}
-
-/// Whether every column has a penalty.
-fn is_penalized(problem: &Problem, columns: usize) -> bool {
-    (0..columns).all(|j| problem.penalty.weight(j) > 0.0)
 }
 
 fn has_kinks(loss: LossKind) -> bool {

@@ -16,3 +16,9 @@ pub use dd::Dd;
 
 /// The unit roundoff of `f64`, `2⁻⁵³`: the largest relative error of one rounded operation.
 pub const UNIT_ROUNDOFF: f64 = f64::EPSILON / 2.0;
+
+/// The nearest number of single precision.
+#[expect(clippy::cast_possible_truncation, reason = "rounding is meant")]
+pub(crate) fn narrow(value: f64) -> f32 {
+    value as f32
+}

@@ -24,6 +24,7 @@ use self::rows::Store;
 use crate::data::Samples;
 use crate::error::{Error, Result};
 use crate::loss::Targets;
+use crate::num::narrow;
 use crate::num::random::Random;
 use crate::oracle::Pass;
 use crate::problem::{Coefficients, Intercept, LossKind, Problem};
@@ -154,7 +155,7 @@ struct Climb<'a> {
     squares: Vec<f64>,
     /// n × c: b.
     dual: Vec<f64>,
-    /// n × c: the scores at the last look.
+    /// n × c: the scores at the last look; half the digits are enough to tell whether one moved.
     scores: Vec<f32>,
     active: Vec<u32>,
     /// Of the next round.
@@ -471,12 +472,6 @@ fn squared(numbers: impl Iterator<Item = f64>) -> f64 {
 #[inline]
 fn place(number: u32) -> usize {
     number as usize
-}
-
-/// Half the digits are enough to tell whether a score moved.
-#[expect(clippy::cast_possible_truncation, reason = "rounding is meant")]
-fn narrow(score: f64) -> f32 {
-    score as f32
 }
 
 fn usage(what: String) -> Error {

@@ -6,7 +6,6 @@
 //! power of two for all, and the row that an intercept which is not free leaves.
 
 use super::gram::Elimination;
-use super::qr::centred_rows;
 use super::refine::{Correction, Refined, refine};
 use super::{Method, total_root};
 use crate::data::moments::{Standard, scale_by};
@@ -53,7 +52,7 @@ impl Sides {
         for block in rows.blocks() {
             let block = block?;
             let block = block.view();
-            let centred = centred_rows(block, moments);
+            let centred = moments.centred_rows(block);
             for i in 0..centred.nrows() {
                 (0..d).for_each(|j| a[(block.first + i, j)] = centred[(i, j)] * back[j]);
                 (0..c).for_each(|k| t[(block.first + i, k)] = centred[(i, d + k)]);

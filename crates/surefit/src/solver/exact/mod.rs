@@ -216,7 +216,6 @@ fn choose(rows: &dyn Rows, problem: &Problem) -> Method {
     let Shape { rows: n, columns: d, outputs: c } = rows.shape();
     let (n, p) = (n as f64, (d + c + 1) as f64);
     let penalised = problem.penalty.lambda > 0.0;
-    let for_all = problem.penalty.factors.as_ref().is_none_or(|factors| factors.iter().all(|f| *f > 0.0));
     if problem.intercept == Intercept::Penalized && problem.penalty.lambda > LARGEST_OF_INTERCEPT {
         // The column of ones has no unit to be brought near the root of its penalty.
         Method::Qr
@@ -226,7 +225,7 @@ fn choose(rows: &dyn Rows, problem: &Problem) -> Method {
         Method::Cholesky
     } else if !penalised {
         Method::Svd
-    } else if for_all {
+    } else if problem.penalty.is_everywhere() {
         Method::Kernel
     } else {
         Method::Qr

@@ -3,8 +3,8 @@
 
 use super::gram::Elimination;
 use super::{Core, Method, penalty_root};
-use crate::data::moments::{Standard, power_of_two, scale_by};
-use crate::data::{Block, Rows, map_reduce};
+use crate::data::moments::{Standard, scale_by};
+use crate::data::{Rows, map_reduce};
 use crate::error::Result;
 use crate::num::wide::{DdMat, Triangle};
 use crate::num::{Dd, UNIT_ROUNDOFF, dense};
@@ -62,29 +62,12 @@ fn reduced(mut rows: Mat<f64>) -> Mat<f64> {
     Mat::from_fn(p, p, |i, j| if i <= j { rows[(i, j)] } else { 0.0 })
 }
 
-/// Centred, weighted rows `√s (x − x̄)`, `√s (y − ȳ)` in scaled units.
-pub(super) fn centred_rows(block: Block<'_>, moments: &Standard) -> Mat<f64> {
-    let (d, c) = (block.x.ncols(), block.y.ncols());
-    let factor: Vec<f64> = moments.exponent.iter().map(|e| power_of_two(-e)).collect();
-    let origin: Vec<f64> = moments.mean.iter().zip(&factor).map(|(mean, factor)| mean * factor).collect();
-    let roots: Vec<f64> =
-        (0..block.x.nrows()).map(|i| block.weights.map_or(1.0, |weights| weights[i].sqrt())).collect();
-    Mat::from_fn(block.x.nrows(), d + c, |i, j| {
-        if roots[i] == 0.0 {
-            return 0.0;
-        }
-        let value = if j < d { block.x[(i, j)] } else { block.y[(i, j - d)] };
-        let low = if j < d { block.x_low.map_or(0.0, |low| low[(i, j)]) } else { 0.0 };
-        ((value * factor[j] - origin[j]) + low * factor[j]) * roots[i]
-    })
-}
-
 /// Factors all rows, the eliminated intercept's and the penalty's.
 pub(super) fn factor(rows: &dyn Rows, problem: &Problem, moments: &Standard) -> Result<Core> {
     let (d, c) = (moments.shape.columns, moments.shape.outputs);
     let elimination = Elimination::of(problem, moments.total_weight);
     let mut stack = Stack::new(d + c, 1024);
-    map_reduce(rows, |block| reduced(centred_rows(block, moments)), |rows| stack.push(rows.as_ref()))?;
+    map_reduce(rows, |block| reduced(moments.centred_rows(block)), |rows| stack.push(rows.as_ref()))?;
     if elimination.row_weight > 0.0 {
         let root = elimination.row_weight.sqrt();
         let row = Mat::from_fn(1, d + c, |_, j| root * scale_by(moments.mean[j], -moments.exponent[j]));

@@ -11,6 +11,7 @@ use super::vectors::zeros;
 use crate::data::Shape;
 use crate::data::features::{Csr, Features, Index, Number};
 use crate::num::dense::{add_product, cholesky, product, solve_lower, solve_upper, symmetric_eigen};
+use crate::num::narrow;
 use crate::problem::Coefficients;
 use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::{Accum, Mat, MatMut, MatRef, Par};
@@ -137,11 +138,6 @@ fn solve(factor: MatRef<'_, f32>, r: &dyn Fn(usize) -> f64) -> Vec<f64> {
     solve_lower(factor, rhs.as_mut());
     solve_upper(factor.transpose(), rhs.as_mut());
     rhs.col_as_slice(0).iter().map(|value| f64::from(*value) * largest).collect()
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "rounding is meant")]
-fn narrow(value: f64) -> f32 {
-    value as f32
 }
 
 /// c × c: U.
