@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::float_cmp)]
 
 use faer::Mat;
+use faer::prelude::SolveLstsq;
 use num_bigint::BigInt;
 use num_rational::BigRational;
 use num_traits::{ToPrimitive, Zero};
@@ -467,6 +468,41 @@ fn exact_fits_are_certified_by_the_rounding_allowance() {
         let certificate = certify(&design, &problem(0.0, Intercept::Free), &wrong, 1e-6).unwrap();
         assert!(!certificate.certifies(1e-6), "{name}: {certificate:?}");
     }
+}
+
+#[test]
+fn what_a_stable_solver_leaves_of_a_consistent_system_is_certified() {
+    for (n, d) in [(40, 10), (12, 12), (60, 30), (10, 40)] {
+        let mut draw = Draw(n as u64 + d as u64);
+        let mut real = move || draw.whole(-1_000_000, 1_000_000) / 999_983.0;
+        let x = Mat::from_fn(n, d, |_, j| real() + 100.0 * (j % 3) as f64);
+        let y = &x * Mat::from_fn(d, 1, |_, _| real());
+        // faer's own solvers stand for those of others.
+        let weights =
+            if n >= d { x.qr().solve_lstsq(&y) } else { x.thin_svd().unwrap().pseudoinverse() * &y };
+        let design = Design { x, x_low: None, y, weights: None };
+        let answer = Coefficients { weights, intercept: vec![0.0] };
+        let proof = |answer| certify(&design, &problem(0.0, Intercept::Absent), answer, 1e-6).unwrap();
+        assert!(proof(&answer).certifies(1e-6), "{n} × {d}: {:?}", proof(&answer));
+        let mut wrong = answer.clone();
+        wrong.weights[(0, 0)] *= 1.0 + 1e-9;
+        assert!(!proof(&wrong).certifies(1e-6), "{n} × {d}: {:?}", proof(&wrong));
+    }
+}
+
+#[test]
+fn rounding_excuses_no_coefficient_that_only_rounding_determines() {
+    // The column takes three neighbouring numbers near 1e6, and its coefficient makes of their rounding all there is.
+    let step = 1e6f64.next_up() - 1e6;
+    let x = Mat::from_fn(30, 1, |i, _| 1e6 + step * (i % 3) as f64);
+    let y = Mat::from_fn(30, 1, |i, _| (i * i % 7) as f64);
+    let design = Design { x, x_low: None, y, weights: None };
+    let weight = 1.0 / step;
+    let answer =
+        Coefficients { weights: Mat::from_fn(1, 1, |_, _| weight), intercept: vec![3.0 - 1e6 * weight] };
+    let proof = certify(&design, &problem(0.0, Intercept::Free), &answer, 1e-6).unwrap();
+    assert!(proof.gap() > 0.1 * proof.objective() && proof.rounding() > 0.1 * proof.objective(), "{proof:?}");
+    assert!(proof.excused() < 1e-5 && !proof.certifies(1e-6), "{proof:?}");
 }
 
 #[test]

@@ -18,6 +18,9 @@ pub use squared::certify;
 use crate::problem::Intercept;
 use faer::Mat;
 
+/// The share of the loss of no weights at all that rounding may excuse: what an ordinary gap would allow there.
+const EXCUSED: f64 = 1e-6;
+
 /// Numbers in JSON, the ones that it lacks as "inf", "-inf" and "nan".
 mod extended {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
@@ -81,6 +84,8 @@ pub struct Certificate {
     objective: f64,
     gap: f64,
     rounding: f64,
+    /// See [`Certificate::excused`].
+    excused: f64,
     method: Method,
     dependent: usize,
     exact_fit: bool,
@@ -180,9 +185,16 @@ impl Certificate {
         self.rounding
     }
 
-    /// Whether the gap is within `epsilon · |objective|` or the rounding allowance.
+    /// A gap that rounding excuses: the allowance, or what a sound solver leaves of an exact fit, where that is small
+    /// beside what the data have to say. Coefficients so large that their rounding alone moves the predictions are
+    /// not excused.
+    pub fn excused(&self) -> f64 {
+        self.excused
+    }
+
+    /// Whether the gap is within `epsilon · |objective|` or [`Self::excused`].
     pub fn certifies(&self, epsilon: f64) -> bool {
-        self.gap.is_finite() && self.gap <= (epsilon * self.objective.abs()).max(self.rounding)
+        self.gap.is_finite() && self.gap <= (epsilon * self.objective.abs()).max(self.excused)
     }
 
     /// Which bound the gap rests on.

@@ -12,7 +12,7 @@
 use super::check::DataError;
 use super::rows::{Block, BlockBuf, OwnedBlock, Rows, Shape, map_reduce};
 use crate::error::Result;
-use crate::num::Dd;
+use crate::num::{Dd, UNIT_ROUNDOFF};
 use crate::problem::Coefficients;
 use faer::{Mat, MatRef};
 
@@ -31,7 +31,7 @@ pub enum Scale {
     Minmax,
 }
 
-/// The shifts and factors of one data set. Factors are above 0: that of a constant column is 1.
+/// The shifts and factors of one data set. Factors are above 0: that of a column that is constant but for rounding is 1.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Scaling {
     /// d: what is taken off each column.
@@ -42,6 +42,14 @@ pub struct Scaling {
     pub target_shift: Vec<f64>,
     /// c: what each target is then divided by.
     pub target_factor: Vec<f64>,
+}
+
+/// A range of so many roundings of its ends is noise of the arithmetic that made it.
+const NOISE: f64 = 4.0;
+
+/// Whether numbers of this range are the same but for rounding.
+pub(crate) fn is_constant(least: f64, most: f64) -> bool {
+    most - least <= NOISE * UNIT_ROUNDOFF * least.abs().max(most.abs())
 }
 
 /// Weighted facts of one column, over rows of a weight above 0.
@@ -127,7 +135,7 @@ impl Scaling {
         };
         let mut factor = factor;
         for (j, facts) in facts.iter().enumerate() {
-            if facts.constant() {
+            if is_constant(facts.least, facts.most) {
                 factor[j] = 1.0;
             }
             // Of targets that keep their units nothing is needed.

@@ -132,10 +132,10 @@ impl Run {
         let quality = objective.is_finite().then(|| Quality {
             objective,
             gap: (objective - optimum).max(1e-14 * objective),
-            rounding: 1e-14 * objective,
+            excused: 1e-14 * objective,
         });
         let before = self.context(&facts);
-        let best = Quality { objective: optimum, gap: 0.0, rounding: 1e-14 * optimum };
+        let best = Quality { objective: optimum, gap: 0.0, excused: 1e-14 * optimum };
         diagnose(&Context { descent: Some(&descent), quality, best: Some(best), ..before })
     }
 

@@ -8,13 +8,10 @@
 use super::facts::Spans;
 use super::words::figure;
 use super::{Code, Finding, Fix, Remedy};
-use crate::num::UNIT_ROUNDOFF;
+use crate::data::scale;
 use crate::problem::{Intercept, Problem};
 use crate::solver::exact::Relation;
 use serde_json::{Map, json};
-
-/// A range of so many roundings of the mean is noise.
-const NOISE: f64 = 4.0;
 
 pub(super) fn check<'a>(
     facts: impl Into<Spans<'a>>,
@@ -60,7 +57,7 @@ fn only_rounding(facts: Spans<'_>, j: usize) -> Option<Finding> {
 /// Whether column `j` is constant but for rounding.
 pub(super) fn is_constant(facts: Spans<'_>, j: usize) -> bool {
     let (low, high) = facts.column_ranges[j];
-    high - low <= NOISE * UNIT_ROUNDOFF * low.abs().max(high.abs())
+    scale::is_constant(low, high)
 }
 
 fn of_column(facts: Spans<'_>, problem: &Problem, j: usize) -> Option<Finding> {

@@ -54,19 +54,19 @@ pub struct Quality {
     pub objective: f64,
     /// At most so far above the optimum.
     pub gap: f64,
-    /// The rounding allowance.
-    pub rounding: f64,
+    /// The gap that rounding excuses.
+    pub excused: f64,
 }
 
 impl From<&Certificate> for Quality {
     fn from(certificate: &Certificate) -> Self {
-        Self { objective: certificate.objective(), gap: certificate.gap(), rounding: certificate.rounding() }
+        Self { objective: certificate.objective(), gap: certificate.gap(), excused: certificate.excused() }
     }
 }
 
 impl Quality {
     pub(super) fn certifies(&self, epsilon: f64) -> bool {
-        self.gap <= (epsilon * self.objective.abs()).max(self.rounding)
+        self.gap <= (epsilon * self.objective.abs()).max(self.excused)
     }
 }
 
@@ -188,7 +188,7 @@ impl<'a> Situation<'a> {
             1 => self.context.facts.target_unit(self.context.scale, self.context.scale_target, 0),
             _ => 1.0,
         };
-        self.context.best.map(|best| best.rounding / (unit * unit))
+        self.context.best.map(|best| best.excused / (unit * unit))
     }
 
     /// The same run from zeros.
@@ -358,7 +358,7 @@ fn wanted_gap(context: &Context<'_>, spectrum: &Spectrum) -> f64 {
     let wanted = context.target * spectrum.optimum();
     if let (Some(best), [_]) = (context.best, context.facts.targets.as_slice()) {
         let unit = context.facts.target_unit(context.scale, context.scale_target, 0);
-        return wanted.max(best.rounding / (unit * unit));
+        return wanted.max(best.excused / (unit * unit));
     }
     if optimum_in_run(context, context.scale).is_some() {
         return wanted;

@@ -24,13 +24,14 @@
 //!   double-double, and a row's own entry is the sum of the others but for rounding;
 //! - `512u` times the two norms, and `(XᵀG)ⱼ` off by `(a + 4c)u ‖xⱼ‖ ‖gₖ‖` after a additions.
 //!
-//! The gap includes the allowance, and a gap below twice the allowance is reported as that.
+//! The gap includes the allowance, and a gap below twice the allowance is reported as that. It excuses a gap up to a
+//! millionth of the loss of no weights at all, or of the objective: beyond that the rounding says more than the data.
 
 mod intercept;
 mod rows;
 
 use super::squared::{check, hopeless};
-use super::{Certificate, Method, Shape};
+use super::{Certificate, EXCUSED, Method, Shape};
 use crate::data::Samples;
 use crate::error::{Error, Result};
 use crate::loss::{self, Curvature, Loss, Targets};
@@ -411,6 +412,11 @@ impl<'a> Case<'a> {
         (0.5 * nominal, 0.5 * upper)
     }
 
+    /// The mean loss at no weights at all.
+    fn untrained(&self) -> f64 {
+        self.evaluate(&vec![0.0; self.scores.z.len()], None).value / self.total
+    }
+
     fn certificate(&self, objective: f64, proof: Option<Proof>, unproven: f64) -> Certificate {
         let alone = Proof { nominal: objective, allowance: unproven };
         let (method, proof) = match proof {
@@ -418,11 +424,14 @@ impl<'a> Case<'a> {
             _ => (Method::Objective, alone),
         };
         let rounding = 2.0 * proof.allowance;
+        let excused =
+            if rounding <= EXCUSED * objective { rounding } else { rounding.min(EXCUSED * self.untrained()) };
         let gap = (proof.nominal + proof.allowance).max(rounding);
         Certificate {
             objective,
             gap,
             rounding,
+            excused,
             method,
             dependent: 0,
             exact_fit: false,
