@@ -98,6 +98,23 @@ pub enum LossKind {
     OvrLogistic,
     /// `log Σ exp zⱼ − z_y`; two classes too have two columns.
     Softmax,
+    /// Zhang and Zhou's BP-MLL: E, the mean of `exp(z_l − z_k)` over the pairs of a label k that the row has and one, l,
+    /// that it has not. A row without such pairs has loss 0, here and for every loss of pairs.
+    Bpmll,
+    /// `log(1 + Σ exp(z_l − z_k))` over the pairs.
+    Lsep,
+    /// log(1 + E).
+    Log1pBpmll,
+    /// `log(1 + Σ_l exp z_l) + log(1 + Σ_k exp −z_k)`: labels are ranked against 0 instead of each other.
+    Zlpr,
+    /// The mean over the pairs of `f(z_k − z_l)`, f(m) = max(0, 1 − m).
+    PairwiseHinge,
+    /// The same with f(m) = ½ max(0, 1 − m)².
+    PairwiseSquaredHinge,
+    /// The same with f(m) = log(1 + e^{−m}).
+    PairwiseLogistic,
+    /// `Σ log(1 + e^{∓zⱼ})`: every label for itself, − for those that the row has.
+    LabelLogistic,
 }
 
 impl LossKind {
@@ -113,12 +130,39 @@ impl LossKind {
             Self::OvrSquaredHinge => "ovr-squared-hinge",
             Self::OvrLogistic => "ovr-logistic",
             Self::Softmax => "softmax",
+            Self::Bpmll => "bpmll",
+            Self::Lsep => "lsep",
+            Self::Log1pBpmll => "log1p-bpmll",
+            Self::Zlpr => "zlpr",
+            Self::PairwiseHinge => "pairwise-hinge",
+            Self::PairwiseSquaredHinge => "pairwise-squared-hinge",
+            Self::PairwiseLogistic => "pairwise-logistic",
+            Self::LabelLogistic => "label-logistic",
         }
     }
 
-    /// Whether a target is a class; otherwise it is a number.
+    /// Whether a target is a class; otherwise it is a number, or a set of labels.
     pub fn is_of_classes(self) -> bool {
-        !matches!(self, Self::Squared | Self::Huber { .. })
+        !self.is_of_labels() && !matches!(self, Self::Squared | Self::Huber { .. })
+    }
+
+    /// Whether a target is a set of labels.
+    pub fn is_of_labels(self) -> bool {
+        self.is_of_pairs() || matches!(self, Self::Zlpr | Self::LabelLogistic)
+    }
+
+    /// Whether labels are compared with each other: moving all scores of a row by as much changes nothing, and a
+    /// row without a label, or with every one, has loss 0.
+    pub fn is_of_pairs(self) -> bool {
+        matches!(
+            self,
+            Self::Bpmll
+                | Self::Lsep
+                | Self::Log1pBpmll
+                | Self::PairwiseHinge
+                | Self::PairwiseSquaredHinge
+                | Self::PairwiseLogistic
+        )
     }
 
     /// Checks δ.
@@ -170,7 +214,7 @@ mod tests {
     use super::*;
 
     /// Every loss, with the words that model files have for it.
-    const WRITTEN: [(LossKind, &str); 9] = [
+    const WRITTEN: [(LossKind, &str); 17] = [
         (LossKind::Squared, r#""squared""#),
         (LossKind::Huber { delta: 1.345 }, r#"{"huber":{"delta":1.345}}"#),
         (LossKind::Hinge { margin: 1.0 }, r#"{"hinge":{"margin":1.0}}"#),
@@ -180,6 +224,14 @@ mod tests {
         (LossKind::OvrSquaredHinge, r#""ovr-squared-hinge""#),
         (LossKind::OvrLogistic, r#""ovr-logistic""#),
         (LossKind::Softmax, r#""softmax""#),
+        (LossKind::Bpmll, r#""bpmll""#),
+        (LossKind::Lsep, r#""lsep""#),
+        (LossKind::Log1pBpmll, r#""log1p-bpmll""#),
+        (LossKind::Zlpr, r#""zlpr""#),
+        (LossKind::PairwiseHinge, r#""pairwise-hinge""#),
+        (LossKind::PairwiseSquaredHinge, r#""pairwise-squared-hinge""#),
+        (LossKind::PairwiseLogistic, r#""pairwise-logistic""#),
+        (LossKind::LabelLogistic, r#""label-logistic""#),
     ];
 
     #[test]

@@ -4,12 +4,12 @@
 use faer::{Mat, MatRef};
 use proptest::prelude::*;
 use surefit::certificate::{Method, certify_samples};
-use surefit::data::Samples;
 use surefit::data::features::{Csr, Features};
+use surefit::data::{LabelSets, Samples};
 use surefit::loss::{self, Targets};
 use surefit::{Certificate, Coefficients, Intercept, LossKind, Problem, Ridge};
 
-const LOSSES: [LossKind; 9] = [
+const LOSSES: [LossKind; 17] = [
     LossKind::Squared,
     LossKind::Huber { delta: 0.5 },
     LossKind::Hinge { margin: 1.0 },
@@ -19,6 +19,14 @@ const LOSSES: [LossKind; 9] = [
     LossKind::OvrSquaredHinge,
     LossKind::OvrLogistic,
     LossKind::Softmax,
+    LossKind::Bpmll,
+    LossKind::Lsep,
+    LossKind::Log1pBpmll,
+    LossKind::Zlpr,
+    LossKind::PairwiseHinge,
+    LossKind::PairwiseSquaredHinge,
+    LossKind::PairwiseLogistic,
+    LossKind::LabelLogistic,
 ];
 const INTERCEPTS: [Intercept; 3] = [Intercept::Absent, Intercept::Free, Intercept::Penalized];
 
@@ -27,6 +35,7 @@ const INTERCEPTS: [Intercept; 3] = [Intercept::Absent, Intercept::Free, Intercep
 struct Case {
     x: Mat<f64>,
     classes: Vec<u32>,
+    labels: LabelSets,
     y: Mat<f64>,
     weights: Option<Vec<f64>>,
     problem: Problem,
@@ -42,6 +51,8 @@ impl Case {
         let (kind, weights) = (self.problem.loss, self.weights.as_deref());
         if kind.is_of_classes() {
             Samples::of_classes(x, &self.classes, weights, self.y.ncols(), &*loss::named(kind)).unwrap()
+        } else if kind.is_of_labels() {
+            Samples::of_labels(x, self.labels.view(), weights, &*loss::named(kind)).unwrap()
         } else {
             Samples::of_values(x, self.y.as_ref(), weights).unwrap()
         }
@@ -110,6 +121,15 @@ impl Case {
     }
 }
 
+/// n sets of c labels.
+fn label_sets(n: usize, c: usize, has: impl Fn(usize, usize) -> bool) -> LabelSets {
+    let mut sets = LabelSets::new(0, c);
+    for i in 0..n {
+        sets.push((0..c).filter(|k| has(i, *k)));
+    }
+    sets
+}
+
 fn case() -> impl Strategy<Value = Case> {
     let sizes = (0..LOSSES.len(), 0..3usize, 2usize..9, 1usize..4, 2usize..4, any::<(bool, bool)>());
     sizes.prop_flat_map(|(kind, intercept, n, d, c, (weighted, factors))| {
@@ -125,6 +145,7 @@ fn case() -> impl Strategy<Value = Case> {
             .prop_map(move |((x, y, w, b), classes, weights, (lambda, scales))| Case {
                 x: Mat::from_fn(n, d, |i, j| x[i * d + j]),
                 classes,
+                labels: label_sets(n, outputs, |i, k| y[i * outputs + k] > 0.3),
                 y: Mat::from_fn(n, if kind.is_of_classes() { c } else { outputs }, |i, k| {
                     y[(i * outputs + k) % y.len()]
                 }),
@@ -198,6 +219,7 @@ fn overlapping(loss: LossKind, intercept: Intercept, n: usize) -> Case {
         x: Mat::from_fn(n, 4, |i, j| {
             f64::from(classes[i]) * (j as f64 - 1.0) / 2.0 + number(i * 7 + j * 1000 + 3)
         }),
+        labels: label_sets(n, 3, |i, k| (i % 3 == k) != (number(i * 5 + k) > 1.0)),
         y: Mat::from_fn(n, 3, |i, k| number(i * 3 + k)),
         weights: Some((0..n).map(|i| (i % 4) as f64 / 2.0).collect()),
         classes,

@@ -124,9 +124,14 @@ fn remark(report: &RowReport, j: usize) -> String {
         LossKind::OvrHinge | LossKind::OvrSquaredHinge if pull == 0.0 => "beyond 1: nothing",
         LossKind::OvrHinge => "below 1: ∓1",
         LossKind::OvrSquaredHinge => "below 1: ∓2 (1 − ±s)",
-        LossKind::OvrLogistic => "∓1 / (1 + exp(±s))",
+        LossKind::OvrLogistic | LossKind::LabelLogistic => "∓1 / (1 + exp(±s))",
         LossKind::Squared => "s − y",
         LossKind::Huber { .. } => "s − y, at most δ",
+        LossKind::Bpmll => "± E × share of its side",
+        LossKind::Lsep | LossKind::Log1pBpmll | LossKind::Zlpr => "± slope × share of its side",
+        LossKind::PairwiseHinge => "∓ share of violated pairs",
+        LossKind::PairwiseSquaredHinge => "∓ mean violation",
+        LossKind::PairwiseLogistic => "∓ mean of 1 / (1 + exp(margin))",
     }
     .to_owned()
 }
@@ -196,7 +201,9 @@ fn lines(page: &mut Page, report: &RowReport, shown: &[usize]) {
         ],
         LossKind::OvrHinge => vec![("G = -T * (T * S < 1)".into(), pulls)],
         LossKind::OvrSquaredHinge => vec![("G = -T * 2 * np.maximum(0, 1 - T * S)".into(), pulls)],
-        LossKind::OvrLogistic => vec![("G = -T / (1 + np.exp(T * S))".into(), pulls)],
+        LossKind::OvrLogistic | LossKind::LabelLogistic => {
+            vec![("G = -T / (1 + np.exp(T * S))".into(), pulls)]
+        }
         LossKind::Softmax => {
             let p = |j: usize| match report.row.margins[j] {
                 Margin::Probability(p) => p,
@@ -209,6 +216,15 @@ fn lines(page: &mut Page, report: &RowReport, shown: &[usize]) {
         }
         LossKind::Squared => vec![("G = S - Y".into(), pulls)],
         LossKind::Huber { delta } => vec![(format!("G = np.clip(S - Y, -{delta}, {delta})"), pulls)],
+        LossKind::Bpmll => vec![(of_sums("(a * B - b * A) / (Y.sum(1) * (~Y).sum(1))[:, None]"), pulls)],
+        LossKind::Lsep => vec![(of_sums("(a * B - b * A) / (1 + a * b)"), pulls)],
+        LossKind::Log1pBpmll => {
+            vec![(of_sums("(a * B - b * A) / ((Y.sum(1) * (~Y).sum(1))[:, None] + a * b)"), pulls)]
+        }
+        LossKind::Zlpr => vec![(of_sums("B / (1 + b) - A / (1 + a)"), pulls)],
+        LossKind::PairwiseHinge => vec![(of_pairs("M < 1"), pulls)],
+        LossKind::PairwiseSquaredHinge => vec![(of_pairs("np.maximum(0, 1 - M)"), pulls)],
+        LossKind::PairwiseLogistic => vec![(of_pairs("1 / (1 + np.exp(M))"), pulls)],
     };
     let over = if report.row.weight == 1.0 { "/ n" } else { "* s / s.sum()" };
     let sum = if report.row.weight == 1.0 { "X.T @ G / n" } else { "X.T @ (s[:, None] * G) / s.sum()" };
@@ -221,6 +237,22 @@ fn lines(page: &mut Page, report: &RowReport, shown: &[usize]) {
         let line = format!("{:w$}{code:widest$}   {result}", "", w = INDENT + 2);
         page.lines.extend(wrap(&line, page.width, INDENT + 4));
     }
+}
+
+/// G of the two sums of exponentials of each row, Y the n × c truth values of its labels.
+fn of_sums(gradient: &str) -> String {
+    format!(
+        "A, B = Y * np.exp(-S), ~Y * np.exp(S); a, b = A.sum(1, keepdims=True), B.sum(1, keepdims=True); \
+         G = {gradient}"
+    )
+}
+
+/// G of the margins M of all pairs.
+fn of_pairs(pull: &str) -> String {
+    format!(
+        "M, P = S[:, :, None] - S[:, None, :], Y[:, :, None] & ~Y[:, None, :]; D = P * ({pull}); \
+         G = (D.sum(1) - D.sum(2)) / P.sum((1, 2))[:, None]"
+    )
 }
 
 /// `surefit check-gradient`, where all is right.

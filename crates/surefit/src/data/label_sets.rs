@@ -82,6 +82,18 @@ impl<'a> LabelRows<'a> {
         self.words(row).iter().map(|word| word.count_ones() as usize).sum()
     }
 
+    /// These rows, in this order; an empty set for one that is not there.
+    #[must_use]
+    pub fn picked(self, rows: &[usize]) -> LabelSets {
+        let per_row = self.labels.div_ceil(WORD);
+        let mut picked = LabelSets { words: Vec::new(), rows: rows.len(), labels: self.labels };
+        for (at, &row) in rows.iter().enumerate() {
+            picked.words.extend_from_slice(self.words(row));
+            picked.words.resize((at + 1) * per_row, 0);
+        }
+        picked
+    }
+
     /// The `count` rows from row `first` on; none where there are fewer.
     #[must_use]
     pub fn slice(self, first: usize, count: usize) -> Self {
@@ -111,5 +123,9 @@ mod tests {
         let last = all.slice(1, 2);
         assert_eq!((last.rows(), last.words(0), last.words(1)), (2, all.words(1), all.words(2)));
         assert_eq!(all.slice(2, 2).rows(), 0);
+        let picked = all.picked(&[1, 7, 0]);
+        assert_eq!(picked.view().rows(), 3);
+        assert_eq!((picked.view().words(0), picked.view().count(1)), (all.words(1), 0));
+        assert_eq!(picked.view().words(2), all.words(0));
     }
 }

@@ -184,7 +184,9 @@ impl SampleSet {
             Answers::Classes { list, of_rows } if loss.is_of_classes() => {
                 Samples::of_classes(x, of_rows, weights, list.len(), &*named(loss))
             }
-            Answers::Values { y, .. } if !loss.is_of_classes() => Samples::of_values(x, y.as_ref(), weights),
+            Answers::Values { y, .. } if !loss.is_of_classes() && !loss.is_of_labels() => {
+                Samples::of_values(x, y.as_ref(), weights)
+            }
             _ => Err(Error::Usage {
                 what: format!("the {} loss does not go with such targets", loss.name()),
                 hint: "use a loss of classes for classes and one of numbers for numbers".to_owned(),

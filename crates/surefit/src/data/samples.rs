@@ -2,6 +2,7 @@
 //! data.
 
 use super::features::Features;
+use super::label_sets::LabelRows;
 use super::rows::Shape;
 use crate::error::{Error, Result};
 use crate::loss::{Loss, Targets};
@@ -11,7 +12,7 @@ use crate::loss::{Loss, Targets};
 pub struct Samples<'a> {
     /// n × d.
     pub x: Features<'a>,
-    /// n classes, or n × c numbers.
+    /// n classes, n × c numbers, or n sets of c labels.
     pub targets: Targets<'a>,
     /// n row weights, all ≥ 0; absent means 1.
     pub weights: Option<&'a [f64]>,
@@ -48,11 +49,32 @@ impl<'a> Samples<'a> {
         Self { x, targets: Targets::Values(y), weights, outputs: y.ncols() }.checked()
     }
 
+    /// Rows with sets of labels, for a loss of labels.
+    ///
+    /// # Errors
+    /// As [`Self::of_classes`], and where there are fewer than two labels.
+    pub fn of_labels(
+        x: Features<'a>,
+        labels: LabelRows<'a>,
+        weights: Option<&'a [f64]>,
+        loss: &dyn Loss,
+    ) -> Result<Self> {
+        if labels.labels() < 2 {
+            return Err(usage(format!(
+                "a ranking needs two labels or more, and there are {}",
+                labels.labels()
+            )));
+        }
+        Self { x, targets: Targets::Labels(labels), weights, outputs: loss.outputs(labels.labels()) }
+            .checked()
+    }
+
     fn checked(self) -> Result<Self> {
         let rows = self.x.rows();
         let targets = match self.targets {
             Targets::Values(y) => y.nrows(),
             Targets::Classes(of_rows) => of_rows.len(),
+            Targets::Labels(labels) => labels.rows(),
         };
         if targets != rows {
             return Err(usage(format!("there are {targets} targets for {rows} rows")));
@@ -114,6 +136,7 @@ impl Targets<'_> {
         match self {
             Self::Values(y) => Self::Values(y.subrows(first, count)),
             Self::Classes(of_rows) => Self::Classes(of_rows.get(first..first + count).unwrap_or(&[])),
+            Self::Labels(labels) => Self::Labels(labels.slice(first, count)),
         }
     }
 }
@@ -126,6 +149,7 @@ fn usage(what: String) -> Error {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::data::LabelSets;
     use crate::loss::named;
     use crate::problem::LossKind;
     use faer::Mat;
@@ -148,5 +172,21 @@ mod tests {
         );
         assert_eq!(made(&[0, 1, 1], Some(&[0.0; 3])), Err("no row has a weight above 0".to_owned()));
         assert_eq!(made(&[0, 1, 1], Some(&[1.0])), Err("there are 1 weights for 3 rows".to_owned()));
+    }
+
+    #[test]
+    fn label_sets_that_do_not_fit_the_rows_are_refused() {
+        let x = Mat::<f64>::zeros(3, 2);
+        let loss = named(LossKind::Bpmll);
+        let made = |labels: LabelSets| {
+            let samples = Samples::of_labels(Features::F64(x.as_ref()), labels.view(), None, &*loss);
+            samples.map(|samples| samples.outputs).map_err(|error| error.to_string())
+        };
+        assert_eq!(made(LabelSets::new(3, 70)), Ok(70));
+        assert_eq!(made(LabelSets::new(2, 70)), Err("there are 2 targets for 3 rows".to_owned()));
+        assert_eq!(
+            made(LabelSets::new(3, 1)),
+            Err("a ranking needs two labels or more, and there are 1".to_owned())
+        );
     }
 }

@@ -4,11 +4,13 @@
 
 mod classes;
 mod gradient;
+mod labels;
 mod mix;
 
 use super::Code;
 use classes::{SF204, SF205, SF210};
 use gradient::{SF301, SF302};
+use labels::{SF208, SF209};
 use mix::{SF401, SF402, SF403};
 
 /// One page, in plain words.
@@ -54,6 +56,8 @@ pub fn page(code: Code) -> &'static Page {
         Code::Sf205 => &SF205,
         Code::Sf206 => &SF206,
         Code::Sf207 => &SF207,
+        Code::Sf208 => &SF208,
+        Code::Sf209 => &SF209,
         Code::Sf210 => &SF210,
         Code::Sf301 => &SF301,
         Code::Sf302 => &SF302,
@@ -63,9 +67,9 @@ pub fn page(code: Code) -> &'static Page {
     }
 }
 
-static PAGES: [&Page; 22] = [
+static PAGES: [&Page; 24] = [
     &SF101, &SF102, &SF103, &SF104, &SF105, &SF106, &SF107, &SF108, &SF109, &SF201, &SF202, &SF203, &SF204,
-    &SF205, &SF206, &SF207, &SF210, &SF301, &SF302, &SF401, &SF402, &SF403,
+    &SF205, &SF206, &SF207, &SF208, &SF209, &SF210, &SF301, &SF302, &SF401, &SF402, &SF403,
 ];
 
 static SF101: Page = Page {

@@ -12,6 +12,7 @@ mod facts;
 mod false_convergence;
 pub mod forecast;
 mod iteration_limit;
+mod label_graph;
 mod leverage;
 mod lint;
 mod long_rows;
@@ -34,6 +35,7 @@ mod wrong_gradient;
 
 pub use catalogue::{Page, codes, page};
 pub use facts::Facts;
+pub use label_graph::{Unbounded, WithoutPairs};
 pub use lint::{Checkup, beside_a_fit, columns, lint, worth_a_look};
 pub use long_rows::{LongRow, LongRows};
 pub use path_cut_short::path_cut_short;
@@ -70,6 +72,8 @@ pub enum Code {
     Sf205,
     Sf206,
     Sf207,
+    Sf208,
+    Sf209,
     Sf210,
     Sf301,
     Sf302,

@@ -284,7 +284,7 @@ impl Folds {
                 Targets::Classes(of_rows) => {
                     of_rows.get(i).and_then(|k| usize::try_from(*k).ok()).unwrap_or(0)
                 }
-                Targets::Values(_) => 0,
+                Targets::Values(_) | Targets::Labels(_) => 0,
             };
             if class >= of_class.len() {
                 of_class.resize_with(class + 1, Vec::new);

@@ -138,6 +138,13 @@ pub fn choose_method(method: Method, samples: &Samples<'_>, problem: &Problem) -
 /// [`Error::Usage`] with the algorithms that can.
 pub fn check_method(method: Method, loss: LossKind) -> Result<()> {
     match method {
+        _ if loss == LossKind::PairwiseHinge => Err(usage(
+            format!(
+                "the {} loss has kinks in every pair of labels, and no solver here crosses those",
+                loss.name()
+            ),
+            "use pairwise-squared-hinge, which has none",
+        )),
         Method::DualAscent if !dual_ascent::takes(loss) => Err(usage(
             format!("dual ascent is for the hinges, and the {} loss is none of them", loss.name()),
             "leave out `--solver`, or use newton-cg or lbfgs",
@@ -412,7 +419,7 @@ fn usage(what: String, hint: &str) -> Error {
 
 /// The penalty that is taken where none is asked for: 1/Σs, which is scikit-learn's C = 1; 0 for losses of numbers.
 pub fn usual_penalty(loss: LossKind, samples: &Samples<'_>) -> f64 {
-    if loss.is_of_classes() { 1.0 / samples.total_weight() } else { 0.0 }
+    if loss.is_of_classes() || loss.is_of_labels() { 1.0 / samples.total_weight() } else { 0.0 }
 }
 
 /// The relative gap that is wanted where none is asked for: 1e-4 for losses of linear pieces, 1e-6 for smooth ones.

@@ -269,7 +269,9 @@ impl<'a> Objective<'a> {
     fn check(&self, given: &[f64], at: &[f64]) -> Result<Report> {
         let moved = |index: usize, theta: f64| self.moved(index, theta, at[index]);
         let distance = |_: &[f64], index: usize| self.kink(index);
-        let quadratic = !matches!(self.kind, LossKind::Softmax | LossKind::OvrLogistic);
+        let quadratic = !matches!(self.kind, LossKind::Softmax | LossKind::OvrLogistic)
+            && (!self.kind.is_of_labels()
+                || matches!(self.kind, LossKind::PairwiseHinge | LossKind::PairwiseSquaredHinge));
         let settings = Settings {
             rounding: self.rounding,
             kink_distance: if quadratic { Some(&distance) } else { None },
@@ -297,6 +299,10 @@ impl<'a> Objective<'a> {
             Targets::Values(y) => {
                 let y = faer::Mat::from_fn(rows.len(), c, |i, k| y[(rows[i], k)]);
                 self.loss.block(block, Targets::Values(y.as_ref()), weights.as_deref())
+            }
+            Targets::Labels(labels) => {
+                let labels = labels.picked(rows);
+                self.loss.block(block, Targets::Labels(labels.view()), weights.as_deref())
             }
         }
     }
@@ -337,7 +343,7 @@ impl<'a> Objective<'a> {
     fn nearest(&self, i: usize, z: &[f64], j: usize) -> f64 {
         let class = match self.samples.targets {
             Targets::Classes(classes) => usize::try_from(classes[i]).unwrap_or(0),
-            Targets::Values(_) => 0,
+            Targets::Values(_) | Targets::Labels(_) => 0,
         };
         let rivals = || z.iter().enumerate().filter(|(k, _)| *k != class);
         let least = |distances: &mut dyn Iterator<Item = f64>| distances.fold(f64::INFINITY, f64::min);
@@ -363,9 +369,23 @@ impl<'a> Objective<'a> {
                     let residual = z[j] - y[(i, j)];
                     (residual - delta).abs().min((residual + delta).abs())
                 }
-                Targets::Classes(_) => 0.0,
+                Targets::Classes(_) | Targets::Labels(_) => 0.0,
             },
-            LossKind::Squared | LossKind::OvrLogistic | LossKind::Softmax => f64::INFINITY,
+            LossKind::PairwiseHinge | LossKind::PairwiseSquaredHinge => {
+                let Targets::Labels(labels) = self.samples.targets else { return 0.0 };
+                let has = labels.has(i, j);
+                let across = z.iter().enumerate().filter(|(k, _)| labels.has(i, *k) != has);
+                least(&mut across.map(|(_, z_k)| (1.0 - if has { z[j] - z_k } else { z_k - z[j] }).abs()))
+            }
+            LossKind::Squared
+            | LossKind::OvrLogistic
+            | LossKind::Softmax
+            | LossKind::Bpmll
+            | LossKind::Lsep
+            | LossKind::Log1pBpmll
+            | LossKind::Zlpr
+            | LossKind::PairwiseLogistic
+            | LossKind::LabelLogistic => f64::INFINITY,
         }
     }
 }

@@ -69,7 +69,7 @@ impl Parts {
                     indicator: mean(&any, 0),
                 })
             }
-            Targets::Classes(_) | Targets::Values(_) => None,
+            Targets::Classes(_) | Targets::Values(_) | Targets::Labels(_) => None,
         };
         let last_batch = batch.map(|rows| mean(&g, n.saturating_sub(rows)));
         Self { data: mean(&g, 0), last_batch, split }

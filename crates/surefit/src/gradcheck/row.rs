@@ -17,7 +17,7 @@ pub enum Margin {
     Rival(f64),
     /// The row's own class, where rivals are compared with it.
     Own,
-    /// t zⱼ, one against the rest, t = 1 for the row's own class and −1 for the others.
+    /// t zⱼ, one against the rest, t = 1 for the row's own class or labels and −1 for the others.
     Signed(f64),
     /// The probability of the class, `exp zⱼ / Σ exp z`.
     Probability(f64),
@@ -78,7 +78,7 @@ pub fn row_gradient(
     }
     let class = match targets {
         Targets::Classes(of_rows) => of_rows.first().and_then(|class| usize::try_from(*class).ok()),
-        Targets::Values(_) => None,
+        Targets::Values(_) | Targets::Labels(_) => None,
     };
     Ok(RowGradient {
         class,
@@ -110,10 +110,21 @@ fn margins(loss: LossKind, scores: &[f64], targets: Targets<'_>, class: usize) -
             let total: f64 = scores.iter().map(|z| (z - most).exp()).sum();
             scores.iter().map(|z| Margin::Probability((z - most).exp() / total)).collect()
         }
+        LossKind::Bpmll
+        | LossKind::Lsep
+        | LossKind::Log1pBpmll
+        | LossKind::Zlpr
+        | LossKind::PairwiseHinge
+        | LossKind::PairwiseSquaredHinge
+        | LossKind::PairwiseLogistic
+        | LossKind::LabelLogistic => {
+            let has = |j: usize| matches!(targets, Targets::Labels(labels) if labels.has(0, j));
+            all.map(|(j, z)| Margin::Signed(if has(j) { *z } else { -z })).collect()
+        }
         LossKind::Squared | LossKind::Huber { .. } => {
             let target = |k: usize| match targets {
                 Targets::Values(y) => y[(0, k)],
-                Targets::Classes(_) => f64::NAN,
+                Targets::Classes(_) | Targets::Labels(_) => f64::NAN,
             };
             all.map(|(k, z)| Margin::Residual(z - target(k))).collect()
         }

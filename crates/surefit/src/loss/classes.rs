@@ -109,7 +109,7 @@ impl<L: ClassLoss> Loss for ByClass<L> {
 }
 
 /// Visits every row as a slice; entries that do not lie side by side are copied out and back.
-fn each_row(mut matrix: MatMut<'_, f64>, mut visit: impl FnMut(usize, &mut [f64])) {
+pub(super) fn each_row(mut matrix: MatMut<'_, f64>, mut visit: impl FnMut(usize, &mut [f64])) {
     let mut copy = Vec::new();
     for i in 0..matrix.nrows() {
         let mut row = matrix.as_mut().row_mut(i);

@@ -2,7 +2,7 @@
 //! conjugate that makes a gradient a proof.
 //!
 //! Dispatch is dynamic, but once a block: a loss never sees a single row at a time. What one number or one row
-//! means is in the file of the loss; strides, weights and targets are walked in `values` and `classes`.
+//! means is in the file of the loss; strides, weights and targets are walked in `values`, `classes` and `ranking`.
 //!
 //! # From a gradient to a bound
 //!
@@ -15,13 +15,14 @@
 //! ```
 //!
 //! For classes the entries of a row of G sum to 0 (moving all scores by as much changes nothing), except
-//! one against the rest: the class's own entry is what the others leave.
+//! one against the rest: the class's own entry is what the others leave. For pairs of labels they sum to 0 too.
 
 mod classes;
 mod crammer_singer;
 mod huber;
 mod multiclass_hinge;
 mod one_vs_rest;
+mod ranking;
 mod softmax;
 mod squared;
 mod squared_hinge;
@@ -30,7 +31,9 @@ pub(crate) mod tests;
 mod values;
 
 use self::classes::ByClass;
+use self::ranking::ByLabels;
 use self::values::ByValue;
+use crate::data::LabelRows;
 use crate::problem::LossKind;
 use faer::{MatMut, MatRef};
 use std::fmt::Debug;
@@ -57,18 +60,20 @@ pub enum Targets<'a> {
     Values(MatRef<'a, f64>),
     /// A class for each row, counted from 0.
     Classes(&'a [u32]),
+    /// A set of labels for each row.
+    Labels(LabelRows<'a>),
 }
 
 /// A convex loss ℓ(z, y), additive over rows.
 ///
 /// Scores, directions and dual points are rows × c in any strides; row-major is fastest for losses of a
-/// class, column-major for losses of numbers. `weights` has one entry sᵢ ≥ 0 a row, absent means 1. A row of
+/// class or of labels, column-major for losses of numbers. `weights` has one entry sᵢ ≥ 0 a row, absent means 1. A row of
 /// weight 0 counts for nothing, whatever its scores.
 ///
 /// Nothing here fails: a target of the wrong kind, one that is missing, or a class without a column makes NaN
 /// of the row, and so of the value. NaN arises in no other way from finite scores.
 pub trait Loss: Sync + Debug {
-    /// Columns of scores for so many classes; for numbers, for so many targets.
+    /// Columns of scores for so many classes or labels; for numbers, for so many targets.
     fn outputs(&self, classes: usize) -> usize;
 
     /// The shape of its second derivative.
@@ -90,9 +95,17 @@ pub trait Loss: Sync + Debug {
 
     /// `Σ sᵢ ℓ*(gᵢ/sᵢ)` at a dual point of rows `gᵢ`; `None` outside its domain.
     ///
+    /// Where [`Self::has_conjugate`] says no, `None` everywhere.
+    ///
     /// Bounds on single entries are judged exactly, sums of a row up to the rounding of a sum: no point
     /// that [`Loss::block`] or [`Loss::project_dual`] made is refused. A row of weight 0 must be 0.
     fn conjugate(&self, dual: MatRef<'_, f64>, targets: Targets<'_>, weights: Option<&[f64]>) -> Option<f64>;
+
+    /// Whether the conjugate has a formula. That of a mean over pairs of labels is a transport problem; a dual point is
+    /// then proven by the scores z′ whose gradient it is, where `ℓ*(g) = g·z′ − ℓ(z′)`.
+    fn has_conjugate(&self) -> bool {
+        true
+    }
 
     /// Moves a point into the domain of [`Loss::conjugate`]: entries are clipped, a row that sums to too much
     /// is shortened, and the entry of the row's class is what the others leave.
@@ -111,6 +124,14 @@ pub fn named(kind: LossKind) -> Box<dyn Loss> {
         LossKind::OvrSquaredHinge => Box::new(ByClass(one_vs_rest::OneVsRest(one_vs_rest::SquaredHinge))),
         LossKind::OvrLogistic => Box::new(ByClass(one_vs_rest::OneVsRest(one_vs_rest::Logistic))),
         LossKind::Softmax => Box::new(ByClass(softmax::Softmax)),
+        LossKind::Bpmll => Box::new(ByLabels(ranking::Product(ranking::Bpmll))),
+        LossKind::Lsep => Box::new(ByLabels(ranking::Product(ranking::Lsep))),
+        LossKind::Log1pBpmll => Box::new(ByLabels(ranking::Product(ranking::Log1p))),
+        LossKind::Zlpr => Box::new(ByLabels(ranking::Zlpr)),
+        LossKind::PairwiseHinge => Box::new(ByLabels(ranking::Hinge)),
+        LossKind::PairwiseSquaredHinge => Box::new(ByLabels(ranking::SquaredHinge)),
+        LossKind::PairwiseLogistic => Box::new(ByLabels(ranking::Logistic)),
+        LossKind::LabelLogistic => Box::new(ByLabels(ranking::LabelLogistic)),
     }
 }
 

@@ -33,7 +33,7 @@ const LANES: usize = 8;
 fn values(targets: Targets<'_>, rows: usize, columns: usize) -> Option<MatRef<'_, f64>> {
     match targets {
         Targets::Values(y) if y.nrows() == rows && y.ncols() == columns => Some(y),
-        Targets::Values(_) | Targets::Classes(_) => None,
+        Targets::Values(_) | Targets::Classes(_) | Targets::Labels(_) => None,
     }
 }
 

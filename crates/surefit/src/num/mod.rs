@@ -6,6 +6,7 @@ pub(crate) mod beta;
 mod dd;
 pub(crate) mod dense;
 pub(crate) mod eigen;
+pub(crate) mod exp;
 pub(crate) mod random;
 pub(crate) mod simd;
 pub(crate) mod skinny;

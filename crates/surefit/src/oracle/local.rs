@@ -49,9 +49,10 @@ impl<'a> Local<'a> {
     /// the rows can no longer be read.
     pub fn new(rows: &'a dyn Rows, loss: LossKind) -> Result<Self> {
         loss.check()?;
-        if loss.is_of_classes() {
+        if loss.is_of_classes() || loss.is_of_labels() {
+            let wanted = if loss.is_of_labels() { "sets of labels" } else { "classes" };
             return Err(Error::Usage {
-                what: format!("the {} loss needs classes, and the targets are numbers", loss.name()),
+                what: format!("the {} loss needs {wanted}, and the targets are numbers", loss.name()),
                 hint: "use a loss of numbers: squared or huber".to_owned(),
             });
         }

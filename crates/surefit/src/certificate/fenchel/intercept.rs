@@ -5,7 +5,7 @@
 //! the optimum, where its intercept is −∞. Then
 //! - without a given dual point and for smooth losses, the gradient is taken at shifted scores `z + v`, v the best
 //!   intercept for these scores, by Newton's method in c numbers;
-//! - for linear pieces, dual numbers move between outputs p and q within rows: τ from `gₚ` to `g_q`. With violations
+//! - for linear pieces of classes, dual numbers move between outputs p and q within rows: τ from `gₚ` to `g_q`. With violations
 //!   `vⱼ = δ + zⱼ − z_y` and `v_y = 0` this costs `τ(vₚ − v_q)` in the brackets, so rows are taken in that order, each
 //!   as far as its domain allows. One against the rest, every output is balanced alone at the cost `z − t` a unit.
 //!
@@ -23,10 +23,14 @@
 //! - *One against the rest*: output k is a problem of two classes with margins `±z_k`. From `f ≥ δ − margin` (δ = 1,
 //!   logistic 0) on the positive side, `−b′ₖ ≤ SP/S₊ − δ + Rρ₊`, and `b′ₖ ≤ SP/S₋ − δ + Rρ₋` on the other; squared
 //!   with √(SP/S±).
+//! - *Labels, each for itself* (ZLPR, the logistic loss of labels): label k is such a problem too, as both losses are at
+//!   least `log(1 + e^{∓zₖ}) ≥ ∓zₖ`.
+//! - *Pairs of labels*: see [`pairs`](super::pairs); the sums of m over all outputs are 0 again.
 //! - *Numbers*: `|b′ₖ| ≤ r + Rρ + mean|yₖ|` with r a bound on the mean absolute residual: √2P for the squared
 //!   loss, and `P/δ + ½δ` for Huber's, which is at least `δ|r| − ½δ²`.
 
 use super::{CHUNK, Case, Square};
+use crate::data::LabelRows;
 use crate::loss::{Curvature, Targets};
 use crate::num::dense::{cholesky, solve_lower, solve_upper};
 use crate::num::{Dd, UNIT_ROUNDOFF};
@@ -51,6 +55,8 @@ enum Domain {
     Cone,
     /// Every output alone, against the rest.
     Single,
+    /// Labels against each other.
+    Pairs,
     /// Numbers.
     Values,
 }
@@ -61,7 +67,17 @@ impl Domain {
             LossKind::Hinge { .. } => Self::Box,
             LossKind::CrammerSinger { .. } | LossKind::Softmax => Self::Simplex,
             LossKind::SquaredHinge { .. } => Self::Cone,
-            LossKind::OvrHinge | LossKind::OvrSquaredHinge | LossKind::OvrLogistic => Self::Single,
+            LossKind::OvrHinge
+            | LossKind::OvrSquaredHinge
+            | LossKind::OvrLogistic
+            | LossKind::Zlpr
+            | LossKind::LabelLogistic => Self::Single,
+            LossKind::Bpmll
+            | LossKind::Lsep
+            | LossKind::Log1pBpmll
+            | LossKind::PairwiseHinge
+            | LossKind::PairwiseSquaredHinge
+            | LossKind::PairwiseLogistic => Self::Pairs,
             LossKind::Squared | LossKind::Huber { .. } => Self::Values,
         }
     }
@@ -82,16 +98,21 @@ struct Move {
 }
 
 impl Case<'_> {
-    /// Makes the sums of the dual point vanish as far as they can.
-    pub(super) fn balance(&self, g: &mut Vec<f64>, given: bool, objective: f64) {
+    /// Makes the sums of the dual point vanish as far as they can; returns the shift of the scores that g is then the
+    /// gradient at, where it is one.
+    pub(super) fn balance(&self, g: &mut Vec<f64>, given: bool, objective: f64) -> Option<Vec<f64>> {
         let idle = self.idle();
         let price = self.offset(&self.sums(g), g, objective);
         if idle.iter().all(Option::is_none) && price.is_some_and(|(price, _)| price <= NEGLIGIBLE * objective)
         {
-            return;
+            return None;
         }
-        if !given && self.loss.curvature() != Curvature::Piecewise {
-            *g = self.evaluate(&self.scores.z, Some(&self.best_shift(&idle))).gradient;
+        let shift = (!given && self.loss.curvature() != Curvature::Piecewise).then(|| self.best_shift(&idle));
+        if let Some(shift) = &shift {
+            *g = self.evaluate(&self.scores.z, Some(shift)).gradient;
+        }
+        if !self.loss.has_conjugate() {
+            return shift;
         }
         self.silence(g, &idle);
         if self.loss.curvature() == Curvature::Piecewise {
@@ -101,6 +122,7 @@ impl Case<'_> {
             }
             self.project(g);
         }
+        shift
     }
 
     /// The class of a row.
@@ -109,12 +131,15 @@ impl Case<'_> {
             Targets::Classes(of_rows) => {
                 of_rows.get(row).and_then(|class| usize::try_from(*class).ok()).unwrap_or(usize::MAX)
             }
-            Targets::Values(_) => usize::MAX,
+            Targets::Values(_) | Targets::Labels(_) => usize::MAX,
         }
     }
 
-    /// tₖ of one against the rest.
+    /// tₖ of one against the rest, and of labels.
     fn sign(&self, row: usize, k: usize) -> f64 {
+        if let Targets::Labels(labels) = self.samples.targets {
+            return if labels.has(row, k) { 1.0 } else { -1.0 };
+        }
         let positive = if self.samples.outputs == 1 { 1 } else { k };
         if self.class(row) == positive { 1.0 } else { -1.0 }
     }
@@ -123,6 +148,9 @@ impl Case<'_> {
     fn shares(&self) -> Vec<[Share; 2]> {
         let c = self.samples.outputs;
         let domain = Domain::of(self.problem.loss);
+        if let Targets::Labels(labels) = self.samples.targets {
+            return self.shares_of_labels(labels);
+        }
         let mut of_classes = vec![Share::default(); c.max(2)];
         for (i, s) in self.rows_with_weight() {
             let class = if domain == Domain::Values { 0 } else { self.class(i) };
@@ -143,8 +171,23 @@ impl Case<'_> {
             Domain::Values => vec![[of_classes[0]; 2]; c],
             Domain::Single if c == 1 => vec![[of_classes[1], of_classes[0]]],
             Domain::Single => (0..c).map(|k| [of_classes[k], others(k)]).collect(),
-            Domain::Box | Domain::Simplex | Domain::Cone => (0..c).map(|k| [of_classes[k]; 2]).collect(),
+            Domain::Box | Domain::Simplex | Domain::Cone | Domain::Pairs => {
+                (0..c).map(|k| [of_classes[k]; 2]).collect()
+            }
         }
+    }
+
+    /// The rows that have each label, and the others.
+    fn shares_of_labels(&self, labels: LabelRows<'_>) -> Vec<[Share; 2]> {
+        let mut shares = vec![[Share::default(); 2]; labels.labels()];
+        for (i, s) in self.rows_with_weight() {
+            for (k, sides) in shares.iter_mut().enumerate() {
+                let share = &mut sides[usize::from(!labels.has(i, k))];
+                share.weight += s;
+                share.lengths += s * self.scores.rows[i].sqrt();
+            }
+        }
+        shares
     }
 
     /// Where the intercept of an output goes to infinity, whither: its class has no row, or all of them.
@@ -233,6 +276,12 @@ impl Case<'_> {
             Domain::Values => {
                 shares.iter().enumerate().map(|(k, [all, _])| [of_numbers(k, *all); 2]).collect()
             }
+            Domain::Pairs => {
+                let Targets::Labels(labels) = self.samples.targets else { return Vec::new() };
+                let idle: Vec<bool> = self.idle().iter().map(Option::is_some).collect();
+                let apart = self.apart(labels, objective, &idle);
+                idle.iter().map(|idle| [if *idle { f64::INFINITY } else { apart }; 2]).collect()
+            }
             _ => shares.iter().map(|sides| sides.map(of_share)).collect(),
         }
     }
@@ -307,8 +356,15 @@ impl Case<'_> {
         spend(moves, excess.abs(), |row, amount| g[row * c + k] += sign * amount);
     }
 
-    fn rows_with_weight(&self) -> impl Iterator<Item = (usize, f64)> {
-        (0..self.samples.x.rows()).map(|i| (i, self.samples.weight(i))).filter(|(_, s)| *s > 0.0)
+    /// Rows that say something, with their weights: of a weight above 0, and with a pair where pairs are compared.
+    pub(super) fn rows_with_weight(&self) -> impl Iterator<Item = (usize, f64)> {
+        let pairs = Domain::of(self.problem.loss) == Domain::Pairs;
+        let counts = move |row: usize| match self.samples.targets {
+            Targets::Labels(labels) if pairs => (1..labels.labels()).contains(&labels.count(row)),
+            _ => true,
+        };
+        let rows = (0..self.samples.x.rows()).map(|i| (i, self.samples.weight(i)));
+        rows.filter(move |(i, s)| *s > 0.0 && counts(*i))
     }
 
     /// Moves numbers from the output with the largest sum to the one with the smallest until all sums are 0, or nothing

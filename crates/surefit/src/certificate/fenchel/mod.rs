@@ -24,10 +24,24 @@
 //!   double-double, and a row's own entry is the sum of the others but for rounding;
 //! - `512u` times the two norms, and `(XᵀG)ⱼ` off by `(a + 4c)u ‖xⱼ‖ ‖gₖ‖` after a additions.
 //!
+//! **Rounding for labels.** How much BP-MLL bends has no bound (λmax ≤ 2E of the row), but how fast that grows has: scores off
+//! by εᵢ move `log AB` by 2εᵢ at most, so E, and the slope `‖∇ℓ‖₁ = 2E` with it, grow by the factor `e^{2εᵢ}` at most. The slope
+//! of the other losses is a mean over pairs of −f′, or `h′(log AB)`, and h′ and the logistic function grow by no more
+//! than `eᵃ` where their argument does by a; the pairwise squared hinge's grows by 4sεᵢ. Hence `Lᵢ = (‖s∇ℓ‖₁ + 4sεᵢ) e^{2εᵢ}`.
+//! - A sum of exponentials measured from its largest is off by `(c + 2)u` of itself, for the terms are > 0, and by the rounding
+//!   of the exponents, 2 differences of scores: within the 6 of εᵢ.
+//! - The conjugate has logarithms of shares. They are as large as `2 log c + |log ‖g‖₁/s|`, and 37 for that of 1 − t, whose
+//!   rounding is that of the sum t: ‖gᵢ‖₁ times all of these is among the absolute terms.
+//! - Means over pairs other than BP-MLL's have no conjugate in closed form. Theirs is taken at the scores z′ at which g is
+//!   the gradient. The computed g is a sum over pairs of numbers in the domain of f*, off from −f′ only by the
+//!   rounding of one difference of scores, to the second order in the bracket; as the terms of an entry have one sign
+//!   (`loss::ranking`), the sum is off by `(3c + 8)u` of each entry, as the brackets and `XᵀG` allow for.
+//!
 //! The gap includes the allowance, and a gap below twice the allowance is reported as that. It excuses a gap up to a
 //! millionth of the loss of no weights at all, or of the objective: beyond that the rounding says more than the data.
 
 mod intercept;
+mod pairs;
 mod rows;
 
 use super::squared::{check, hopeless};
@@ -46,6 +60,8 @@ use std::ops::Range;
 const STRIP: usize = 1024;
 /// Rows whose values are added up plainly.
 const CHUNK: usize = 32;
+/// The most that log(1 − t) is for a number t below 1.
+const LOGARITHM: f64 = 37.0;
 
 /// Certifies an answer of a problem with any loss, whoever made it; about two passes over the samples.
 ///
@@ -73,7 +89,7 @@ pub fn certify_samples(
     if !objective.is_finite() {
         return Ok(hopeless(problem, c, f64::INFINITY));
     }
-    let proof = case.dual(dual, own.gradient, objective).and_then(|g| case.bound(&g, objective));
+    let proof = case.dual(dual, own.gradient, objective).and_then(|dual| case.bound(&dual, objective));
     let unproven = case.carried_alone(objective);
     Ok(case.certificate(objective, proof, unproven))
 }
@@ -81,9 +97,18 @@ pub fn certify_samples(
 fn check_targets(samples: &Samples<'_>, problem: &Problem, dual: Option<MatRef<'_, f64>>) -> Result<()> {
     problem.loss.check()?;
     let usage = |what: String, hint: &str| Err(Error::Usage { what, hint: hint.to_owned() });
-    let of_classes = matches!(samples.targets, Targets::Classes(_));
-    if problem.loss.is_of_classes() != of_classes {
-        let (wanted, found) = if of_classes { ("numbers", "classes") } else { ("classes", "numbers") };
+    let (classes, labels, numbers) = ("classes", "sets of labels", "numbers");
+    let wanted = match problem.loss {
+        loss if loss.is_of_classes() => classes,
+        loss if loss.is_of_labels() => labels,
+        _ => numbers,
+    };
+    let found = match samples.targets {
+        Targets::Classes(_) => classes,
+        Targets::Labels(_) => labels,
+        Targets::Values(_) => numbers,
+    };
+    if wanted != found {
         return usage(
             format!("the {} loss needs {wanted}, and the targets are {found}", problem.loss.name()),
             "certify with the loss that the model was fitted with",
@@ -145,6 +170,13 @@ struct Evaluated {
     gradient: Vec<f64>,
 }
 
+/// A dual point, n × c row by row.
+struct Dual {
+    g: Vec<f64>,
+    /// c: g is the gradient at the answer's scores moved by this; absent where it is of another origin, and for no move.
+    shift: Option<Vec<f64>>,
+}
+
 /// Sums over rows of the brackets' parts.
 #[derive(Clone, Copy)]
 struct Brackets {
@@ -176,8 +208,20 @@ impl<'a> Case<'a> {
             LossKind::Hinge { margin }
             | LossKind::CrammerSinger { margin }
             | LossKind::SquaredHinge { margin } => margin,
-            LossKind::Huber { .. } | LossKind::Squared | LossKind::Softmax | LossKind::OvrLogistic => 0.0,
-            LossKind::OvrHinge | LossKind::OvrSquaredHinge => 1.0,
+            LossKind::OvrHinge
+            | LossKind::OvrSquaredHinge
+            | LossKind::PairwiseHinge
+            | LossKind::PairwiseSquaredHinge => 1.0,
+            LossKind::Huber { .. }
+            | LossKind::Squared
+            | LossKind::Softmax
+            | LossKind::OvrLogistic
+            | LossKind::Bpmll
+            | LossKind::Lsep
+            | LossKind::Log1pBpmll
+            | LossKind::Zlpr
+            | LossKind::PairwiseLogistic
+            | LossKind::LabelLogistic => 0.0,
         };
         let largest = answer.intercept.iter().fold(0.0f64, |most, b| most.max(b.abs()));
         Self {
@@ -244,10 +288,11 @@ impl<'a> Case<'a> {
         self.roundoff * (self.scores.rows[row].sqrt() * weights + intercept + margin)
     }
 
-    /// The dual point, n × c row by row; none where it is not finite.
-    fn dual(&self, given: Option<MatRef<'_, f64>>, own: Vec<f64>, objective: f64) -> Option<Vec<f64>> {
+    /// The dual point; none where it is not finite. Without a conjugate one that is given proves nothing.
+    fn dual(&self, given: Option<MatRef<'_, f64>>, own: Vec<f64>, objective: f64) -> Option<Dual> {
         let c = self.samples.outputs.max(1);
-        let mut g = own;
+        let (mut g, mut shift) = (own, None);
+        let given = given.filter(|_| self.loss.has_conjugate());
         if let Some(given) = given {
             g.chunks_exact_mut(c).enumerate().for_each(|(i, g)| {
                 g.iter_mut().zip(given.row(i).iter()).for_each(|(g, given)| *g = *given);
@@ -255,9 +300,9 @@ impl<'a> Case<'a> {
             self.project(&mut g);
         }
         if self.problem.intercept == Intercept::Free {
-            self.balance(&mut g, given.is_some(), objective);
+            shift = self.balance(&mut g, given.is_some(), objective);
         }
-        g.iter().all(|g| g.is_finite()).then_some(g)
+        g.iter().all(|g| g.is_finite()).then_some(Dual { g, shift })
     }
 
     fn project(&self, g: &mut [f64]) {
@@ -268,14 +313,14 @@ impl<'a> Case<'a> {
     }
 
     /// Σ over rows of the brackets; none outside the domain.
-    fn brackets(&self, g: &[f64]) -> Option<Brackets> {
+    fn brackets(&self, Dual { g, shift }: &Dual) -> Option<Brackets> {
         let c = self.samples.outputs.max(1);
         let part = |(strip, g): (usize, &[f64])| {
             let mut sums = Brackets { sum: Dd::ZERO, size: 0.0, carried: 0.0 };
             let mut room = Vec::with_capacity(CHUNK * c);
             for (chunk, g) in g.chunks(CHUNK * c).enumerate() {
                 let first = strip * STRIP + chunk * CHUNK;
-                self.chunk(first, g, &mut room, &mut sums)?;
+                self.chunk(first, (g, shift.as_deref()), &mut room, &mut sums)?;
             }
             Some(sums)
         };
@@ -288,18 +333,29 @@ impl<'a> Case<'a> {
         }))
     }
 
-    fn chunk(&self, first: usize, g: &[f64], room: &mut Vec<f64>, sums: &mut Brackets) -> Option<()> {
+    fn chunk(
+        &self,
+        first: usize,
+        (g, shift): (&[f64], Option<&[f64]>),
+        room: &mut Vec<f64>,
+        sums: &mut Brackets,
+    ) -> Option<()> {
         let c = self.samples.outputs.max(1);
         let count = g.len() / c;
         let rows = first..first + count;
         let (targets, weights) = self.of_rows(&rows);
         let z = &self.scores.z[first * c..(first + count) * c];
+        let at_gradient =
+            (!self.loss.has_conjugate()).then(|| self.conjugate_by_scores(&rows, (g, shift), room));
         room.clear();
         room.extend_from_slice(z);
         let value = self.loss.block(MatMut::from_row_major_slice_mut(room, count, c), targets, weights);
-        let conjugate = self.loss.conjugate(MatRef::from_row_major_slice(g, count, c), targets, weights)?;
+        let (conjugate, terms) = match at_gradient {
+            Some(conjugate) => conjugate,
+            None => (self.loss.conjugate(MatRef::from_row_major_slice(g, count, c), targets, weights)?, 0.0),
+        };
         let smooth = self.loss.curvature() != Curvature::Piecewise;
-        let (mut product, mut size) = (0.0, value.abs() + conjugate.abs());
+        let (mut product, mut size) = (0.0, value.abs() + conjugate.abs() + terms);
         for ((i, z), (g, slope)) in
             rows.zip(z.chunks_exact(c)).zip(g.chunks_exact(c).zip(room.chunks_exact(c)))
         {
@@ -313,7 +369,10 @@ impl<'a> Case<'a> {
                 .fold((0.0, 0.0), |(sum, absolute), (g, z)| (sum + g * z, absolute + (g * z).abs()));
             let length: f64 = g.iter().map(|g| g.abs()).sum();
             let error = self.score_error(i);
-            let steep = if smooth {
+            let steep = if smooth && self.problem.loss.is_of_labels() {
+                let own = slope.iter().map(|g| g.abs()).sum::<f64>();
+                (own + 4.0 * s * error) * (2.0 * error).exp()
+            } else if smooth {
                 slope.iter().map(|g| g.abs()).sum::<f64>() + 8.0 * c as f64 * s * error
             } else {
                 2.0 * c as f64 * s
@@ -327,11 +386,36 @@ impl<'a> Case<'a> {
         Some(())
     }
 
-    /// `2 Σ |gₖ yₖ|` for targets that are numbers: a part of the conjugate that may cancel.
+    /// `ℓ*(g) = g·z′ − ℓ(z′)` over some rows, and its absolute terms; g is the gradient at z′, the scores after the shift.
+    fn conjugate_by_scores(
+        &self,
+        rows: &Range<usize>,
+        (g, shift): (&[f64], Option<&[f64]>),
+        room: &mut Vec<f64>,
+    ) -> (f64, f64) {
+        let c = self.samples.outputs.max(1);
+        room.clear();
+        room.extend_from_slice(&self.scores.z[rows.start * c..rows.end * c]);
+        for z in room.chunks_exact_mut(c) {
+            z.iter_mut().zip(shift.unwrap_or_default()).for_each(|(z, shift)| *z += shift);
+        }
+        let products = || g.iter().zip(room.iter()).map(|(g, z)| g * z).filter(|product| *product != 0.0);
+        let (product, size) = (products().sum::<f64>(), products().map(f64::abs).sum::<f64>());
+        let (targets, weights) = self.of_rows(rows);
+        let value = self.loss.block(MatMut::from_row_major_slice_mut(room, rows.len(), c), targets, weights);
+        (product - value, size + value)
+    }
+
+    /// `2 Σ |gₖ yₖ|` for targets that are numbers, and the logarithms of labels: parts of the conjugate that may cancel.
     fn against_targets(&self, row: usize, g: &[f64]) -> f64 {
         match self.samples.targets {
             Targets::Values(y) => {
                 2.0 * g.iter().zip(y.row(row).iter()).map(|(g, y)| (g * y).abs()).sum::<f64>()
+            }
+            Targets::Labels(_) => {
+                let length: f64 = g.iter().map(|g| g.abs()).sum();
+                let share = (length / self.samples.weight(row)).ln().abs();
+                if length > 0.0 { length * (2.0 * (g.len() as f64).ln() + LOGARITHM + share) } else { 0.0 }
             }
             Targets::Classes(_) => 0.0,
         }
@@ -340,15 +424,15 @@ impl<'a> Case<'a> {
     /// What the objective alone is off by.
     fn carried_alone(&self, objective: f64) -> f64 {
         let c = self.samples.outputs.max(1);
-        let zeros = vec![0.0; self.scores.z.len()];
+        let zeros = Dual { g: vec![0.0; self.scores.z.len()], shift: None };
         let carried = self.brackets(&zeros).map_or(0.0, |sums| sums.carried / self.total);
         carried + (512.0 + 4.0 * c as f64) * UNIT_ROUNDOFF * objective
     }
 
-    /// The bound that the dual point g gives.
-    fn bound(&self, g: &[f64], objective: f64) -> Option<Proof> {
-        let (u, c) = (UNIT_ROUNDOFF, self.samples.outputs as f64);
-        let brackets = self.brackets(g)?;
+    /// The bound that the dual point gives.
+    fn bound(&self, dual: &Dual, objective: f64) -> Option<Proof> {
+        let (u, c, g) = (UNIT_ROUNDOFF, self.samples.outputs as f64, dual.g.as_slice());
+        let brackets = self.brackets(dual)?;
         let sums = self.sums(g);
         let (quadratic, upper) = self.distance(g, &sums);
         let (offset, offset_error) = match self.problem.intercept {

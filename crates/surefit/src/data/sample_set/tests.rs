@@ -43,7 +43,7 @@ fn set(
 fn of_rows(set: &SampleSet) -> Vec<u32> {
     match set.samples(HINGE).unwrap().targets {
         Targets::Classes(of_rows) => of_rows.to_vec(),
-        Targets::Values(_) => panic!("numbers"),
+        Targets::Values(_) | Targets::Labels(_) => panic!("no classes"),
     }
 }
 

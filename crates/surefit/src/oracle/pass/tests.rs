@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::float_cmp)]
 
 use super::*;
-use crate::loss::tests::LOSSES;
+use crate::data::LabelSets;
+use crate::loss::tests::{LOSSES, label_sets};
 use faer::Mat;
 
 /// Numbers of few digits, so that `f32` holds them and a zero is common enough to be sparse.
@@ -15,6 +16,7 @@ fn number(seed: usize) -> f64 {
 struct Problem {
     x: Mat<f64>,
     classes: Vec<u32>,
+    labels: LabelSets,
     y: Mat<f64>,
     weights: Option<Vec<f64>>,
 }
@@ -24,6 +26,7 @@ impl Problem {
         Self {
             x: Mat::from_fn(n, d, |i, j| number(i * 131 + j * 7 + 1)),
             classes: (0..n).map(|i| u32::try_from((i * i + 3 * i) % c).unwrap()).collect(),
+            labels: label_sets(n, c, |i, k| (i * i + 5 * i * k + k) % 7 < 3),
             y: Mat::from_fn(n, c, |i, k| number(i * 17 + k * 5 + 2)),
             weights: weighted.then(|| (0..n).map(|i| (i % 3) as f64 / 2.0).collect()),
         }
@@ -33,6 +36,8 @@ impl Problem {
         let weights = self.weights.as_deref();
         if loss.is_of_classes() {
             Samples::of_classes(x, &self.classes, weights, self.y.ncols(), &*loss::named(loss)).unwrap()
+        } else if loss.is_of_labels() {
+            Samples::of_labels(x, self.labels.view(), weights, &*loss::named(loss)).unwrap()
         } else {
             Samples::of_values(x, self.y.as_ref(), weights).unwrap()
         }

@@ -109,6 +109,11 @@ const VANISHED: f64 = 1e-10;
 /// Without a penalty, the share of the wanted gap that the estimate by a Newton step must keep to.
 const LEAST_DECREASE: f64 = 1e-4;
 
+/// BP-MLL from where it is beyond this is approached by LSEP, whose steepness is bounded; at zeros it is 1.
+const STEEP: f64 = 1e100;
+/// How near to LSEP's optimum, and by how many steps at most.
+const APPROACH: (f64, usize) = (1e-2, 200);
+
 /// A point with everything that is known there.
 pub(super) struct Here {
     pub point: Coefficients,
@@ -126,6 +131,10 @@ pub(super) struct Objective<'o, 'a> {
     /// λ of the intercept, 0 unless it is penalised.
     pub of_intercept: f64,
     unbounded: bool,
+    /// Moving all intercepts by as much changes nothing: their sum is to be 0.
+    centred: bool,
+    /// The problem with LSEP in place of BP-MLL.
+    gentle: Option<Problem>,
     answer: Answer,
     pub passes: usize,
     begun: Instant,
@@ -191,7 +200,11 @@ impl<'o, 'a> Objective<'o, 'a> {
             intercept: problem.intercept,
             lambda,
             of_intercept: if penalized { problem.penalty.lambda } else { 0.0 },
-            unbounded: matches!(problem.loss, LossKind::Softmax | LossKind::OvrLogistic),
+            unbounded: matches!(problem.loss, LossKind::Softmax | LossKind::OvrLogistic)
+                || problem.loss.is_of_labels() && problem.loss != LossKind::PairwiseSquaredHinge,
+            centred: problem.loss.is_of_pairs() && problem.intercept == Intercept::Free,
+            gentle: (problem.loss == LossKind::Bpmll)
+                .then(|| Problem { loss: LossKind::Lsep, ..problem.clone() }),
             answer: Answer::new(shape),
             passes: 0,
             begun: Instant::now(),
@@ -209,12 +222,31 @@ impl<'o, 'a> Objective<'o, 'a> {
         }
         let mut here = Here { point, gradient: zeros(shape), objective: 0.0 };
         self.look(&mut here)?;
+        self.approach(&mut here, settings)?;
         // Numbers far from 0 are nothing to begin at: where all residuals are beyond δ nothing bends.
         if matches!(self.pass.samples().targets, Targets::Values(_)) {
             self.settle(&mut here)?;
         }
         self.first = here.objective;
         Ok(here)
+    }
+
+    /// Away from where BP-MLL is too steep for any step, by way of LSEP; to zeros, where that is no help.
+    fn approach(&mut self, here: &mut Here, settings: &Settings) -> Result<()> {
+        let too_steep = |here: &Here| here.objective.is_nan() || here.objective > STEEP;
+        let Some(gentle) = self.gentle.take().filter(|_| too_steep(here)) else { return Ok(()) };
+        let mut pass = Pass::new(self.pass.samples(), gentle.loss)?;
+        let (gap, max_iter) = APPROACH;
+        let settings = Settings { gap, max_iter, start: Some(here.point.clone()), ..settings.clone() };
+        let run = super::lbfgs::minimize(&mut pass, &gentle, &settings, &|_| true)?;
+        self.passes += run.passes;
+        here.point = run.candidate.coefficients;
+        self.look(here)?;
+        if too_steep(here) {
+            here.point = zeros(self.pass.shape());
+            self.look(here)?;
+        }
+        Ok(())
     }
 
     pub fn samples(&self) -> Samples<'a> {
@@ -396,7 +428,14 @@ impl<'o, 'a> Objective<'o, 'a> {
         }
     }
 
-    pub fn run(&self, here: Here, stop: Stop, steps: usize) -> Run {
+    pub fn run(&self, mut here: Here, stop: Stop, steps: usize) -> Run {
+        if self.centred {
+            let intercept = &mut here.point.intercept;
+            let mean = intercept.iter().sum::<f64>() / intercept.len().max(1) as f64;
+            for b in intercept.iter_mut() {
+                *b -= mean;
+            }
+        }
         let gap = self.gap(&here.gradient);
         let candidate = Candidate { coefficients: here.point, stop, steps };
         Run { candidate, objective: here.objective, gap, passes: self.passes }

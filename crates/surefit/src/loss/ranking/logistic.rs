@@ -1,0 +1,59 @@
+//! The mean of `log(1 + e^{−(z_k − z_l)})` over the pairs. It does not factorise and no order helps: this one visits all
+//! p·q pairs (C. Burges et al., "Learning to rank using gradient descent", ICML 2005, for the loss).
+
+use super::super::one_vs_rest::{Logistic as OfMargin, MarginLoss};
+use super::{RankingLoss, bits, clip_balanced};
+
+/// See the module.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::loss) struct Logistic;
+
+/// The places of the labels that the row has, and of the others.
+fn sides(labels: &[u64], columns: usize) -> [Vec<usize>; 2] {
+    let place = |has: bool| bits(labels).take(columns).enumerate().filter(move |at| at.1 == has);
+    [true, false].map(|has| place(has).map(|(at, _)| at).collect())
+}
+
+impl RankingLoss for Logistic {
+    fn gradient(&self, z: &mut [f64], labels: &[u64], s: f64) -> f64 {
+        let [own, others] = sides(labels, z.len());
+        let share = s / (own.len() * others.len()).max(1) as f64;
+        let (mut value, mut pulls) = (0.0, vec![0.0; z.len()]);
+        for &k in &own {
+            for &l in &others {
+                let (f, beta) = OfMargin.at(z[k] - z[l]);
+                value += f;
+                pulls[k] -= beta;
+                pulls[l] += beta;
+            }
+        }
+        z.iter_mut().zip(pulls).for_each(|(z, pull)| *z = share * pull);
+        share * value
+    }
+
+    fn hessian(&self, z: &mut [f64], labels: &[u64], s: f64, v: &mut [f64]) {
+        let [own, others] = sides(labels, z.len());
+        let share = s / (own.len() * others.len()).max(1) as f64;
+        let mut out = vec![0.0; z.len()];
+        for &k in &own {
+            for &l in &others {
+                let turned = OfMargin.second(z[k] - z[l]) * (v[k] - v[l]);
+                out[k] += turned;
+                out[l] -= turned;
+            }
+        }
+        v.iter_mut().zip(out).for_each(|(v, out)| *v = share * out);
+    }
+
+    fn has_conjugate(&self) -> bool {
+        false
+    }
+
+    fn conjugate(&self, _g: &[f64], _labels: &[u64], _s: f64) -> Option<f64> {
+        None
+    }
+
+    fn project(&self, g: &mut [f64], labels: &[u64], s: f64) {
+        clip_balanced(g, labels, s);
+    }
+}

@@ -1,0 +1,225 @@
+//! Losses of label sets: the scores of one row, one a label, are judged by which labels the row has.
+//!
+//! For one row let Y be its p labels and Ȳ the q others. A loss of pairs compares every label of Y with every one of Ȳ, p·q
+//! pairs, without forming them: what factorises goes through `exponentials`, O(c), hinges are sorted, O(c log c), and
+//! only the pairwise logistic loss visits the pairs. A row with p = 0 or q = 0 has no pair, and loss 0.
+//!
+//! A dual point has `g ≤ 0` on Y and `g ≥ 0` on Ȳ, and for losses of pairs both sides have the same sum.
+
+mod bpmll;
+mod exponentials;
+mod hinge;
+mod label_logistic;
+mod log1p;
+mod logistic;
+mod lsep;
+mod product;
+mod sorted;
+mod squared_hinge;
+#[cfg(test)]
+mod tests;
+mod zlpr;
+
+pub(super) use self::bpmll::Bpmll;
+pub(super) use self::hinge::Hinge;
+pub(super) use self::label_logistic::LabelLogistic;
+pub(super) use self::log1p::Log1p;
+pub(super) use self::logistic::Logistic;
+pub(super) use self::lsep::Lsep;
+pub(super) use self::product::Product;
+pub(super) use self::squared_hinge::SquaredHinge;
+pub(super) use self::zlpr::Zlpr;
+
+use super::classes::each_row;
+use super::{Curvature, Loss, Targets, weight};
+use crate::num::UNIT_ROUNDOFF;
+use faer::{MatMut, MatRef};
+use std::fmt::Debug;
+
+/// A loss of one row's scores, of which each label has one, in a row of weight s > 0. Labels are bits, as
+/// [`LabelRows::words`](crate::data::LabelRows::words) has them.
+pub(super) trait RankingLoss: Sync + Debug {
+    fn curvature(&self) -> Curvature {
+        Curvature::Smooth
+    }
+
+    /// Returns s ℓ(z) and turns the scores into s ∂ℓ/∂z.
+    fn gradient(&self, z: &mut [f64], labels: &[u64], s: f64) -> f64;
+
+    /// Turns `v` into s ∇²ℓ(z) v; the scores are a copy that may be overwritten.
+    fn hessian(&self, z: &mut [f64], labels: &[u64], s: f64, v: &mut [f64]);
+
+    /// See [`Loss::has_conjugate`].
+    fn has_conjugate(&self) -> bool {
+        true
+    }
+
+    /// s ℓ*(g/s), where there is one.
+    fn conjugate(&self, g: &[f64], labels: &[u64], s: f64) -> Option<f64>;
+
+    /// Moves `g` to where there is one.
+    fn project(&self, g: &mut [f64], labels: &[u64], s: f64);
+}
+
+/// A [`RankingLoss`] over blocks.
+#[derive(Debug)]
+pub(super) struct ByLabels<L>(pub L);
+
+/// The labels of a row, where there is one for each column.
+fn labels(targets: Targets<'_>, row: usize, columns: usize) -> Option<&[u64]> {
+    let Targets::Labels(labels) = targets else { return None };
+    (row < labels.rows() && labels.labels() == columns).then(|| labels.words(row))
+}
+
+impl<L: RankingLoss> Loss for ByLabels<L> {
+    fn outputs(&self, classes: usize) -> usize {
+        classes
+    }
+
+    fn curvature(&self) -> Curvature {
+        self.0.curvature()
+    }
+
+    fn block(&self, scores: MatMut<'_, f64>, targets: Targets<'_>, weights: Option<&[f64]>) -> f64 {
+        let mut value = 0.0;
+        each_row(scores, |i, z| match (weight(weights, i), labels(targets, i, z.len())) {
+            (0.0, _) => z.fill(0.0),
+            (s, Some(labels)) => value += self.0.gradient(z, labels, s),
+            (_, None) => {
+                z.fill(f64::NAN);
+                value = f64::NAN;
+            }
+        });
+        value
+    }
+
+    fn hessian(
+        &self,
+        scores: MatRef<'_, f64>,
+        targets: Targets<'_>,
+        weights: Option<&[f64]>,
+        direction: MatMut<'_, f64>,
+    ) {
+        let mut z = vec![0.0; scores.ncols()];
+        each_row(direction, |i, v| match (weight(weights, i), labels(targets, i, v.len())) {
+            (0.0, _) => v.fill(0.0),
+            (s, Some(labels)) => {
+                z.iter_mut().zip(scores.row(i).iter()).for_each(|(z, score)| *z = *score);
+                self.0.hessian(&mut z, labels, s, v);
+            }
+            (_, None) => v.fill(f64::NAN),
+        });
+    }
+
+    fn has_conjugate(&self) -> bool {
+        self.0.has_conjugate()
+    }
+
+    fn conjugate(&self, dual: MatRef<'_, f64>, targets: Targets<'_>, weights: Option<&[f64]>) -> Option<f64> {
+        let mut row = vec![0.0; dual.ncols()];
+        let mut value = 0.0;
+        for i in 0..dual.nrows() {
+            row.iter_mut().zip(dual.row(i).iter()).for_each(|(copy, g)| *copy = *g);
+            match weight(weights, i) {
+                0.0 if row.iter().all(|g| *g == 0.0) => {}
+                0.0 => return None,
+                s => value += self.0.conjugate(&row, labels(targets, i, row.len())?, s)?,
+            }
+        }
+        Some(value)
+    }
+
+    fn project_dual(&self, dual: MatMut<'_, f64>, targets: Targets<'_>, weights: Option<&[f64]>) {
+        each_row(dual, |i, g| match (weight(weights, i), labels(targets, i, g.len())) {
+            (0.0, _) => g.fill(0.0),
+            (s, Some(labels)) => self.0.project(g, labels, s),
+            (_, None) => g.fill(f64::NAN),
+        });
+    }
+}
+
+/// Whether the row has each label, in their order.
+fn bits(labels: &[u64]) -> impl Iterator<Item = bool> {
+    labels.iter().flat_map(|word| (0..u64::BITS).map(move |bit| word >> bit & 1 == 1))
+}
+
+/// p and q.
+fn counts(labels: &[u64], columns: usize) -> [f64; 2] {
+    let p = labels.iter().map(|word| word.count_ones() as usize).sum::<usize>();
+    [p as f64, columns.saturating_sub(p) as f64]
+}
+
+/// Σ −g over Y and Σ g over Ȳ, where no entry has the wrong sign.
+fn totals(g: &[f64], labels: &[u64]) -> Option<[f64; 2]> {
+    let mut totals = [0.0; 2];
+    for (g, has) in g.iter().zip(bits(labels)) {
+        let size = if has { -g } else { *g };
+        // Also where it is no number.
+        if !(size >= 0.0 && size.is_finite()) {
+            return None;
+        }
+        totals[usize::from(!has)] += size;
+    }
+    Some(totals)
+}
+
+/// [`totals`], where both are the same up to the rounding of a sum.
+fn balanced(g: &[f64], labels: &[u64]) -> Option<[f64; 2]> {
+    let totals = totals(g, labels)?;
+    let rounding = slack(g.len()) * totals[0].max(totals[1]);
+    ((totals[0] - totals[1]).abs() <= rounding).then_some(totals)
+}
+
+/// How far sums of the entries of a row may be off, as a share of them.
+fn slack(columns: usize) -> f64 {
+    (4 * columns + 8) as f64 * UNIT_ROUNDOFF
+}
+
+/// Makes 0 of entries with the wrong sign and shortens each side that sums to more than `most`.
+fn clip(g: &mut [f64], labels: &[u64], most: f64) {
+    let mut totals = [0.0; 2];
+    for (g, has) in g.iter_mut().zip(bits(labels)) {
+        let size = if has { -*g } else { *g };
+        // NaN becomes 0, and a sum of the largest is a number.
+        let size = if size > 0.0 { size.min(1e290) } else { 0.0 };
+        totals[usize::from(!has)] += size;
+        *g = if has { -size } else { size };
+    }
+    scale_sides(g, labels, totals.map(|total| if total > most { most / total } else { 1.0 }));
+}
+
+/// [`clip`], and the longer side is made as long as the other.
+fn clip_balanced(g: &mut [f64], labels: &[u64], most: f64) {
+    clip(g, labels, most);
+    let Some([own, others]) = totals(g, labels) else { return };
+    let ratio = |from: f64, to: f64| if from > to { to / from } else { 1.0 };
+    scale_sides(g, labels, [ratio(own, others), ratio(others, own)]);
+}
+
+fn scale_sides(g: &mut [f64], labels: &[u64], factors: [f64; 2]) {
+    for (g, has) in g.iter_mut().zip(bits(labels)) {
+        *g *= factors[usize::from(!has)];
+    }
+}
+
+/// p log p, 0 at 0.
+fn entropy(p: f64) -> f64 {
+    if p > 0.0 { p * p.ln() } else { 0.0 }
+}
+
+/// `Σ |g| log(|g|/T)` over both sides with their sums T.
+fn entropies(g: &[f64], labels: &[u64], totals: [f64; 2]) -> f64 {
+    let term = |(g, has): (&f64, bool)| {
+        let total = totals[usize::from(!has)];
+        if *g == 0.0 { 0.0 } else { g.abs() * (g.abs() / total).ln() }
+    };
+    g.iter().zip(bits(labels)).map(term).sum()
+}
+
+/// log(1 + eᵘ), and its first and second derivative.
+fn softplus(u: f64) -> [f64; 3] {
+    // The exponent is never above 0; of NaN it is NaN.
+    let small = (-u.abs()).exp();
+    let slope = if u >= 0.0 { 1.0 } else { small } / (1.0 + small);
+    [u.max(0.0) + small.ln_1p(), slope, small / ((1.0 + small) * (1.0 + small))]
+}

@@ -1,0 +1,217 @@
+//! Losses of label sets against the double loop over all pairs, which is what they are defined by.
+
+#![allow(clippy::unwrap_used, clippy::float_cmp)]
+
+use super::super::tests::label_sets;
+use super::*;
+use crate::data::LabelSets;
+use crate::loss::named;
+use crate::num::random::Random;
+use crate::problem::LossKind;
+use faer::Mat;
+
+const LOSSES: [LossKind; 8] = [
+    LossKind::Bpmll,
+    LossKind::Lsep,
+    LossKind::Log1pBpmll,
+    LossKind::Zlpr,
+    LossKind::PairwiseHinge,
+    LossKind::PairwiseSquaredHinge,
+    LossKind::PairwiseLogistic,
+    LossKind::LabelLogistic,
+];
+
+/// A number in [−1, 1).
+fn number(random: &mut Random) -> f64 {
+    (random.next() >> 11) as f64 / (1u64 << 52) as f64 - 1.0
+}
+
+fn logistic(m: f64) -> [f64; 2] {
+    [(1.0 + (-m).exp()).ln(), 1.0 / (1.0 + m.exp())]
+}
+
+/// ℓ and its gradient by the definition: plain exponentials, one pair after the other.
+fn by_pairs(kind: LossKind, z: &[f64], has: &dyn Fn(usize) -> bool) -> (f64, Vec<f64>) {
+    let all = 0..z.len();
+    let own: Vec<usize> = all.clone().filter(|j| has(*j)).collect();
+    let others: Vec<usize> = all.filter(|j| !has(*j)).collect();
+    let pairs = (own.len() * others.len()) as f64;
+    let mut g = vec![0.0; z.len()];
+    if kind == LossKind::LabelLogistic {
+        let sign = |j: usize| if has(j) { 1.0 } else { -1.0 };
+        let value = (0..z.len()).map(|j| logistic(sign(j) * z[j])[0]).sum();
+        return (value, (0..z.len()).map(|j| -sign(j) * logistic(sign(j) * z[j])[1]).collect());
+    }
+    if kind == LossKind::Zlpr {
+        let a: f64 = own.iter().map(|k| (-z[*k]).exp()).sum();
+        let b: f64 = others.iter().map(|l| z[*l].exp()).sum();
+        for k in &own {
+            g[*k] = -(-z[*k]).exp() / (1.0 + a);
+        }
+        for l in &others {
+            g[*l] = z[*l].exp() / (1.0 + b);
+        }
+        return ((1.0 + a).ln() + (1.0 + b).ln(), g);
+    }
+    if pairs == 0.0 {
+        return (0.0, g);
+    }
+    // f(z_k − z_l), and −f′.
+    let of_pair = |m: f64| match kind {
+        LossKind::Bpmll | LossKind::Log1pBpmll => [(-m).exp() / pairs; 2],
+        LossKind::Lsep => [(-m).exp(); 2],
+        LossKind::PairwiseHinge if m < 1.0 => [(1.0 - m) / pairs, 1.0 / pairs],
+        LossKind::PairwiseSquaredHinge if m < 1.0 => [0.5 * (1.0 - m).powi(2) / pairs, (1.0 - m) / pairs],
+        LossKind::PairwiseLogistic => logistic(m).map(|part| part / pairs),
+        _ => [0.0; 2],
+    };
+    let mut sum = 0.0;
+    for &k in &own {
+        for &l in &others {
+            let [value, pull] = of_pair(z[k] - z[l]);
+            sum += value;
+            g[k] -= pull;
+            g[l] += pull;
+        }
+    }
+    if matches!(kind, LossKind::Lsep | LossKind::Log1pBpmll) {
+        for g in &mut g {
+            *g /= 1.0 + sum;
+        }
+        sum = sum.ln_1p();
+    }
+    (sum, g)
+}
+
+/// Value and gradient of one row.
+fn by_loss(kind: LossKind, z: &[f64], sets: &LabelSets, s: f64) -> (f64, Vec<f64>) {
+    let mut g = z.to_vec();
+    let view = MatMut::from_row_major_slice_mut(&mut g, 1, z.len());
+    let value = named(kind).block(view, Targets::Labels(sets.view()), Some(&[s]));
+    (value, g)
+}
+
+#[test]
+fn value_and_gradient_are_those_of_the_double_loop_over_pairs() {
+    let mut random = Random(3);
+    for round in 0..600 {
+        let c = [2, 3, 7, 8, 9, 16, 18, 63, 64, 65, 130][round % 11];
+        let spread = [0.3, 3.0, 12.0][round % 3];
+        let share = [0.1, 0.5, 0.9][round / 3 % 3];
+        let z: Vec<f64> = (0..c).map(|_| spread * number(&mut random)).collect();
+        let has: Vec<bool> = (0..c).map(|_| number(&mut random) < 2.0 * share - 1.0).collect();
+        let sets = label_sets(1, c, |_, k| has[k]);
+        for kind in LOSSES {
+            let (wanted, pulls) = by_pairs(kind, &z, &|j| has[j]);
+            let (value, g) = by_loss(kind, &z, &sets, 1.0);
+            assert!((value - wanted).abs() <= 1e-13 * (wanted + 1e-2), "{kind:?} {c}: {value} {wanted}");
+            let scale: f64 = pulls.iter().map(|pull| pull.abs()).fold(1e-2, f64::max);
+            for (g, pull) in g.iter().zip(&pulls) {
+                assert!((g - pull).abs() <= 1e-13 * scale, "{kind:?} {c}: {g} {pull}");
+            }
+            let (twice, double) = by_loss(kind, &z, &sets, 2.0);
+            assert_eq!(twice, 2.0 * value, "{kind:?}");
+            assert!(double.iter().zip(&g).all(|(double, g)| *double == 2.0 * g), "{kind:?}");
+        }
+    }
+}
+
+#[test]
+fn sorted_sums_keep_their_digits_where_scores_are_large_and_close() {
+    // All scores are near 10⁶: sums of scores would leave ten digits of their differences.
+    let mut random = Random(11);
+    for _ in 0..50 {
+        let z: Vec<f64> = (0..40).map(|_| (number(&mut random) * 1e4).round() / 4096.0 + 1e6).collect();
+        let near: Vec<f64> = z.iter().map(|z| z - 1e6).collect();
+        let sets = label_sets(1, 40, |_, k| k % 3 == 0);
+        for kind in [LossKind::PairwiseHinge, LossKind::PairwiseSquaredHinge] {
+            let (value, g) = by_loss(kind, &z, &sets, 1.0);
+            let (wanted, pulls) = by_pairs(kind, &near, &|j| j % 3 == 0);
+            assert!((value - wanted).abs() <= 1e-13 * wanted, "{value} {wanted}");
+            for (g, pull) in g.iter().zip(&pulls) {
+                assert!((g - pull).abs() <= 1e-13 * pull.abs(), "{kind:?} {g} {pull}");
+            }
+        }
+    }
+}
+
+#[test]
+fn rows_without_a_pair_have_no_loss_but_for_the_losses_that_compare_with_0() {
+    let z = [3.0, -1.0, 0.5, 700.0];
+    for kind in LOSSES {
+        for full in [false, true] {
+            let sets = label_sets(1, 4, |_, _| full);
+            let (value, g) = by_loss(kind, &z, &sets, 1.5);
+            if kind.is_of_pairs() {
+                assert_eq!((value, g.iter().all(|g| *g == 0.0)), (0.0, true), "{kind:?} {full}");
+            } else {
+                assert!(value > 0.0 && g.iter().all(|g| if full { *g < 0.0 } else { *g > 0.0 }), "{kind:?}");
+            }
+            let mut v = Mat::full(1, 4, 1.0);
+            let scores = MatRef::from_row_major_slice(&z, 1, 4);
+            named(kind).hessian(scores, Targets::Labels(sets.view()), None, v.as_mut());
+            assert!((0..4).all(|j| v[(0, j)].is_finite() && (!kind.is_of_pairs() || v[(0, j)] == 0.0)));
+        }
+    }
+}
+
+#[test]
+fn scores_of_a_million_or_beyond_single_precision_give_numbers_or_an_infinite_value() {
+    for size in [1e6, f64::from(f32::MAX), 3.4e38, 1e300] {
+        for signs in 0..16u32 {
+            let z: Vec<f64> = (0..4).map(|j| if signs >> j & 1 == 1 { size } else { -size }).collect();
+            let sets = label_sets(1, 4, |_, k| k < 2);
+            for kind in LOSSES {
+                let (value, g) = by_loss(kind, &z, &sets, 1.0);
+                assert!(!value.is_nan() && g.iter().all(|g| !g.is_nan()), "{kind:?} {z:?} {value} {g:?}");
+                let may_overflow = matches!(kind, LossKind::Bpmll | LossKind::PairwiseSquaredHinge);
+                assert!(may_overflow || value.is_finite(), "{kind:?} {z:?}");
+            }
+        }
+    }
+    // All scores moved by as much change nothing, where a plain product of sums is ∞ · 0.
+    for shift in [800.0, -800.0, 1e6] {
+        let z = [1.0, 0.5, -0.25, 2.0];
+        let sets = label_sets(1, 4, |_, k| k % 2 == 0);
+        for kind in LOSSES.into_iter().filter(|kind| kind.is_of_pairs()) {
+            let moved = z.map(|z| z + shift);
+            let (value, there) = (by_loss(kind, &z, &sets, 1.0).0, by_loss(kind, &moved, &sets, 1.0).0);
+            assert!((value - there).abs() <= 1e-9 * value, "{kind:?} {value} {there}");
+        }
+    }
+}
+
+#[test]
+fn a_score_that_is_no_number_makes_nan_of_the_row_and_no_panic() {
+    for c in [4, 70] {
+        for place in [0, c - 1] {
+            let mut z = vec![0.5; c];
+            z[place] = f64::NAN;
+            let sets = label_sets(1, c, |_, k| k % 2 == 0);
+            for kind in LOSSES {
+                let (value, g) = by_loss(kind, &z, &sets, 1.0);
+                assert!(value.is_nan() && g[place].is_nan(), "{kind:?}");
+                let mut v = Mat::full(1, c, 1.0);
+                let scores = MatRef::from_row_major_slice(&z, 1, c);
+                named(kind).hessian(scores, Targets::Labels(sets.view()), None, v.as_mut());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_row_of_the_hessian_sums_to_0_for_losses_of_pairs() {
+    let mut random = Random(5);
+    let z: Vec<f64> = (0..18).map(|_| 2.0 * number(&mut random)).collect();
+    let sets = label_sets(1, 18, |_, k| k % 5 == 1);
+    for kind in LOSSES.into_iter().filter(|kind| kind.is_of_pairs()) {
+        let mut v = Mat::full(1, 18, 1.0);
+        named(kind).hessian(
+            MatRef::from_row_major_slice(&z, 1, 18),
+            Targets::Labels(sets.view()),
+            None,
+            v.as_mut(),
+        );
+        assert!((0..18).all(|j| v[(0, j)].abs() < 1e-14), "{kind:?}");
+    }
+}

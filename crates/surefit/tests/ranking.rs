@@ -1,0 +1,168 @@
+//! Fits of label sets: certified from zeros and from a bad start, in sparse and dense rows, at any number of threads.
+#![allow(clippy::unwrap_used, clippy::float_cmp)]
+
+use faer::Mat;
+use surefit::data::features::{Csr, Features};
+use surefit::data::{LabelSets, Samples};
+use surefit::fit::{Method, SampleFit, SampleSettings, Start, Verdict, fit_from};
+use surefit::{Coefficients, Intercept, LossKind, Problem, Ridge, loss};
+
+const SMOOTH: [LossKind; 7] = [
+    LossKind::Bpmll,
+    LossKind::Lsep,
+    LossKind::Log1pBpmll,
+    LossKind::Zlpr,
+    LossKind::PairwiseSquaredHinge,
+    LossKind::PairwiseLogistic,
+    LossKind::LabelLogistic,
+];
+const INTERCEPTS: [Intercept; 3] = [Intercept::Absent, Intercept::Free, Intercept::Penalized];
+const N: usize = 80;
+const D: usize = 5;
+const C: usize = 7;
+
+struct Data {
+    x: Mat<f64>,
+    labels: LabelSets,
+    weights: Vec<f64>,
+}
+
+/// In [−2, 2), from a seed.
+fn number(seed: usize) -> f64 {
+    (seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 11) as f64 / (1u64 << 51) as f64 - 2.0
+}
+
+/// Labels that columns tell, but for noise; the first row has none and the second one has all.
+fn data() -> Data {
+    let x = Mat::from_fn(N, D, |i, j| number(31 * i + 7 * j + 1));
+    let mut labels = LabelSets::new(0, C);
+    for i in 0..N {
+        let has = |k: usize| x[(i, k % D)] + 0.7 * number(1000 + 13 * i + 5 * k) > 0.4 * k as f64 - 1.0;
+        labels.push((0..C).filter(|k| i != 0 && (i == 1 || has(*k))));
+    }
+    Data { x, labels, weights: (0..N).map(|i| (i % 4) as f64 / 2.0).collect() }
+}
+
+impl Data {
+    fn fit(
+        &self,
+        x: Features<'_>,
+        problem: &Problem,
+        method: Method,
+        gap: f64,
+        start: Option<Coefficients>,
+    ) -> SampleFit {
+        let weights = Some(self.weights.as_slice());
+        let samples =
+            Samples::of_labels(x, self.labels.view(), weights, &*loss::named(problem.loss)).unwrap();
+        let settings = SampleSettings { method, gap, max_iter: None, time_limit: None, seed: 0 };
+        let start = start.map(|coefficients| Start { coefficients, dual: None });
+        fit_from(&samples, problem, &settings, start, &|_| true).unwrap()
+    }
+}
+
+fn problem(loss: LossKind, intercept: Intercept) -> Problem {
+    Problem { loss, penalty: Ridge::uniform(0.05), intercept }
+}
+
+#[test]
+fn every_smooth_loss_of_labels_is_fitted_and_certified_by_both_solvers() {
+    let data = data();
+    let x = Features::F64(data.x.as_ref());
+    for kind in SMOOTH {
+        for intercept in INTERCEPTS {
+            let problem = problem(kind, intercept);
+            let fits =
+                [Method::NewtonCg, Method::Lbfgs].map(|method| data.fit(x, &problem, method, 1e-9, None));
+            for fit in &fits {
+                let gap = fit.certificate.relative_gap();
+                assert_eq!(fit.verdict, Verdict::Certified, "{kind:?} {intercept:?} {:?} {gap}", fit.method);
+                assert!(gap <= 1e-9, "{kind:?} {intercept:?} {gap}");
+                let sum: f64 = fit.candidate.coefficients.intercept.iter().sum();
+                let centred = kind.is_of_pairs() && intercept == Intercept::Free;
+                assert!(!centred || sum.abs() < 1e-13, "{kind:?} {sum}");
+            }
+            let [newton, lbfgs] = fits.map(|fit| fit.certificate.objective());
+            assert!((newton - lbfgs).abs() <= 1e-9 * newton, "{kind:?} {intercept:?} {newton} {lbfgs}");
+        }
+    }
+}
+
+#[test]
+fn sparse_rows_and_two_threads_come_to_the_same() {
+    let data = data();
+    let starts: Vec<i64> = (0..=N).map(|i| i64::try_from(i * D).unwrap()).collect();
+    let indices: Vec<i64> = (0..N * D).map(|at| i64::try_from(at % D).unwrap()).collect();
+    let values: Vec<f64> = (0..N * D).map(|at| data.x[(at / D, at % D)]).collect();
+    let sparse = Features::LongCsr64(Csr::new(D, &starts, &indices, &values).unwrap());
+    for kind in SMOOTH {
+        let problem = problem(kind, Intercept::Free);
+        let bits = |x: Features<'_>, threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let fit = pool.install(|| data.fit(x, &problem, Method::Auto, 1e-9, None));
+            assert_eq!(fit.verdict, Verdict::Certified, "{kind:?}");
+            let at = &fit.candidate.coefficients;
+            let numbers = (0..C).flat_map(|k| at.weights.col_as_slice(k)).chain(&at.intercept);
+            let bits = numbers.map(|number| number.to_bits()).collect::<Vec<_>>();
+            (bits, fit.certificate.gap().to_bits(), fit.certificate.objective())
+        };
+        let dense = Features::F64(data.x.as_ref());
+        let (one, of_sparse) = (bits(dense, 1), bits(sparse, 1));
+        assert_eq!(bits(dense, 2), one, "{kind:?}");
+        assert_eq!(bits(sparse, 2), of_sparse, "{kind:?}");
+        assert!((one.2 - of_sparse.2).abs() <= 1e-9 * one.2, "{kind:?}");
+    }
+}
+
+#[test]
+fn a_start_where_bp_mll_is_beyond_all_numbers_is_no_obstacle() {
+    let data = data();
+    let x = Features::F64(data.x.as_ref());
+    let problem = problem(LossKind::Bpmll, Intercept::Free);
+    let wanted = data.fit(x, &problem, Method::Auto, 1e-9, None).certificate.objective();
+    for size in [300.0, 1e4] {
+        let start = Coefficients {
+            weights: Mat::from_fn(D, C, |j, k| size * number(3 * j + 11 * k)),
+            intercept: (0..C).map(|k| size * number(500 + k)).collect(),
+        };
+        let fit = data.fit(x, &problem, Method::Auto, 1e-9, Some(start));
+        assert_eq!(fit.verdict, Verdict::Certified, "{size}");
+        assert!((fit.certificate.objective() - wanted).abs() <= 1e-9 * wanted, "{size}");
+    }
+}
+
+#[test]
+fn a_label_in_no_row_keeps_the_proof() {
+    let mut data = data();
+    let mut labels = LabelSets::new(0, C);
+    for i in 0..N {
+        labels.push((0..C - 1).filter(|k| data.labels.view().has(i, *k)));
+    }
+    data.labels = labels;
+    for kind in SMOOTH {
+        let fit = data.fit(
+            Features::F64(data.x.as_ref()),
+            &problem(kind, Intercept::Free),
+            Method::Auto,
+            1e-4,
+            None,
+        );
+        assert_eq!(fit.verdict, Verdict::Certified, "{kind:?} {}", fit.certificate.relative_gap());
+    }
+}
+
+#[test]
+fn kinks_of_pairs_are_refused_with_the_loss_that_has_none() {
+    let data = data();
+    let loss = LossKind::PairwiseHinge;
+    let samples =
+        Samples::of_labels(Features::F64(data.x.as_ref()), data.labels.view(), None, &*loss::named(loss))
+            .unwrap();
+    let settings =
+        SampleSettings { method: Method::Auto, gap: 1e-4, max_iter: None, time_limit: None, seed: 0 };
+    let refused = fit_from(&samples, &problem(loss, Intercept::Free), &settings, None, &|_| true);
+    assert_eq!(
+        refused.unwrap_err().to_string(),
+        "the pairwise-hinge loss has kinks in every pair of labels, and no solver here crosses those"
+    );
+}
