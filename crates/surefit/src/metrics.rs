@@ -1,5 +1,9 @@
 //! How well scores tell classes: which class each row is given, how many are right, who is taken for whom, and the
-//! probabilities that some losses make of scores.
+//! probabilities that some losses make of scores. How well they rank labels is told by [`ranking`], and sets of labels
+//! are made of them by [`threshold`].
+
+pub mod ranking;
+pub mod threshold;
 
 use crate::problem::LossKind;
 use faer::MatRef;

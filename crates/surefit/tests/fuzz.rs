@@ -169,6 +169,22 @@ fn no_bytes_make_the_svmlight_reader_panic() {
 }
 
 #[test]
+fn no_bytes_make_the_arff_reader_panic() {
+    fuzz(
+        targets::arff,
+        &[
+            b"@relation r\n@attribute x numeric\n@attribute y {0,1}\n@attribute 'it\\'s' {0,1}\n@data\n0.5,1,0\n-2e3,0,1\n",
+            b"@attribute y {0,1}\n@attribute \"it's\" {0,1}\n@attribute x real\n@data\n{0 1, 2 -1.5}\n{}\n{1 1} % none\n",
+            b"<?xml version='1.0'?>\n<labels>\n<label name=\"y\"></label><label name='it&apos;s'/>\n</labels>",
+        ],
+        &[
+            b"{", b"}", b",", b"'", b"\\", b"\n", b"\r\n", b"%", b"?", b"@data\n", b"@attribute ", b"{0,1}", b" 1", b"-1", b"1e999",
+            b"nan", b"\0", b"\xFF", b"\\u00e9", b"<", b">", b"&#", b"name=",
+        ],
+    );
+}
+
+#[test]
 fn no_text_makes_the_formula_reader_panic() {
     fuzz(
         targets::formula,

@@ -45,6 +45,9 @@ pub enum DataError {
     /// the others; whether a mean can stand in for all of them.
     #[error("column `{}` has {}, first in row {}{}", .place.column, values(.place.count, "missing"), grouped(.place.row), too(.others))]
     Missing { place: Place, others: Vec<Place>, fillable: bool },
+    /// Missing values in rows that are read as they are.
+    #[error("column `{}` has {}, first in row {}{}", .place.column, values(.place.count, "missing"), grouped(.place.row), too(.others))]
+    MissingHere { place: Place, others: Vec<Place> },
     /// Missing values that a mean cannot stand in for.
     #[error("{} column `{}` has {}, first in row {}, and {}", role_name(*.role), .place.column, values(.place.count, "missing"), grouped(.place.row), no_mean(*.role))]
     NotFillable { place: Place, role: Role },
@@ -194,6 +197,7 @@ impl DataError {
     pub fn code(&self) -> Option<Code> {
         match self {
             Self::Missing { .. }
+            | Self::MissingHere { .. }
             | Self::NotFillable { .. }
             | Self::Infinite { .. }
             | Self::NotFinite { .. }
@@ -221,6 +225,7 @@ impl DataError {
             Self::Missing { fillable: true, .. } => &[
                 "use `--missing drop` to leave those rows out, or `--missing mean` to fill in the column's mean",
             ],
+            Self::MissingHere { .. } => &["write a number for each `?`, or delete those rows from the file"],
             Self::Missing { .. } | Self::NotFillable { .. } => {
                 &["use `--missing drop` to leave those rows out"]
             }

@@ -7,6 +7,7 @@
 
 use super::check::{DataError, Place, grouped};
 use super::formula::nearest;
+use super::label_sets::LabelSets;
 use super::read::{Looks, looks};
 use super::spool::Table;
 use super::table::{Levels, Values};
@@ -182,6 +183,58 @@ impl Labels {
         self.codes.iter().enumerate().map(number).collect()
     }
 
+    /// The labels as lists, `1,4`, an empty text for none: the different ones, and for each row the set of them. `known`
+    /// are those of a model; without any they are found in the rows, in the order that classes have.
+    ///
+    /// # Errors
+    /// No rows, missing lists, one with an empty name in it, no label in any row, or one that is not `known`.
+    pub fn sets(&self, known: Option<&ClassList>) -> Result<(ClassList, LabelSets)> {
+        if self.codes.is_empty() {
+            return Err(DataError::NoRows.into());
+        }
+        self.refuse_missing()?;
+        let lists: Vec<Vec<&str>> = self.levels.names().iter().map(|list| labels_of(list)).collect();
+        let first_row = |bad: &dyn Fn(&[&str]) -> bool| {
+            let list = |code: &u32| place(*code).and_then(|at| lists.get(at));
+            self.codes.iter().position(|code| list(code).is_some_and(|labels| bad(labels)))
+        };
+        let what = || self.what.clone();
+        if let Some(row) = first_row(&|labels| labels.contains(&"")) {
+            let list = self.label(row).unwrap_or_default().to_owned();
+            return Err(ClassError::EmptyName { what: what(), list, row: row + 1 }.into());
+        }
+        let found = || ClassList::of(&lists.concat());
+        let names = known.cloned().unwrap_or_else(found);
+        if names.names().is_empty() {
+            return Err(ClassError::NoLabels { what: what(), rows: self.codes.len() }.into());
+        }
+        let stranger = |labels: &[&str]| labels.iter().any(|label| names.place(label).is_none());
+        if let Some(row) = first_row(&stranger) {
+            return Err(self.unknown_label(row, &names).into());
+        }
+        let places = |label: &&str| names.place(label).and_then(place);
+        let mut sets = LabelSets::new(0, names.len());
+        for &code in &self.codes {
+            sets.push(place(code).and_then(|at| lists.get(at)).into_iter().flatten().filter_map(places));
+        }
+        Ok((names, sets))
+    }
+
+    /// The first label of row `row` that is not `known`.
+    fn unknown_label(&self, row: usize, known: &ClassList) -> ClassError {
+        let is_unknown = |label: &&str| known.place(label).is_none();
+        let has_one = |list: &str| labels_of(list).iter().any(is_unknown);
+        let label =
+            labels_of(self.label(row).unwrap_or_default()).into_iter().find(is_unknown).unwrap_or_default();
+        ClassError::UnknownLabel {
+            what: self.what.clone(),
+            row: row + 1,
+            count: (0..self.rows()).filter(|i| self.label(*i).is_some_and(has_one)).count(),
+            near: known.near(label),
+            label: label.to_owned(),
+        }
+    }
+
     fn refuse_missing(&self) -> Result<(), DataError> {
         let missing = || self.codes.iter().enumerate().filter(|(_, code)| **code == Levels::MISSING);
         match missing().next() {
@@ -192,6 +245,11 @@ impl Labels {
             }
         }
     }
+}
+
+/// The labels of a list.
+fn labels_of(list: &str) -> Vec<&str> {
+    if list.is_empty() { Vec::new() } else { list.split(',').collect() }
 }
 
 /// A code as a place in the levels.
@@ -415,6 +473,12 @@ pub enum ClassError {
         known: Vec<String>,
         near: Option<String>,
     },
+    #[error("{what} has the list `{list}` in row {}, in which a label is empty", grouped(*.row))]
+    EmptyName { what: String, list: String, row: usize },
+    #[error("{what} has no label in any of {}", row_count(*.rows))]
+    NoLabels { what: String, rows: usize },
+    #[error("{what} has `{label}` in row {}, which is no label of the model{}", grouped(*.row), more(*.count))]
+    UnknownLabel { what: String, label: String, row: usize, count: usize, near: Option<String> },
 }
 
 impl ClassError {
@@ -441,6 +505,11 @@ impl ClassError {
                 ("count", json!(count)),
                 ("classes", json!(known)),
             ],
+            Self::EmptyName { list, row, .. } => vec![("list", json!(list)), ("row", json!(row))],
+            Self::NoLabels { rows, .. } => vec![("rows", json!(rows))],
+            Self::UnknownLabel { label, row, count, .. } => {
+                vec![("label", json!(label)), ("row", json!(row)), ("count", json!(count))]
+            }
         };
         pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
@@ -465,7 +534,12 @@ impl ClassError {
             ],
             Self::TooMany { looks: Looks::Text, .. } => one("merge rare classes into one, such as `other`"),
             Self::TooMany { .. } => one("name the column that holds the class: this one tells rows apart"),
-            Self::Unknown { near: Some(near), .. } => vec![format!("did you mean `{near}`?")],
+            Self::EmptyName { .. } => one("write one comma between two labels, and none at the ends"),
+            Self::NoLabels { .. } => one("begin the rows that have labels with them: `1,4 3:0.5`"),
+            Self::UnknownLabel { near: None, .. } => {
+                one("fit with rows that have the label too, or leave it out of those rows")
+            }
+            Self::Unknown { near: Some(near), .. } | Self::UnknownLabel { near: Some(near), .. } => vec![format!("did you mean `{near}`?")],
             Self::Unknown { known, .. } => vec![
                 format!("the classes are {}", listed(known)),
                 "fit with rows of that class too, or leave its rows out here".to_owned(),

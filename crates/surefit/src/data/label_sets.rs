@@ -35,6 +35,14 @@ impl LabelSets {
         }
     }
 
+    /// Further rows of the same labels; rows of another number of labels are left out.
+    pub fn extend(&mut self, rows: LabelRows<'_>) {
+        if rows.labels == self.labels {
+            self.words.extend_from_slice(rows.words);
+            self.rows += rows.rows;
+        }
+    }
+
     /// Gives a label to a row; one that is not there changes nothing.
     pub fn insert(&mut self, row: usize, label: usize) {
         let at = row * self.labels.div_ceil(WORD) + label / WORD;
@@ -127,5 +135,9 @@ mod tests {
         assert_eq!(picked.view().rows(), 3);
         assert_eq!((picked.view().words(0), picked.view().count(1)), (all.words(1), 0));
         assert_eq!(picked.view().words(2), all.words(0));
+        let mut more = sets.clone();
+        more.extend(last);
+        more.extend(LabelSets::new(3, 5).view());
+        assert_eq!((more.view().rows(), more.view().slice(3, 2).words(0)), (5, all.words(1)));
     }
 }

@@ -4,7 +4,9 @@
 use surefit::data::Rows;
 use surefit::data::encode::{EncodeOptions, Encoded, Missing, Recipe};
 use surefit::data::formula::Formula;
-use surefit::data::read::{ReadOptions, Source, SparseData, SvmlightOptions, Want};
+use surefit::data::read::{
+    ArffData, ArffOptions, LabelChoice, ReadOptions, Source, SparseData, SvmlightOptions, Want,
+};
 use surefit::model::Model;
 
 /// Any bytes as a table: opened, scanned whole as the reader sees fit, and read back.
@@ -24,6 +26,7 @@ pub fn svmlight(bytes: &[u8]) {
         let options = SvmlightOptions {
             chunk_bytes,
             zero_based: bytes.len() % 2 == 1,
+            label_lists: bytes.len() % 5 == 1,
             columns: bytes.len().is_multiple_of(3).then_some(50),
             max_line: 200,
             ..SvmlightOptions::default()
@@ -41,8 +44,34 @@ pub fn svmlight(bytes: &[u8]) {
     assert_eq!(told(&data), told(&again), "the size of the pieces");
     let Ok(data) = data else { return };
     assert!(data.features().is_ok_and(|features| features.rows() == data.rows()));
+    if let Ok((names, sets)) = data.labels().sets(None) {
+        assert_eq!((sets.view().rows(), sets.view().labels()), (data.rows(), names.len()));
+    }
     let Ok((classes, places)) = data.labels().classes() else { return };
     assert!(places.iter().all(|place| usize::try_from(*place).is_ok_and(|at| at < classes.len())));
+}
+
+/// Any bytes as ARFF with its labels said in three ways: read in pieces of two sizes with the same outcome; and as the
+/// XML file that names the labels.
+pub fn arff(bytes: &[u8]) {
+    let _ = LabelChoice::from_xml("fuzz.xml", bytes);
+    let names = vec!["y".to_owned(), "it's".to_owned()];
+    let labels = match bytes.len() % 3 {
+        0 => LabelChoice::Last(1),
+        1 => LabelChoice::First(2),
+        _ => LabelChoice::Named { names, source: "fuzz.xml".to_owned() },
+    };
+    let read = |chunk_bytes: usize| {
+        let options = ArffOptions { chunk_bytes, max_line: 200, ..ArffOptions::default() };
+        match ArffData::from_bytes("fuzz.arff", bytes.to_vec(), &labels, &options, &|_| true) {
+            Ok(data) => {
+                assert!(data.features().is_ok_and(|x| x.rows() == data.rows()));
+                format!("{:?} {:?}", data.features(), data.sets())
+            }
+            Err(error) => format!("{error} {:?}", error.hints()),
+        }
+    };
+    assert_eq!(read(1 + bytes.len() % 64), read(1 << 20), "the size of the pieces");
 }
 
 /// Any text as a formula, resolved and encoded on a small table with numbers, text and holes.

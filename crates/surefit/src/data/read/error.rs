@@ -1,5 +1,6 @@
 //! What can be wrong with a file or stream of rows: one sentence of facts each, and the ways out apart.
 
+use super::arff::{ArffFault, XmlFault};
 use super::bytes::STANDARD_INPUT;
 use crate::error::Asker;
 use std::io;
@@ -70,6 +71,24 @@ pub enum ReadError {
     OnlyComments { name: String },
     #[error("{name} has {} and no entry `index:value` in any of them", counted(*.rows, "row"))]
     NoEntries { name: String, rows: usize },
+
+    // ── ARFF ────────────────────────────────────────────────────────────────────────────────────────
+    #[error("line {line} of {name} {fault}")]
+    Arff { name: String, line: usize, fault: ArffFault },
+    #[error("{name} has no line `@data`: it ends in line {line}, among its declarations")]
+    NoData { name: String, line: usize },
+    #[error("{name} declares no attributes")]
+    NoAttributes { name: String },
+    #[error("{} asked for, and {name} has {}", if *.labels == 1 { "1 label is".to_owned() } else { format!("{} labels are", thousands(*.labels as u64)) }, counted(*.attributes, "attribute"))]
+    LabelCount { name: String, labels: usize, attributes: usize },
+    #[error("all {labels} attributes of {name} are labels, and none is left to predict them by")]
+    OnlyLabels { name: String, labels: usize },
+    #[error("{by} names the label `{label}`, and {name} has no attribute of this name{}", if *.count == 1 { String::new() } else { format!("; {} labels in all are missing", thousands(*.count as u64)) })]
+    NoLabel { name: String, by: String, label: String, count: usize, near: Option<String> },
+    #[error("{by} has the label `{label}` twice")]
+    LabelTwice { by: String, label: String },
+    #[error("line {line} of {name} {fault}")]
+    Xml { name: String, line: usize, fault: XmlFault },
 
     // ── values ──────────────────────────────────────────────────────────────────────────────────────
     #[error(
@@ -239,6 +258,23 @@ impl ReadError {
         Some(hint)
     }
 
+    /// The way out of what is wrong with rows of several labels.
+    fn label_hint(&self) -> String {
+        let hint = match self {
+            Self::Arff { fault, .. } => return fault.hint(),
+            Self::Xml { fault, .. } => return fault.hint(),
+            Self::NoLabel { near: Some(near), .. } => return format!("did you mean `{near}`?"),
+            Self::NoLabel { .. } => "give the file that names the labels of these attributes",
+            Self::NoData { .. } => "write a line `@data` between the declarations and the rows",
+            Self::NoAttributes { .. } => "declare each column before the rows: `@attribute NAME numeric`",
+            Self::LabelTwice { .. } => "name each label once",
+            _ => {
+                "count the labels alone: N says that the last N attributes are labels, -N the first N; or give the XML file that names them"
+            }
+        };
+        hint.to_owned()
+    }
+
     /// The ways out, most useful first.
     pub fn hints(&self) -> Vec<String> {
         self.hints_for(&Asker::default())
@@ -300,6 +336,14 @@ impl ReadError {
                 one("convert the file: iconv -f LATIN1 -t UTF-8 FILE > utf8.csv")
             }
             Self::Line { fault, .. } => vec![fault.hint()],
+            Self::Arff { .. }
+            | Self::Xml { .. }
+            | Self::NoData { .. }
+            | Self::NoAttributes { .. }
+            | Self::LabelCount { .. }
+            | Self::OnlyLabels { .. }
+            | Self::NoLabel { .. }
+            | Self::LabelTwice { .. } => vec![self.label_hint()],
             Self::CsvLine { .. } => {
                 one("name the file .csv, and say with a formula what its columns are for")
             }

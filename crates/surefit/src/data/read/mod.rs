@@ -1,19 +1,24 @@
 //! Readers: a source is opened (what it is, its delimiter, its columns), then scanned once: the wanted
 //! columns become a [`Table`] of typed values. Files, standard input, gzip, CSV, Parquet and Arrow are all
 //! the same afterwards, and memory does not grow with the number of rows. Sparse rows in svmlight's format
-//! are apart: they are held in memory as [`SparseData`].
+//! are apart: they are held in memory as [`SparseData`]; so are the rows of ARFF files, each with a set of labels, as
+//! [`ArffData`].
 
+mod arff;
 #[cfg(feature = "arrow")]
 mod arrow;
 mod bytes;
 mod csv;
 mod error;
+mod lines;
 mod records;
 mod sniff;
+mod sparse_rows;
 mod svmlight;
 #[cfg(test)]
 mod tests;
 
+pub use arff::{ArffData, ArffFault, ArffOptions, LabelChoice, XmlFault, is_arff};
 pub(super) use csv::looks;
 pub(super) use error::level_hints;
 pub use error::{LineFault, Looks, ReadError};
@@ -155,6 +160,10 @@ impl Source {
     fn new(input: Input, options: &ReadOptions) -> Result<Self> {
         let named = options.format.or_else(|| format_of(&input.name));
         refuse_foreign(&input)?;
+        if is_arff(&input.name) {
+            let (what, hint) = ("an ARFF file", "write it as CSV, Parquet or Arrow");
+            return Err(ReadError::Foreign { name: input.name, what, hint }.into());
+        }
         if is_svmlight(&input.name) {
             let (what, hint) = ("an svmlight file", "write it as CSV, Parquet or Arrow");
             return Err(ReadError::Foreign { name: input.name, what, hint }.into());
@@ -283,7 +292,6 @@ fn refuse_foreign(input: &Input) -> Result<(), ReadError> {
             ("a NumPy array", "write it as CSV, Parquet or Arrow")
         }
         (_, "json" | "jsonl" | "ndjson") => ("JSON", "write it as CSV, Parquet or Arrow"),
-        (_, "arff") => ("an ARFF file", "write it as CSV, Parquet or Arrow"),
         _ => return Ok(()),
     };
     Err(ReadError::Foreign { name: input.name.clone(), what, hint })

@@ -3,18 +3,18 @@
 //!
 //! An entry that is written as 0 is not stored, since it changes no score, gradient or norm; its index still
 //! counts, because programs write one to say how many columns there are. The label is kept as text, and what
-//! the text means is for the caller to say.
+//! the text means is for the caller to say: a class, a number, or a list of labels, `1,4 3:0.5`.
 
 use super::bytes::{HEAD, Input, Stream};
 use super::error::{LineFault, ReadError, excerpt, thousands};
+use super::lines::{Lines, Piece, is_blank, skip_blanks};
+use super::sparse_rows::SparseRows;
 use super::{Progress, refuse_foreign, sniff};
 use crate::data::classes::Labels;
-use crate::data::features::{Csr, Features};
+use crate::data::features::Features;
 use crate::data::table::Levels;
 use crate::error::{Error, Result};
-use rayon::prelude::*;
 use std::path::Path;
-use std::sync::atomic::Ordering;
 
 /// The largest index that is read, 2³¹ − 1: a column more than that is a defect of the file, and one row of
 /// weights for it would be larger than memory.
@@ -25,6 +25,9 @@ const MAX_INDEX: u64 = 0x7fff_ffff;
 pub struct SvmlightOptions {
     /// The first column is 0, not 1.
     pub zero_based: bool,
+    /// Each row has a list of labels, `1,4 3:0.5`; one that begins with an entry has none. [`Labels::sets`] makes sets
+    /// of them. A blank line is no row here either.
+    pub label_lists: bool,
     /// How many columns there are, as of a model; the largest index says so when absent. An index beyond is
     /// refused, for whatever it measures, the model has no weight for it.
     pub columns: Option<usize>,
@@ -40,6 +43,7 @@ impl Default for SvmlightOptions {
     fn default() -> Self {
         Self {
             zero_based: false,
+            label_lists: false,
             columns: None,
             chunk_bytes: 1 << 20,
             max_line: 64 << 20,
@@ -59,17 +63,8 @@ pub fn is_svmlight(name: &str) -> bool {
 #[derive(Debug)]
 pub struct SparseData {
     name: String,
-    columns: usize,
-    places: Places,
-    values: Vec<f64>,
+    rows: SparseRows,
     labels: Labels,
-}
-
-/// Row starts and column indices, 32 bits wide as long as the number of entries allows.
-#[derive(Debug)]
-enum Places {
-    Short { starts: Vec<i32>, indices: Vec<i32> },
-    Long { starts: Vec<i64>, indices: Vec<i64> },
 }
 
 impl SparseData {
@@ -107,12 +102,12 @@ impl SparseData {
 
     /// d.
     pub fn columns(&self) -> usize {
-        self.columns
+        self.rows.columns()
     }
 
     /// Entries that are stored: those that are not 0.
     pub fn entries(&self) -> usize {
-        self.values.len()
+        self.rows.entries()
     }
 
     /// The label of each row.
@@ -123,51 +118,23 @@ impl SparseData {
     /// The rows, borrowed.
     ///
     /// # Errors
-    /// Never for rows that were read; [`Csr`] checks whatever it is given.
+    /// Never for rows that were read; [`Csr`](crate::data::features::Csr) checks whatever it is given.
     pub fn features(&self) -> Result<Features<'_>> {
-        let values = &self.values;
-        Ok(match &self.places {
-            Places::Short { starts, indices } => {
-                Features::Csr64(Csr::new(self.columns, starts, indices, values)?)
-            }
-            Places::Long { starts, indices } => {
-                Features::LongCsr64(Csr::new(self.columns, starts, indices, values)?)
-            }
-        })
+        self.rows.features()
     }
 }
 
-/// Everything, once: while one batch of pieces is parsed on all threads, the next one is read and unpacked.
+/// Everything, once.
 fn read(input: Input, options: &SvmlightOptions, watch: &dyn Fn(Progress) -> bool) -> Result<SparseData> {
     let format = Format::new(options)?;
     refuse_foreign(&input)?;
     let name = input.name.clone();
     let mut stream = input.unpack(options.bomb_bytes);
     look(&name, &mut stream, options.columns.is_some())?;
-    let (counter, total) = (stream.counter(), stream.total);
-    let mut lines = Lines::new(&name, stream, options);
+    let lines = Lines::new(&name, stream, options.chunk_bytes, options.max_line);
     let mut intake = Intake::new(&name, &format);
-    let batch = 2 * rayon::current_num_threads();
-    let (mut pieces, mut failure) = lines.take(batch);
-    loop {
-        let ((next, next_failure), sheets) = rayon::join(
-            || if failure.is_none() { lines.take(batch) } else { (Vec::new(), None) },
-            || pieces.par_iter().map(|piece| format.parse(piece)).collect::<Vec<Sheet>>(),
-        );
-        for sheet in sheets {
-            intake.take_in(sheet)?;
-        }
-        if !watch(Progress { bytes: counter.load(Ordering::Relaxed), total, rows: intake.codes.len() }) {
-            return Err(Error::Interrupted);
-        }
-        if let Some(failure) = failure {
-            return Err(failure.into());
-        }
-        if next.is_empty() && next_failure.is_none() {
-            return intake.finish();
-        }
-        (pieces, failure) = (next, next_failure);
-    }
+    lines.parse(watch, |piece| format.parse(piece), |sheet| intake.take_in(sheet))?;
+    intake.finish()
 }
 
 // ── the beginning ───────────────────────────────────────────────────────────────────────────────────────
@@ -201,100 +168,6 @@ fn refuse_csv(name: &str, head: &[u8], columns_known: bool) -> Result<(), ReadEr
     Err(ReadError::CsvLine { name: name.to_owned(), line, text: excerpt(first) })
 }
 
-// ── pieces ──────────────────────────────────────────────────────────────────────────────────────────────
-
-/// A stream as pieces of whole lines.
-struct Lines<'a> {
-    name: &'a str,
-    stream: Stream,
-    /// What follows the last piece: the beginning of a line.
-    pending: Vec<u8>,
-    /// Line in which it begins.
-    line: usize,
-    piece_bytes: usize,
-    longest: usize,
-    done: bool,
-    /// What ended the stream before its time.
-    failure: Option<ReadError>,
-}
-
-/// Whole lines, and the number of the first.
-struct Piece {
-    bytes: Vec<u8>,
-    line: usize,
-    /// Ends of lines in it.
-    ends: usize,
-}
-
-impl<'a> Lines<'a> {
-    fn new(name: &'a str, stream: Stream, options: &SvmlightOptions) -> Self {
-        Self {
-            name,
-            stream,
-            pending: Vec::new(),
-            line: 1,
-            piece_bytes: options.chunk_bytes.clamp(1, 1 << 26),
-            longest: options.max_line,
-            done: false,
-            failure: None,
-        }
-    }
-
-    /// Up to `count` pieces, and what follows them when that is a failure.
-    fn take(&mut self, count: usize) -> (Vec<Piece>, Option<ReadError>) {
-        let mut pieces = Vec::with_capacity(count);
-        while pieces.len() < count {
-            match self.next() {
-                Some(piece) => pieces.push(piece),
-                None => break,
-            }
-        }
-        let failure = if self.done && self.pending.is_empty() { self.failure.take() } else { None };
-        (pieces, failure)
-    }
-
-    /// The next whole lines; none at the end and before a failure.
-    fn next(&mut self) -> Option<Piece> {
-        let mut searched = 0;
-        while !self.done {
-            let wanted =
-                self.piece_bytes.saturating_sub(self.pending.len()).max(self.piece_bytes.div_ceil(2));
-            self.pending.reserve(wanted);
-            match self.stream.fill(&mut self.pending, wanted) {
-                Ok(count) => self.done = count < wanted,
-                Err(failure) => self.fail(failure),
-            }
-            let fresh = self.pending.get(searched..).unwrap_or_default();
-            if let Some(end) = memchr::memrchr(b'\n', fresh) {
-                return Some(self.cut(searched + end + 1));
-            }
-            searched = self.pending.len();
-            if searched > self.longest {
-                let fault = LineFault::Long { limit: self.longest };
-                self.fail(ReadError::Line { name: self.name.to_owned(), line: self.line, fault });
-            }
-        }
-        (!self.pending.is_empty()).then(|| self.cut(self.pending.len()))
-    }
-
-    /// Nothing is read after a failure; the lines that were whole before it come first.
-    fn fail(&mut self, failure: ReadError) {
-        let whole = memchr::memrchr(b'\n', &self.pending).map_or(0, |end| end + 1);
-        self.pending.truncate(whole);
-        self.done = true;
-        self.failure = Some(failure);
-    }
-
-    fn cut(&mut self, end: usize) -> Piece {
-        let rest = self.pending.get(end..).unwrap_or_default().to_vec();
-        let mut bytes = std::mem::replace(&mut self.pending, rest);
-        bytes.truncate(end);
-        let (line, ends) = (self.line, memchr::memchr_iter(b'\n', &bytes).count());
-        self.line += ends;
-        Piece { bytes, line, ends }
-    }
-}
-
 // ── lines ───────────────────────────────────────────────────────────────────────────────────────────────
 
 /// What an index may be.
@@ -304,6 +177,8 @@ struct Format {
     /// The first index that is too large.
     past: u64,
     columns: Option<usize>,
+    /// A line that begins with an entry has no labels.
+    lists: bool,
     longest: usize,
 }
 
@@ -333,7 +208,13 @@ impl Format {
                 hint: format!("give at most {} columns", thousands(most)),
             });
         }
-        Ok(Self { base, past: base + columns, columns: options.columns, longest: options.max_line })
+        Ok(Self {
+            base,
+            past: base + columns,
+            columns: options.columns,
+            lists: options.label_lists,
+            longest: options.max_line,
+        })
     }
 
     fn parse(&self, piece: &Piece) -> Sheet {
@@ -370,6 +251,12 @@ impl Format {
             return Ok(());
         }
         let (label, mut rest) = split_token(text);
+        let label = if self.lists && begins_with_index(label) {
+            rest = text;
+            b""
+        } else {
+            label
+        };
         sheet.codes.push(label_code(label, &mut sheet.levels)?);
         let mut least = self.base;
         loop {
@@ -461,11 +348,9 @@ fn entry(text: &[u8]) -> Option<(u64, f64, usize)> {
 /// The label's text as a code: apart from the entries, so that a reader of several labels a row needs nothing
 /// else of its own.
 fn label_code(label: &[u8], levels: &mut Levels) -> Result<u32, LineFault> {
-    if let Some(colon) = memchr::memchr(b':', label) {
-        let index = label.get(..colon).unwrap_or_default();
-        if is_whole(index) || index.eq_ignore_ascii_case(b"qid") {
-            return Err(LineFault::NoLabel { text: excerpt(label) });
-        }
+    let is_query = label.get(..4).is_some_and(|index| index.eq_ignore_ascii_case(b"qid:"));
+    if begins_with_index(label) || is_query {
+        return Err(LineFault::NoLabel { text: excerpt(label) });
     }
     if label.contains(&b'#') {
         return Err(LineFault::LabelComment { text: excerpt(label) });
@@ -473,25 +358,18 @@ fn label_code(label: &[u8], levels: &mut Levels) -> Result<u32, LineFault> {
     let Ok(text) = str::from_utf8(label) else {
         return Err(LineFault::LabelNotUtf8 { text: excerpt(label) });
     };
-    Ok(if sniff::is_missing(label) { Levels::MISSING } else { levels.intern(text) })
+    Ok(if sniff::is_missing(label) && !label.is_empty() { Levels::MISSING } else { levels.intern(text) })
+}
+
+/// Whether a token is an entry, as far as its index tells.
+fn begins_with_index(token: &[u8]) -> bool {
+    memchr::memchr(b':', token).is_some_and(|colon| is_whole(token.get(..colon).unwrap_or_default()))
 }
 
 /// A whole number, with a minus or not.
 fn is_whole(text: &[u8]) -> bool {
     let digits = text.strip_prefix(b"-").unwrap_or(text);
     !digits.is_empty() && digits.iter().all(u8::is_ascii_digit)
-}
-
-/// Between tokens; `\r` belongs to the end of a line.
-#[inline]
-fn is_blank(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\r')
-}
-
-#[inline]
-fn skip_blanks(text: &[u8]) -> &[u8] {
-    let blanks = text.iter().take_while(|byte| is_blank(**byte)).count();
-    text.get(blanks..).unwrap_or_default()
 }
 
 /// Up to the next blank, and the rest.
@@ -508,10 +386,7 @@ struct Intake<'a> {
     columns: Option<usize>,
     /// One more than the largest column so far.
     largest: u64,
-    /// Entries that 32-bit starts can count.
-    short_limit: usize,
-    places: Places,
-    values: Vec<f64>,
+    rows: SparseRows,
     codes: Vec<u32>,
     levels: Levels,
 }
@@ -522,31 +397,25 @@ impl<'a> Intake<'a> {
             name,
             columns: format.columns,
             largest: 0,
-            short_limit: usize::try_from(i32::MAX).unwrap_or(usize::MAX),
-            places: Places::Short { starts: vec![0], indices: Vec::new() },
-            values: Vec::new(),
+            rows: SparseRows::default(),
             codes: Vec::new(),
             levels: Levels::default(),
         }
     }
 
-    fn take_in(&mut self, sheet: Sheet) -> Result<()> {
+    /// Rows so far.
+    fn take_in(&mut self, sheet: Sheet) -> Result<usize> {
         if let Some((line, fault)) = sheet.fault {
             return Err(ReadError::Line { name: self.name.to_owned(), line, fault }.into());
         }
-        let entries = self.values.len();
-        self.values.extend_from_slice(&sheet.values);
-        if self.values.len() > self.short_limit {
-            self.places.widen();
-        }
-        self.places.extend(entries, &sheet)?;
+        self.rows.extend(&sheet.ends, &sheet.indices, &sheet.values)?;
         let codes: Vec<u32> = sheet.levels.names().iter().map(|name| self.levels.intern(name)).collect();
         self.codes.extend(sheet.codes.iter().map(|&code| {
             let known = usize::try_from(code).ok().and_then(|code| codes.get(code));
             known.copied().unwrap_or(Levels::MISSING)
         }));
         self.largest = self.largest.max(sheet.columns);
-        Ok(())
+        Ok(self.codes.len())
     }
 
     fn finish(mut self) -> Result<SparseData> {
@@ -558,54 +427,10 @@ impl<'a> Intake<'a> {
             return Err(ReadError::NoEntries { name, rows: self.codes.len() }.into());
         }
         let largest = usize::try_from(self.largest).unwrap_or(usize::MAX);
-        self.values.shrink_to_fit();
         self.codes.shrink_to_fit();
-        self.places.shrink();
         let labels = Labels::new(format!("the label column of {name}"), self.codes, self.levels);
-        let columns = self.columns.unwrap_or(largest);
-        Ok(SparseData { name, columns, places: self.places, values: self.values, labels })
-    }
-}
-
-impl Places {
-    /// The rows of a sheet, after `entries` entries.
-    fn extend(&mut self, entries: usize, sheet: &Sheet) -> Result<()> {
-        let far = |_| Error::Internal("more entries than their places can count".to_owned());
-        match self {
-            Self::Short { starts, indices } => {
-                indices.extend_from_slice(&sheet.indices);
-                for end in &sheet.ends {
-                    starts.push(i32::try_from(entries + end).map_err(far)?);
-                }
-            }
-            Self::Long { starts, indices } => {
-                indices.extend(sheet.indices.iter().map(|&index| i64::from(index)));
-                for end in &sheet.ends {
-                    starts.push(i64::try_from(entries + end).map_err(far)?);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn widen(&mut self) {
-        if let Self::Short { starts, indices } = self {
-            let wide = |short: &[i32]| short.iter().map(|&place| i64::from(place)).collect();
-            *self = Self::Long { starts: wide(starts), indices: wide(indices) };
-        }
-    }
-
-    fn shrink(&mut self) {
-        match self {
-            Self::Short { starts, indices } => {
-                starts.shrink_to_fit();
-                indices.shrink_to_fit();
-            }
-            Self::Long { starts, indices } => {
-                starts.shrink_to_fit();
-                indices.shrink_to_fit();
-            }
-        }
+        let rows = self.rows.finish(self.columns.unwrap_or(largest));
+        Ok(SparseData { name, rows, labels })
     }
 }
 

@@ -124,6 +124,31 @@ fn a_list_of_labels_without_entries_is_a_row_where_other_rows_have_entries() {
 }
 
 #[test]
+fn lists_of_labels_become_sets_and_a_row_that_begins_with_an_entry_has_none() {
+    let lists = || SvmlightOptions { label_lists: true, ..SvmlightOptions::default() };
+    // As the file that scikit-learn reads in its tests, and one label twice.
+    let text = b"# multilabel\n1,10 2:2.5 10:-5.2\n2 5:1.0\n 2:3.5 11:26\n10,1,10 1:27\n2:1 # none\n";
+    let data = read_with(text, &lists()).unwrap();
+    let (names, sets) = data.labels().sets(None).unwrap();
+    assert_eq!(names.names(), ["1", "2", "10"]);
+    let of = |i: usize| (0..3).filter(|&k| sets.view().has(i, k)).collect::<Vec<_>>();
+    assert_eq!([of(0), of(1), of(2), of(3), of(4)], [vec![0, 2], vec![1], vec![], vec![0, 2], vec![]]);
+    assert_eq!(rows(&data)[2], row("", &[(1, 3.5), (10, 26.0)]));
+    // A model's labels, in the model's order.
+    let (_, among) = read_with(b"10 1:1\n", &lists()).unwrap().labels().sets(Some(&names)).unwrap();
+    assert!(among.view().has(0, 2) && among.view().count(0) == 1);
+    let told = ["1,,4 1:1\n", "1, 1:1\n", "1:1\n2:1\n", "1 1:1\n? 1:1\n", "qid:1 1:1\n"]
+        .map(|text| message(read_with(text.as_bytes(), &lists()).and_then(|data| data.labels().sets(None))));
+    insta::assert_snapshot!(told.join("\n"));
+    let strangers = read_with(b"1 1:1\n1,3 1:1\n4 1:1\n", &lists()).unwrap();
+    assert_eq!(
+        message(strangers.labels().sets(Some(&names))),
+        "the label column of t.svm has `3` in row 2, which is no label of the model; so has 1 other row\n  \
+         fit with rows that have the label too, or leave it out of those rows"
+    );
+}
+
+#[test]
 fn gzip_is_unpacked_from_files_and_from_memory() {
     let text = b"1 1:2\n2 2:3\n".as_slice();
     let plain = rows(&read(text).unwrap());
@@ -156,7 +181,8 @@ fn places_become_wide_when_their_number_outgrows_32_bits_and_stay_the_same() {
     let text = b"a 1:1 3:2\nb 2:3\nc 1:4 2:5\nd 3:6\n";
     let format = Format::new(&SvmlightOptions::default()).unwrap();
     let build = |short_limit: usize| {
-        let mut intake = Intake { short_limit, ..Intake::new("t.svm", &format) };
+        let mut intake = Intake::new("t.svm", &format);
+        intake.rows = SparseRows::with_short_limit(short_limit);
         for (i, line) in text.split_inclusive(|&byte| byte == b'\n').enumerate() {
             intake.take_in(format.parse(&Piece { bytes: line.to_vec(), line: i + 1, ends: 1 })).unwrap();
         }

@@ -1,0 +1,218 @@
+//! From scores to sets of labels: a row is given the labels whose score is above its threshold.
+
+use crate::data::{Design, LabelRows, LabelSets};
+use crate::error::{Error, Result};
+use crate::problem::{Intercept, LossKind, Problem, Ridge};
+use crate::solver::exact;
+use faer::{Mat, MatRef};
+
+/// How far beyond the outermost score a threshold is that no score bounds on its other side.
+const BEYOND: f64 = 0.1;
+
+/// Which labels a row of scores is given.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Threshold {
+    /// Those above `t(s) = wᵀs + b`, of all scores s of the row (Zhang and Zhou 2006, section 3.3); [`Threshold::fit`].
+    Linear {
+        /// c.
+        weights: Vec<f64>,
+        /// b.
+        bias: f64,
+    },
+    /// Those above one number: 0 is the threshold that ZLPR is made for.
+    Constant(f64),
+    /// Those above a number for each label.
+    PerLabel(Vec<f64>),
+    /// So many of the highest; of equal scores the first labels.
+    Top(usize),
+}
+
+impl Threshold {
+    /// The linear threshold that is least squares on the best threshold of each row, [`best`]: n × c scores of rows, and
+    /// their label sets. Where it is not the only one, as for scores that add up to 0, it is the one of the least norm.
+    ///
+    /// # Errors
+    /// Numbers of rows or labels that differ, no rows, or scores so large that the fit leaves the range of `f64`.
+    pub fn fit(scores: MatRef<'_, f64>, labels: LabelRows<'_>) -> Result<Self> {
+        if (scores.nrows(), scores.ncols()) != (labels.rows(), labels.labels()) {
+            return Err(Error::Usage {
+                what: format!(
+                    "there are {} × {} scores for {} rows of {} labels",
+                    scores.nrows(),
+                    scores.ncols(),
+                    labels.rows(),
+                    labels.labels()
+                ),
+                hint: "give a score for every row and label".to_owned(),
+            });
+        }
+        let targets: Vec<f64> = (0..scores.nrows()).map(|i| best(&row(scores, i), labels, i)).collect();
+        let y = Mat::from_fn(targets.len(), 1, |i, _| targets[i]);
+        let design = Design { x: scores.to_owned(), x_low: None, y, weights: None };
+        let problem =
+            Problem { loss: LossKind::Squared, penalty: Ridge::default(), intercept: Intercept::Free };
+        let answer = exact::solve(&design, &problem, &|| true)?.candidate.coefficients;
+        let weights = (0..answer.weights.nrows()).map(|k| answer.weights[(k, 0)]).collect();
+        Ok(Self::Linear { weights, bias: answer.intercept.first().copied().unwrap_or(0.0) })
+    }
+
+    /// The labels that each row of n × c scores is given; a score that is no number gives none.
+    #[must_use]
+    pub fn sets(&self, scores: MatRef<'_, f64>) -> LabelSets {
+        let mut sets = LabelSets::new(0, scores.ncols());
+        for i in 0..scores.nrows() {
+            sets.push(self.labels(&row(scores, i)));
+        }
+        sets
+    }
+
+    /// The labels that a row of scores is given.
+    fn labels(&self, scores: &[f64]) -> Vec<usize> {
+        let above = |limit: &dyn Fn(usize) -> f64| -> Vec<usize> {
+            scores.iter().enumerate().filter(|(k, score)| **score > limit(*k)).map(|(k, _)| k).collect()
+        };
+        match self {
+            Self::Linear { weights, bias } => {
+                let limit = bias + weights.iter().zip(scores).map(|(w, score)| w * score).sum::<f64>();
+                above(&|_| limit)
+            }
+            Self::Constant(limit) => above(&|_| *limit),
+            Self::PerLabel(limits) => above(&|k| limits.get(k).copied().unwrap_or(f64::INFINITY)),
+            Self::Top(count) => {
+                let mut order: Vec<usize> = (0..scores.len()).filter(|k| !scores[*k].is_nan()).collect();
+                // Stable, so that of equals the first come first.
+                order.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]));
+                order.truncate(*count);
+                order
+            }
+        }
+    }
+}
+
+fn row(scores: MatRef<'_, f64>, i: usize) -> Vec<f64> {
+    (0..scores.ncols()).map(|k| scores[(i, k)]).collect()
+}
+
+/// A threshold a at which the fewest labels of row `i` are on the wrong side of it: the least of
+/// `|{k ∈ Y: s_k ≤ a}| + |{l ∉ Y: s_l ≥ a}|`. The middle of the lowest such segment between two scores; 0.1 beyond the
+/// outermost score where that is its only end. A row without scores has 0.
+#[must_use]
+pub fn best(scores: &[f64], labels: LabelRows<'_>, i: usize) -> f64 {
+    let mut order: Vec<(f64, bool)> =
+        scores.iter().copied().enumerate().map(|(k, s)| (s, labels.has(i, k))).collect();
+    order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    // Below all scores, every label that the row lacks is on the wrong side.
+    let mut wrong = order.iter().filter(|(_, has)| !has).count();
+    let Some(&(lowest, _)) = order.first() else { return 0.0 };
+    let (mut fewest, mut best) = (wrong, lowest - BEYOND);
+    let mut tied = order.chunk_by(|a, b| a.0 >= b.0 && b.0 >= a.0).peekable();
+    while let Some(group) = tied.next() {
+        let own = group.iter().filter(|(_, has)| *has).count();
+        wrong = wrong + own - (group.len() - own);
+        if wrong < fewest {
+            fewest = wrong;
+            let below = group.first().map_or(0.0, |(score, _)| *score);
+            let above = tied.peek().and_then(|next| next.first());
+            // Halves first: the sum of two scores can be beyond the largest number.
+            best = above.map_or(below + BEYOND, |(above, _)| below / 2.0 + above / 2.0);
+        }
+    }
+    best
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::metrics::ranking::SetAccuracy;
+    use proptest::prelude::*;
+
+    fn sets(labels: usize, rows: &[&[usize]]) -> LabelSets {
+        let mut sets = LabelSets::new(0, labels);
+        for row in rows {
+            sets.push(row.iter().copied());
+        }
+        sets
+    }
+
+    fn cost(scores: &[f64], labels: LabelRows<'_>, a: f64) -> usize {
+        (0..scores.len()).filter(|&k| if labels.has(0, k) { scores[k] <= a } else { scores[k] >= a }).count()
+    }
+
+    #[test]
+    fn the_best_threshold_is_the_middle_of_the_lowest_best_segment_or_a_tenth_beyond_the_last_score() {
+        let of = |scores: &[f64], own: &[usize]| best(scores, sets(scores.len(), &[own]).view(), 0);
+        for (found, expected) in [
+            (of(&[1.0, 3.0, 0.0], &[1]), 2.0),
+            (of(&[1.0, 3.0], &[]), 3.1),
+            (of(&[1.0, 3.0], &[0, 1]), 0.9),
+            // One wrong below 1 and between 2 and 4: the lowest.
+            (of(&[1.0, 2.0, 4.0], &[0, 2]), 0.9),
+            (of(&[], &[]), 0.0),
+            (of(&[-1.5e308, 1.7e308], &[1]), 1e307),
+        ] {
+            assert!((found - expected).abs() <= 1e-14 * expected.abs(), "{found} {expected}");
+        }
+    }
+
+    #[test]
+    fn sets_are_those_above_a_number_of_each_kind() {
+        let s = Mat::from_fn(2, 3, |i, k| [[0.5, -1.0, 0.5], [0.0, f64::NAN, -2.0]][i][k]);
+        let of = |threshold: Threshold| threshold.sets(s.as_ref());
+        assert_eq!(of(Threshold::Constant(0.0)), sets(3, &[&[0, 2], &[]]));
+        assert_eq!(of(Threshold::PerLabel(vec![0.5, -2.0, -3.0])), sets(3, &[&[1, 2], &[2]]));
+        assert_eq!(of(Threshold::Top(1)), sets(3, &[&[0], &[0]]));
+        assert_eq!(of(Threshold::Top(9)), sets(3, &[&[0, 1, 2], &[0, 2]]));
+        // 1 · 0.5 − 0 · 1 + 0 · 0.5 − 0.25.
+        let linear = Threshold::Linear { weights: vec![1.0, 0.0, 0.0], bias: -0.25 };
+        assert_eq!(of(linear), sets(3, &[&[0, 2], &[]]));
+    }
+
+    /// Scores that add up to 0, as those of BP-MLL do, leave the plane of thresholds undetermined.
+    #[test]
+    fn a_linear_threshold_is_the_least_squares_one_even_where_scores_add_up_to_zero() {
+        let s = Mat::from_fn(6, 3, |i, k| {
+            let (a, b) = ([2.0, -1.0, 0.5, 1.5, -2.0, 0.25][i], [1.0, 3.0, -1.0, -0.5, 0.75, 2.0][i]);
+            [a, b, -a - b][k]
+        });
+        let labels = sets(3, &[&[0], &[1], &[0, 2], &[0], &[1, 2], &[1]]);
+        let fitted = Threshold::fit(s.as_ref(), labels.view()).unwrap();
+        let Threshold::Linear { weights, bias } = &fitted else { unreachable!() };
+        let residual = |i: usize| {
+            bias + (0..3).map(|k| weights[k] * s[(i, k)]).sum::<f64>()
+                - best(&row(s.as_ref(), i), labels.view(), i)
+        };
+        // The normal equations, and the least norm: weights orthogonal to (1, 1, 1).
+        for k in 0..3 {
+            assert!((0..6).map(|i| residual(i) * s[(i, k)]).sum::<f64>().abs() < 1e-12);
+        }
+        assert!((0..6).map(residual).sum::<f64>().abs() < 1e-12);
+        assert!(weights.iter().sum::<f64>().abs() < 1e-12, "{weights:?}");
+        assert!(SetAccuracy::of(fitted.sets(s.as_ref()).view(), labels.view()).hamming < 0.34);
+    }
+
+    #[test]
+    fn scores_for_other_rows_are_refused_by_their_numbers() {
+        let error = Threshold::fit(Mat::zeros(2, 3).as_ref(), LabelSets::new(2, 4).view()).unwrap_err();
+        assert_eq!(error.to_string(), "there are 2 × 3 scores for 2 rows of 4 labels");
+    }
+
+    proptest! {
+        #[test]
+        fn no_threshold_is_better_than_the_best_one_and_none_as_good_is_below_its_segment(
+            pairs in prop::collection::vec(((-4i32..5).prop_map(f64::from), any::<bool>()), 1..9),
+        ) {
+            let (scores, has): (Vec<f64>, Vec<bool>) = pairs.into_iter().unzip();
+            let own: Vec<usize> = (0..has.len()).filter(|k| has[*k]).collect();
+            let labels = sets(scores.len(), &[&own]);
+            let found = best(&scores, labels.view(), 0);
+            let least = cost(&scores, labels.view(), found);
+            for step in -24i32..25 {
+                let other = f64::from(step) / 4.0;
+                let wrong = cost(&scores, labels.view(), other);
+                let apart = scores.iter().any(|s| other <= *s && *s <= found);
+                prop_assert!(wrong > least || (wrong == least && !(other < found && apart)), "{} {}", other, found);
+            }
+        }
+    }
+}
