@@ -35,6 +35,8 @@ pub(crate) struct Terms {
     pub refund: f64,
     /// ν, one for each count: above 0 for its most, below 0 for its least.
     pub own: Vec<f64>,
+    /// Whether the residual is freed of its rounding before it proves anything.
+    pub sharp: bool,
 }
 
 impl Terms {
@@ -46,7 +48,12 @@ impl Terms {
             members.for_each(|(price, _)| *price += own);
             refund -= own * if *own > 0.0 { count.most } else { count.least } as f64;
         }
-        Self { diagonal, price, refund, own }
+        Self { diagonal, price, refund, own, sharp: false }
+    }
+
+    /// Neither diagonal nor prices, and the residual freed of its rounding: what proves most near an exact mix.
+    pub(crate) fn sharp(form: &Form) -> Self {
+        Self { sharp: true, ..Self::none(form) }
     }
 
     /// Neither diagonal nor prices.
@@ -93,6 +100,9 @@ impl pulp::NullaryFnOnce for Run<'_> {
     #[inline(always)]
     fn call(self) {
         let Self { proof, form, terms, dual, kind } = self;
+        if terms.sharp && form.distance == Distance::L2 {
+            proof.sharpen(form, dual);
+        }
         let (mut total, mut scale) = proof.constant(form, terms, dual);
         for (r, &lambda) in dual.multipliers.iter().enumerate().filter(|(_, lambda)| **lambda != 0.0) {
             let limit = if lambda > 0.0 { form.row_low[r] } else { form.row_high[r] };
@@ -158,6 +168,10 @@ impl Proof {
     /// multiplied with.
     #[inline(always)]
     fn constant(&mut self, form: &Form, terms: &Terms, dual: Dual<'_>) -> (f64, f64) {
+        if terms.sharp && form.distance == Distance::L2 {
+            let own = form.ridge * dual.point.iter().map(|w| w * w).sum::<f64>();
+            return self.squares(form, own);
+        }
         let residual = &mut self.residual;
         residual.clear();
         if form.distance != Distance::L2 {
@@ -175,10 +189,53 @@ impl Proof {
             }
             own += (form.ridge - terms.diagonal[j]) * w * w;
         }
+        self.squares(form, own)
+    }
+
+    /// The part of the squares, from the residual.
+    #[inline(always)]
+    fn squares(&self, form: &Form, own: f64) -> (f64, f64) {
+        let residual = &self.residual;
         let square = sum_of_products(residual, residual);
         let along = sum_of_products(residual, &form.t);
         let size = square.sqrt() * sum_of_products(&form.t, &form.t).sqrt();
         (-square - 2.0 * along - own, square + 2.0 * size + own.abs())
+    }
+}
+
+impl Proof {
+    /// Fills `residual` with `Aŵ − t`, then moves it to where the inputs whose slope is only its rounding have none
+    /// (Kaczmarz 1937). Any vector in its place proves something, as ‖r‖² lies above its tangents.
+    #[inline(always)]
+    fn sharpen(&mut self, form: &Form, dual: Dual<'_>) {
+        const SWEEPS: usize = 64;
+        let residual = &mut self.residual;
+        residual.clear();
+        residual.extend(form.t.iter().map(|t| -t));
+        let norm = |values: &[f64]| sum_of_products(values, values).sqrt();
+        let mut size = norm(&form.t);
+        for (j, &w) in dual.point.iter().enumerate().filter(|(_, w)| **w != 0.0) {
+            residual.iter_mut().zip(form.column(j)).for_each(|(r, a)| *r += w * a);
+            size += norm(form.column(j)) * w.abs();
+        }
+        let rest = |j: usize| {
+            let rows =
+                dual.multipliers.iter().enumerate().map(|(r, lambda)| lambda * form.rows[r * form.n + j]);
+            form.ridge * dual.point[j] - 0.5 * rows.sum::<f64>()
+        };
+        let slope = |j: usize, residual: &[f64]| sum_of_products(form.column(j), residual) + rest(j);
+        let is_rounding = |j: &usize| {
+            let own = norm(form.column(*j));
+            own > 0.0 && slope(*j, residual).abs() <= 64.0 * f64::EPSILON * own * size
+        };
+        let level: Vec<usize> = (0..form.n).filter(is_rounding).collect();
+        for _ in 0..SWEEPS {
+            for &j in &level {
+                let column = form.column(j);
+                let step = slope(j, residual) / sum_of_products(column, column);
+                residual.iter_mut().zip(column).for_each(|(r, a)| *r -= step * a);
+            }
+        }
     }
 }
 

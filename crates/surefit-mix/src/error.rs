@@ -128,7 +128,7 @@ pub enum Error {
         at: usize,
     },
     /// At least so many of inputs whose ranges do not say whether they are used.
-    #[error("{name} asks for at least {least} inputs, but `{input}` may have any weight down to 0")]
+    #[error("{least} or more inputs are asked for ({name}), but `{input}` may have any weight down to 0")]
     LeastThroughZero {
         /// The count's name.
         name: String,

@@ -39,7 +39,9 @@ impl Limit {
             return Err(parser.wrong("something follows its end"));
         }
         if terms.is_empty() {
-            return Err(parser.wrong("it names no input"));
+            let names = tokens.iter().any(|(_, token)| matches!(token, Token::Name(_)));
+            let what = if names { "its inputs cancel each other out" } else { "it names no input" };
+            return Err(parser.wrong(what));
         }
         Ok(limit(terms, low + 0.0, high + 0.0))
     }
@@ -216,6 +218,9 @@ fn lex(text: &str) -> Result<Vec<(usize, Token)>> {
             '<' | '>' | '=' => {
                 if chars.get(at + 1) == Some(&'=') {
                     at += 1;
+                } else if c != '=' {
+                    let what = format!("a limit may be reached, so it is written `{c}=`");
+                    return Err(wrong(start, what));
                 }
                 Token::Compare(if c == '<' {
                     Sign::Less

@@ -157,6 +157,22 @@ impl Form {
         (self.m, self.a) = (m, a);
     }
 
+    /// Moves the limits of the rows apart by less than they may be missed by: where they leave a single point, or all
+    /// but one by rounding, there is room for the path of optima. What is proven of the wider form holds for this one.
+    pub(crate) fn widen(&mut self) {
+        const ROOM: f64 = 1e-2 * ROUNDING;
+        for r in 0..self.q() {
+            let reach = |j: usize| {
+                let end = [self.low[j], self.high[j]].into_iter().filter(|end| end.is_finite());
+                end.fold(0.0_f64, |most, end| most.max(end.abs()))
+            };
+            let size: f64 = (0..self.n).map(|j| (self.row(r)[j] * reach(j)).abs()).sum();
+            let room = ROOM * (1.0 + size);
+            self.row_low[r] -= room;
+            self.row_high[r] += room;
+        }
+    }
+
     /// A row for each count: an input that is used at all uses at least its share of its greatest weight.
     pub(crate) fn add_count_rows(&mut self) {
         for k in 0..self.counts.len() {

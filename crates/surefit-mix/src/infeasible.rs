@@ -27,6 +27,8 @@ enum Part {
     Count(usize),
     /// That this input must be used.
     Must(usize),
+    /// That these are not used: entries of [`Problem::never`], of which one, or all.
+    Never(Vec<usize>),
     /// That weights in use are at least the low ends of their ranges.
     Lows,
     /// That weights are at most the high ends.
@@ -35,6 +37,9 @@ enum Part {
 
 /// Nodes after which a question about feasibility is given up.
 const PATIENCE: u64 = 20_000;
+
+/// Inputs that are not to be used, up to which each is told by itself.
+const APART: usize = 6;
 
 /// Time after which the explanation is as good as it is.
 const TIME: Duration = Duration::from_secs(3);
@@ -50,6 +55,7 @@ pub(crate) fn explain(problem: &Problem, go_on: GoOn<'_>) -> Result<Conflict> {
     let mut parts: Vec<Part> = (0..problem.limits.len()).map(Part::Limit).collect();
     parts.extend((0..problem.counts.len()).map(Part::Count));
     parts.extend((0..problem.ranges.len()).filter(|&j| must(problem.ranges[j])).map(Part::Must));
+    parts.extend(nevers(problem));
     parts.extend([Part::Lows, Part::Highs]);
     // What is taken away and not needed for the contradiction stays away.
     let mut needed = Vec::new();
@@ -69,6 +75,16 @@ pub(crate) fn explain(problem: &Problem, go_on: GoOn<'_>) -> Result<Conflict> {
     Ok(Conflict { what, limits, relaxations })
 }
 
+/// What is not to be used: each by itself where these are few.
+fn nevers(problem: &Problem) -> Vec<Part> {
+    let all: Vec<usize> = (0..problem.never.len()).collect();
+    match all.len() {
+        0 => Vec::new(),
+        1..=APART => all.into_iter().map(|k| Part::Never(vec![k])).collect(),
+        _ => vec![Part::Never(all)],
+    }
+}
+
 /// Whether the range asks for use.
 fn must(range: Range) -> bool {
     !range.optional && (range.low > 0.0 || range.high < 0.0)
@@ -80,7 +96,12 @@ impl Part {
         match self {
             Self::Limit(r) => problem.limits[*r].name.clone(),
             Self::Count(k) => problem.counts[*k].name.clone(),
+            Self::Must(j) if problem.bounds.contains(j) => format!("bound {}", problem.inputs[*j]),
             Self::Must(j) => format!("must use {}", problem.inputs[*j]),
+            Self::Never(which) => match which.as_slice() {
+                [k] => format!("never {}", problem.inputs[problem.never[*k].0]),
+                all => format!("never, of {} inputs", all.len()),
+            },
             Self::Lows => "the least weights".to_owned(),
             Self::Highs => "the greatest weights".to_owned(),
         }
@@ -100,6 +121,12 @@ fn only(problem: &Problem, parts: &[Part]) -> Problem {
     rest.counts = counts.map(|(_, count)| count.clone()).collect();
     // So far that no limit asks for more.
     let far = 1.0 + 10.0 * problem.limits.iter().map(reach).fold(1.0, f64::max);
+    let asked = parts.iter().flat_map(|part| if let Part::Never(which) = part { &which[..] } else { &[] });
+    let mut is_asked = vec![false; problem.never.len()];
+    asked.for_each(|&k| is_asked[k] = true);
+    for ((j, range), _) in problem.never.iter().zip(is_asked).filter(|(_, is_asked)| !is_asked) {
+        rest.ranges[*j] = *range;
+    }
     for (j, range) in rest.ranges.iter_mut().enumerate() {
         let is_never = range.low == 0.0 && range.high == 0.0;
         if must(*range) && !has(&Part::Must(j)) {
@@ -179,23 +206,24 @@ fn relaxation(problem: &Problem, part: &Part, go_on: GoOn<'_>) -> Result<Option<
         Part::Must(j) => {
             let kept: Vec<Part> = all.into_iter().filter(|other| other != part).collect();
             let mends = is_feasible(&only(problem, &kept), go_on)? == Some(true);
-            Ok(mends.then(|| format!("do not ask that {} is used", problem.inputs[*j])))
+            let (name, Range { low, high, .. }) = (&problem.inputs[*j], problem.ranges[*j]);
+            let change = if problem.bounds.contains(j) {
+                format!("let {name} be 0 beside {low}..{high}")
+            } else {
+                format!("do not ask that {name} is used")
+            };
+            Ok(mends.then_some(change))
         }
-        Part::Lows => scaled(problem, &all, go_on, "the least weights", 0.0, |range, factor| {
-            if range.low > 0.0 {
-                range.low *= factor;
-            } else if range.high < 0.0 {
-                range.high *= factor;
-            }
-        }),
-        Part::Highs => scaled(problem, &all, go_on, "the greatest weights", 64.0, |range, factor| {
-            if range.high > 0.0 {
-                range.high *= factor;
-            }
-            if range.low < 0.0 {
-                range.low *= factor;
-            }
-        }),
+        Part::Never(which) => {
+            let kept: Vec<Part> = all.into_iter().filter(|other| other != part).collect();
+            let mends = is_feasible(&only(problem, &kept), go_on)? == Some(true);
+            Ok(mends.then(|| match which.as_slice() {
+                [k] => format!("let {} be used", problem.inputs[problem.never[*k].0]),
+                _ => "let the inputs be used that are not to be".to_owned(),
+            }))
+        }
+        Part::Lows => moved(problem, &all, go_on, End::Low),
+        Part::Highs => moved(problem, &all, go_on, End::High),
     }
 }
 
@@ -203,6 +231,7 @@ fn every(problem: &Problem) -> Vec<Part> {
     let mut all: Vec<Part> = (0..problem.limits.len()).map(Part::Limit).collect();
     all.extend((0..problem.counts.len()).map(Part::Count));
     all.extend((0..problem.ranges.len()).map(Part::Must));
+    all.extend(nevers(problem));
     all.extend([Part::Lows, Part::Highs]);
     all
 }
@@ -258,22 +287,54 @@ fn outwards(value: f64, by: f64) -> f64 {
     short(digits + 1e-6 * value.abs() * by.signum()).parse().unwrap_or(value)
 }
 
-/// The factor nearest to 1 by which the ends must change, by halving; `most` is the furthest that is tried.
-fn scaled(
-    problem: &Problem,
-    all: &[Part],
-    go_on: GoOn<'_>,
-    name: &str,
-    most: f64,
-    change: impl Fn(&mut Range, f64),
-) -> Result<Option<String>> {
+/// An end of a range, seen from 0: the nearer or the further.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Low,
+    High,
+}
+
+impl End {
+    /// Where it is: the least weight in use, or the greatest; none where it is open or 0.
+    fn of(self, range: Range) -> Option<f64> {
+        let end = match self {
+            Self::Low => range.low,
+            Self::High => range.high,
+        };
+        (end > 0.0 && end.is_finite()).then_some(end)
+    }
+
+    fn set(self, range: &mut Range, to: f64) {
+        match self {
+            Self::Low => range.low = to,
+            Self::High => range.high = to,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Low => "the least weight",
+            Self::High => "the greatest weight",
+        }
+    }
+}
+
+/// The least change of the end that most ranges have in common, told as it can be typed: other ends stay. None where
+/// that does not mend it.
+fn moved(problem: &Problem, all: &[Part], go_on: GoOn<'_>, end: End) -> Result<Option<String>> {
     const HALVINGS: usize = 24;
-    let mends = |factor: f64| {
+    const FURTHEST: f64 = 64.0;
+    let Some(was) = commonest(problem.ranges.iter().filter_map(|range| end.of(*range))) else {
+        return Ok(None);
+    };
+    let mends = |to: f64| {
         let mut changed = only(problem, all);
-        changed.ranges.iter_mut().for_each(|range| change(range, factor));
+        for range in changed.ranges.iter_mut().filter(|range| end.of(**range) == Some(was)) {
+            end.set(range, to);
+        }
         is_feasible(&changed, go_on)
     };
-    let (mut bad, mut good) = (1.0, most.max(1e-6));
+    let (mut bad, mut good) = (was, if end == End::Low { 1e-6 * was } else { FURTHEST * was });
     if mends(good)? != Some(true) {
         return Ok(None);
     }
@@ -286,10 +347,37 @@ fn scaled(
             None => return Ok(None),
         }
     }
-    // The nearer end, rounded to the safe side in four digits.
-    let percent = good * 100.0;
-    let rounded = if good < 1.0 { (percent * 100.0).floor() } else { (percent * 100.0).ceil() } / 100.0;
-    Ok(Some(format!("{name}: {rounded} % of what they are")))
+    // Few digits where these do, and what is told was tried.
+    for digits in 3..12 {
+        let wanted = toward(good, good - was, digits);
+        if mends(wanted)? == Some(true) {
+            return Ok(Some(format!("{}: {wanted} instead of {was}", end.name())));
+        }
+    }
+    Ok(None)
+}
+
+/// The number that occurs most often, the first of several.
+fn commonest(numbers: impl Iterator<Item = f64>) -> Option<f64> {
+    let mut times: Vec<(f64, usize)> = Vec::new();
+    for number in numbers {
+        match times.iter_mut().find(|(known, _)| *known == number) {
+            Some((_, times)) => *times += 1,
+            None => times.push((number, 1)),
+        }
+    }
+    times.into_iter().rev().max_by_key(|(_, times)| *times).map(|(number, _)| number)
+}
+
+/// The number of so many digits that is nearest to `value` and not nearer in the direction of `by`, but for what
+/// halving leaves open.
+fn toward(value: f64, by: f64, digits: usize) -> f64 {
+    let near = format!("{value:.*e}", digits - 1).parse::<f64>().unwrap_or(value);
+    if (near - value) * by >= 0.0 || (near - value).abs() <= 1e-4 * by.abs() {
+        return near;
+    }
+    let step = 10_f64.powf(value.abs().log10().floor() + 1.0 - digits as f64);
+    format!("{:.*e}", digits - 1, near + step * by.signum()).parse().unwrap_or(value)
 }
 
 /// The contradiction as arithmetic on one limit, where it is that.

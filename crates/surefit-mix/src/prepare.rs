@@ -74,7 +74,8 @@ pub(crate) fn prepare_norms(
     form.add_count_rows();
     let terms = Terms::none(&form);
     let scale = (0..form.n).map(|j| form.column(j).iter().map(|a| a * a).sum::<f64>().sqrt()).collect();
-    let ground = Ground { relaxation: Norms::new(form.clone()), form, terms, scale };
+    let plain = Terms::sharp(&form);
+    let ground = Ground { relaxation: Norms::new(form.clone()), form, terms, plain, scale };
     let (root, end) = ground.relaxation.solve(kind);
     let mut proof = Proof::default();
     ground.prove(&root, &mut proof);
@@ -139,7 +140,8 @@ impl Stage {
         let terms = Terms::none(form);
         let model =
             Model::new(form, gram.as_deref().map(Mat::as_ref), &terms.diagonal, &terms.price, 0.0, nudge);
-        let ground = Ground { form: form.clone(), relaxation: Squares { model }, terms, scale };
+        let plain = Terms::sharp(form);
+        let ground = Ground { form: form.clone(), relaxation: Squares { model }, terms, plain, scale };
         let (root, end) = ground.relaxation.solve(kind);
         let mut stage = Self { gram, ground, root, proof: Proof::default(), nudge };
         stage.ground.prove(&stage.root, &mut stage.proof);
@@ -203,7 +205,8 @@ impl Stage {
         let gram = self.gram.as_deref().map(Mat::as_ref);
         let model = Model::new(form, gram, &terms.diagonal, &terms.price, terms.refund, self.nudge);
         let scale = self.ground.scale.clone();
-        let ground = Ground { form: form.clone(), relaxation: Squares { model }, terms, scale };
+        let plain = self.ground.plain.clone();
+        let ground = Ground { form: form.clone(), relaxation: Squares { model }, terms, plain, scale };
         let (root, end) = ground.relaxation.solve(self.root.kind.clone());
         if end != End::Reached {
             return None;

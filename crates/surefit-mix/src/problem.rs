@@ -23,6 +23,12 @@ pub struct Problem {
     pub counts: Vec<Count>,
     /// Limits on linear combinations of the weights; the sum is one of them.
     pub limits: Vec<Limit>,
+    /// Inputs that are not to be used, whose range is [`Range::NEVER`], with the range that each would have
+    /// otherwise: what an explanation can give back.
+    pub never: Vec<(usize, Range)>,
+    /// Inputs whose range was stated to be without 0, as against those that must be used: an explanation tells the
+    /// two apart.
+    pub bounds: Vec<usize>,
 }
 
 /// The distance between `Aw` and `t`.
@@ -89,6 +95,8 @@ impl Problem {
             ranges: vec![Range { low, high, optional: true }; n],
             counts: Vec::new(),
             limits: vec![Limit::sum(n, 1.0, 1.0)],
+            never: Vec::new(),
+            bounds: Vec::new(),
         }
     }
 

@@ -128,6 +128,27 @@ pub(crate) fn attempt(
     go_on: &(dyn Fn(&Progress) -> bool + Sync),
 ) -> Result<Attempt> {
     validate(problem)?;
+    let (first, is_sure) = pass(problem, settings, false, go_on)?;
+    if is_sure || problem.distance != Distance::L2 {
+        return Ok(first);
+    }
+    // Limits that leave a single point leave none by rounding: once more with a little room.
+    let (second, _) = pass(problem, settings, true, go_on)?;
+    let gap = |attempt: &Attempt| match attempt {
+        Attempt::Solved(solution) => solution.certificate.gap,
+        Attempt::Nothing { .. } | Attempt::Infeasible => f64::INFINITY,
+    };
+    Ok(if gap(&second) < gap(&first) { second } else { first })
+}
+
+/// Finds the best mix, with `is_wide` between limits that are a little apart; and whether what was found is proven or
+/// was stopped.
+fn pass(
+    problem: &Problem,
+    settings: &Settings,
+    is_wide: bool,
+    go_on: &(dyn Fn(&Progress) -> bool + Sync),
+) -> Result<(Attempt, bool)> {
     let mut form = Form::new(problem);
     let mut kind = form.decisions();
     // A tree is checked against the problem as it is stated.
@@ -135,12 +156,15 @@ pub(crate) fn attempt(
     let tightened =
         if is_stated { tighten(&mut form.clone(), &mut kind.clone()) } else { tighten(&mut form, &mut kind) };
     if tightened.is_err() {
-        return Ok(Attempt::Infeasible);
+        return Ok((Attempt::Infeasible, true));
     }
     crate::validate::bounded(problem, &form)?;
     let zero = crate::certificate::rounding(problem, &vec![1.0; problem.inputs.len()], 0.0);
     let mut pool = Pool::new(form.n, settings.alternatives, settings.gap, zero / form.unit, form.most());
     let whole = form.clone();
+    if is_wide {
+        form.widen();
+    }
     let begins = Progress { nodes: 0, open: 1, objective: f64::INFINITY, bound: 0.0 };
     let ask = || go_on(&begins);
     let found = match problem.distance {
@@ -153,8 +177,16 @@ pub(crate) fn attempt(
             below(prepared, &pool, settings, is_stated, go_on)
         }
     };
-    let Some((found, terms, closed)) = found else { return Ok(Attempt::Infeasible) };
-    Ok(conclude(problem, settings, &whole, found, terms, closed))
+    let Some((found, terms, closed)) = found else { return Ok((Attempt::Infeasible, true)) };
+    let is_stopped = !found.complete;
+    let is_closed = found.bound.min(closed) >= whole.most();
+    let attempt = conclude(problem, settings, &whole, found, terms, closed);
+    let is_sure = match &attempt {
+        Attempt::Solved(solution) => solution.is_certified || is_stopped,
+        Attempt::Infeasible => is_closed,
+        Attempt::Nothing { .. } => true,
+    };
+    Ok((attempt, is_sure))
 }
 
 /// The tree below what was prepared, and the lowest bound that was left out before; none when there is no mix.

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use surefit_mix::{Count, Distance, Error, Limit, Outcome, Problem, Settings, Solution, solve};
+use surefit_mix::{Count, Distance, Error, Limit, Outcome, Problem, Range, Settings, Solution, solve};
 
 fn names(n: usize) -> Vec<String> {
     (0..n).map(|j| format!("x{j}")).collect()
@@ -98,9 +98,77 @@ fn constraints_are_read_as_people_write_them() {
     assert_eq!(read("cap: x0 <= .3").unwrap().name, "cap");
     let unknown = read("x9 <= 1").unwrap_err();
     assert_eq!(unknown.to_string(), "the constraint `x9 <= 1` names `x9`, which is no input");
+    let what = |text: &str| read(text).unwrap_err().to_string();
+    let told = "the constraint `x0 < 1` cannot be read: a limit may be reached, so it is written `<=`";
+    assert_eq!(what("x0 < 1"), told);
+    let told = "the constraint `x0 - x0 >= 0` cannot be read: its inputs cancel each other out";
+    assert_eq!(what("x0 - x0 >= 0"), told);
     for wrong in ["", "x0", "x0 <= ", "x0 + <= 1", "1 <= 2", "x0 <= 1 2", "x0 ? 1", "`x0 <= 1", "x0 <= 1e999"]
     {
         assert!(matches!(read(wrong), Err(Error::Expression { .. })), "{wrong}");
+    }
+}
+
+/// Two inputs at their greatest and two at their least weight, which a sum and a difference demand, and two that
+/// equations leave one value: in numbers of four decimals, whose sums are met but for rounding.
+#[test]
+fn limits_that_leave_a_single_point_leave_a_certified_mix() {
+    let mut state = 1_u64;
+    let mut below = |n: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % n
+    };
+    let decimal = |number: u64| number as f64 / 1e4;
+    for case in 0..300 {
+        let w: Vec<u64> = (0..6).map(|_| 100 + below(3000)).collect();
+        let columns = (0..8 * 6).map(|_| below(2000) as f64 / 1e3 - 1.0).collect();
+        let target = (0..8).map(|_| below(2000) as f64 / 1e3 - 1.0).collect();
+        let mut problem = Problem::new(names(6), columns, target, 0.0, 1.0);
+        for j in 0..6 {
+            let (low, high) = match j {
+                0 | 1 => (w[j] - 50, w[j]),
+                2 | 3 => (w[j], w[j] + 700),
+                _ => (w[j] - 90, w[j] + 90),
+            };
+            let optional = j < 2 && case % 2 == 0;
+            problem.ranges[j] = Range { low: decimal(low), high: decimal(high), optional };
+        }
+        let sum = decimal(w.iter().sum());
+        problem.limits = vec![Limit::sum(6, sum, sum)];
+        let signed = |number: i64| number as f64 / 1e4;
+        let own = |j: usize| i64::try_from(w[j]).unwrap();
+        for (text, value) in [
+            ("x4 + x5 =", own(4) + own(5)),
+            ("x0 + x1 - x2 - x3 >=", own(0) + own(1) - own(2) - own(3)),
+            ("x4 - x5 =", own(4) - own(5)),
+        ] {
+            let limit = Limit::parse(&format!("{text} {}", signed(value)), &problem).unwrap();
+            problem.limits.push(limit);
+        }
+        for distance in [Distance::L2, Distance::L1, Distance::LInf] {
+            problem.distance = distance;
+            let solution = solved(&problem);
+            assert!(solution.is_certified, "case {case} {distance:?} {:?}", solution.certificate);
+            let off = |(j, found): (usize, &f64)| (found - decimal(w[j])).abs();
+            assert!(solution.best.weights.iter().enumerate().map(off).all(|off| off < 1e-7), "case {case}");
+        }
+    }
+}
+
+/// The mix of .3 and .7 misses the target by so much in each row, and no other mix comes near.
+#[test]
+fn a_distance_is_proven_down_to_what_rounding_leaves_of_it() {
+    let columns: Vec<f64> = (0..5 * 12).map(|k| ((k * k * 31 + 7 * k) % 197) as f64 / 64.0 - 1.5).collect();
+    for size in [1e-3, 1e-6, 1e-8, 1e-10, 1e-12] {
+        let off = |i: usize| size * if i * i % 3 == 0 { 1.0 } else { -0.5 };
+        let target = (0..12).map(|i| 0.3 * columns[i] + 0.7 * columns[2 * 12 + i] + off(i)).collect();
+        let problem = Problem::new(names(5), columns.clone(), target, 0.1, 1.0);
+        let solution = solved(&problem);
+        let proof = solution.certificate;
+        assert!(solution.is_certified, "{size}: {proof:?}");
+        // Near enough to be of use: the bound is not just 0.
+        assert!(proof.bound >= 0.5 * proof.objective, "{size}: {proof:?}");
+        assert!(proof.objective < 12.0 * size * size && proof.objective > 0.0, "{size}: {proof:?}");
     }
 }
 

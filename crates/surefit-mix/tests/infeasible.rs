@@ -31,7 +31,7 @@ fn inputs_that_must_be_used_and_are_too_much() {
     assert!(conflict.relaxations.contains(&"sum: 1.2 instead of 1".to_owned()), "{conflict:?}");
     assert!(conflict.relaxations.contains(&"do not ask that tin is used".to_owned()), "{conflict:?}");
     assert!(
-        conflict.relaxations.contains(&"the least weights: 83.33 % of what they are".to_owned()),
+        conflict.relaxations.contains(&"the least weight: 0.333 instead of 0.4".to_owned()),
         "{conflict:?}"
     );
 }
@@ -90,6 +90,33 @@ fn nothing_may_be_used() {
     let conflict = conflict(&problem);
     assert_eq!(conflict.what, "`sum` asks for at least 1, and the ranges allow at most 0");
     assert_eq!(conflict.relaxations, ["sum: 0 instead of 1"]);
+}
+
+#[test]
+fn an_input_that_is_not_to_be_used_is_one_of_the_limits_and_can_be_given_back() {
+    let mut problem = problem(3, 0.1, 0.4);
+    problem.never = vec![(1, problem.ranges[1])];
+    problem.ranges[1] = Range::NEVER;
+    let conflict = conflict(&problem);
+    assert_eq!(conflict.limits, ["sum", "never silver", "the greatest weights"]);
+    let told = ["sum: 0.8 instead of 1", "let silver be used", "the greatest weight: 0.5 instead of 0.4"];
+    assert_eq!(conflict.relaxations, told);
+}
+
+#[test]
+fn a_range_without_zero_is_told_as_the_bound_that_it_was_stated_as() {
+    let mut problem = problem(3, 0.0, 1.0);
+    problem.ranges[0] = Range { low: 0.7, high: 0.8, optional: false };
+    problem.bounds = vec![0];
+    problem.limits.push(Limit::parse("gold + tin <= .6", &problem).unwrap());
+    let conflict = conflict(&problem);
+    assert_eq!(conflict.limits, ["gold + tin <= .6", "bound gold", "the least weights"]);
+    let told = [
+        "gold + tin <= .6: 0.7 instead of 0.6",
+        "let gold be 0 beside 0.7..0.8",
+        "the least weight: 0.6 instead of 0.7",
+    ];
+    assert_eq!(conflict.relaxations, told);
 }
 
 /// What is offered is typed as it is printed: seven digits of 0.6/1.45 rounded down would not do.

@@ -40,7 +40,7 @@ fn a_tree_is_checked_after_it_was_written_and_read() {
         tree.write(&mut bytes).unwrap();
         let read = Tree::read(&mut bytes.as_slice()).unwrap();
         assert_eq!(read, tree);
-        let verified = verify(&problem, &read).unwrap();
+        let verified = verify(&problem, &read, &|| true).unwrap();
         assert!(verified.leaves > 1, "{distance:?}");
         assert!(verified.bound >= solution.certificate.bound, "{distance:?}");
     }
@@ -69,7 +69,7 @@ fn trees_of_several_counts_and_of_limits_that_meet_are_checked_too() {
             let problem = Problem { distance, ..problem.clone() };
             let solution = solved(&problem);
             assert!(solution.is_certified);
-            let verified = verify(&problem, solution.tree.as_ref().unwrap()).unwrap();
+            let verified = verify(&problem, solution.tree.as_ref().unwrap(), &|| true).unwrap();
             assert!(verified.bound >= solution.certificate.bound, "{distance:?}");
         }
     }
@@ -81,11 +81,15 @@ fn a_tree_that_claims_too_much_is_refused() {
     let tree = solved(&problem).tree.unwrap();
     let mut more = tree.clone();
     more.bound *= 1.001;
-    assert!(matches!(verify(&problem, &more), Err(TreeError::Leaf { .. })), "{:?}", verify(&problem, &more));
+    assert!(
+        matches!(verify(&problem, &more, &|| true), Err(TreeError::Leaf { .. })),
+        "{:?}",
+        verify(&problem, &more, &|| true)
+    );
     // Another target: the same tree proves nothing of it.
     let mut other = problem.clone();
     other.target.iter_mut().for_each(|t| *t *= 0.5);
-    assert!(verify(&other, &tree).is_err());
+    assert!(verify(&other, &tree, &|| true).is_err());
 }
 
 #[test]
@@ -102,7 +106,7 @@ fn any_cut_or_changed_file_is_refused_or_proves_less() {
             let mut changed = bytes.clone();
             changed[place] ^= 1 << bit;
             if let Ok(tree) = Tree::read(&mut changed.as_slice())
-                && let Ok(verified) = verify(&problem, &tree)
+                && let Ok(verified) = verify(&problem, &tree, &|| true)
             {
                 let best = solution.best.objective;
                 assert!(

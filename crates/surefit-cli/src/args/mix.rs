@@ -33,9 +33,6 @@ pub struct MixArgs {
     /// Write the whole search to this file, for `surefit certify`: others can check the proof with it
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub tree_certificate: Option<PathBuf>,
-    /// For each input that has a choice: the best mix with the other choice, and what it costs
-    #[arg(long, help_heading = "What if")]
-    pub prices: bool,
     /// How results are shown.
     #[command(flatten)]
     pub show: Output,
@@ -98,7 +95,7 @@ pub struct MixFlags {
     /// This input is not used; repeatable
     #[arg(long, value_name = "NAME", help_heading = "Limits")]
     pub never: Vec<String>,
-    /// The weights of some inputs sum to lo..hi: `energy=S3,S8:..0.3`; repeatable
+    /// The weights of some inputs sum to lo..hi: `energy=S3,S8:..0.3`, names with commas in back quotes; repeatable
     #[arg(long, value_name = "NAME=COLS:lo..hi", value_parser = group, help_heading = "Limits")]
     pub group: Vec<Group>,
     /// So many of some inputs are used: `energy=S3,S8,T*:1..2`; repeatable
@@ -114,6 +111,9 @@ pub struct MixFlags {
     /// The best mix for each of several values: low=0..0.3:7, at-most=1..8
     #[arg(long, value_name = "FLAG=A..B[:K]", value_parser = path, allow_hyphen_values = true, help_heading = "What if")]
     pub path: Option<MixPath>,
+    /// For each input that has a choice: the best mix with the other choice, and what it costs
+    #[arg(long, help_heading = "What if")]
+    pub prices: bool,
 
     /// The wanted relative gap [default: 1e-6]
     #[arg(long, value_name = "ε", value_parser = positive, allow_hyphen_values = true, help_heading = "Search")]
@@ -208,7 +208,7 @@ impl MixArgs {
                 "leave out `--path`, with the value that you choose in its place".to_owned(),
             ));
         }
-        let of_one = [("--prices", self.prices), ("--tree-certificate", self.tree_certificate.is_some())];
+        let of_one = [("--prices", flags.prices), ("--tree-certificate", self.tree_certificate.is_some())];
         if let Some((flag, _)) = of_one.iter().find(|(_, given)| *given && flags.path.is_some()) {
             return Err(usage(
                 format!("`{flag}` is about one mix, and `--path` finds several"),
@@ -230,6 +230,11 @@ impl MixArgs {
         files::keep_apart(&inputs, &outputs)
     }
 }
+
+/// A table and the first open nodes take more than this.
+const LEAST_MEMORY: usize = 1 << 20;
+/// `--sum 0`.
+const NOTHING: Sum = Sum::Within(Span { low: 0.0, high: 0.0 });
 
 impl MixFlags {
     /// These flags, and those of `other` where these say nothing.
@@ -258,6 +263,7 @@ impl MixFlags {
             constraint: all(self.constraint, other.constraint),
             alternatives: self.alternatives.or(other.alternatives),
             path: self.path.or(other.path),
+            prices: self.prices || other.prices,
             gap: self.gap.or(other.gap),
             time_limit: self.time_limit.or(other.time_limit),
             memory_limit: self.memory_limit.or(other.memory_limit),
@@ -283,6 +289,18 @@ impl MixFlags {
             ));
         }
         self.check_path()?;
+        if let Some(bytes) = self.memory_limit.filter(|bytes| *bytes < LEAST_MEMORY) {
+            return Err(usage(
+                format!("`--memory-limit` is {bytes} bytes, too few for any search"),
+                "give it 1M or more".to_owned(),
+            ));
+        }
+        if self.at_least.is_some_and(|least| least > 0) && self.sum == Some(NOTHING) && !self.may_be_short() {
+            return Err(usage(
+                "`--sum 0` leaves every weight 0, and `--at-least` asks for inputs that are used".to_owned(),
+                "leave out one of them".to_owned(),
+            ));
+        }
         let groups = [("--group", &self.group), ("--group-count", &self.group_count)];
         for (flag, groups) in groups {
             for (nth, group) in groups.iter().enumerate() {
@@ -295,6 +313,12 @@ impl MixFlags {
             }
         }
         Ok(())
+    }
+
+    /// Whether any input may have a weight below 0.
+    fn may_be_short(&self) -> bool {
+        let spans = self.range.iter().chain(&self.bound);
+        self.low.is_some_and(|low| low < 0.0) || spans.into_iter().any(|named| named.span.low < 0.0)
     }
 
     fn check_path(&self) -> Result<(), Error> {

@@ -7,7 +7,7 @@ use crate::args::{CertifyArgs, MissingArg, MixFlags, usage};
 use crate::exit::Exit;
 use crate::report::mix::{MixReport, TreeReport};
 use crate::screen::{Halt, Screen};
-use crate::{json, render};
+use crate::{json, render, watch};
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
@@ -83,8 +83,9 @@ fn check(args: &CertifyArgs, screen: &Screen) -> Result<TreeReport> {
     if let Some(fault) = mix_tree::broken(&problem, &tree.weights) {
         return refute(fault);
     }
-    let verified = match verify(&problem, &tree) {
+    let verified = match verify(&problem, &tree, &watch::go_on) {
         Ok(verified) => verified,
+        Err(TreeError::Stopped) => return Err(Error::Interrupted),
         Err(fault) => return refute(fault.to_string()),
     };
     let gap = args.gap.unwrap_or(1e-6);

@@ -43,6 +43,7 @@ pub fn run(args: &MixArgs, screen: &Screen) -> Result<Exit, Halt> {
     let mut job = Job::new(&flags, begun, screen);
     if args.tree_certificate.is_some() {
         mix_tree::close_ranges(&mut problem);
+        mix_tree::refuse_open_ranges(&problem)?;
         job.keep_tree = true;
     }
     let mut outcome = job.solve(&problem)?;
@@ -50,7 +51,7 @@ pub fn run(args: &MixArgs, screen: &Screen) -> Result<Exit, Halt> {
     if let Outcome::Solved(solution) = &mut outcome {
         watch::answered();
         tree = solution.tree.take();
-        if args.prices {
+        if flags.prices {
             prices = Some(job.prices(&problem, solution)?);
         }
     }
@@ -62,20 +63,24 @@ pub fn run(args: &MixArgs, screen: &Screen) -> Result<Exit, Halt> {
         let bytes = model.to_bytes()?;
         staged.push(files::stage(path, |out| out.write_all(&bytes))?);
     }
-    let mut exit = super::fit::exit_of(report.verdict);
     if let (Some(path), Some(_)) = (&args.tree_certificate, &report.best) {
         if let Some(mut tree) = tree {
             tree.note = mix_tree::note(&flags, &problem, &data.fingerprint.digest);
             staged.push(files::stage(path, |mut out| tree.write(&mut out))?);
         } else {
-            report.no_tree = Some(mix_tree::why_none(&report, &problem, path));
-            exit = Exit::Uncertified;
+            // What was asked for is not there, whatever the gap.
+            let why = mix_tree::why_none(&report, path);
+            if report.verdict == Verdict::Certified {
+                report.verdict = Verdict::Uncertified;
+                report.diagnosis = Some(without_tree(&report, &why));
+            }
+            report.no_tree = Some(why);
         }
     }
     staged.into_iter().try_for_each(files::Staged::keep)?;
     report.seconds = begun.elapsed().as_secs_f64();
     screen.result(|width| render::mix(&report, width), || json::mix(&report))?;
-    Ok(exit)
+    Ok(super::fit::exit_of(report.verdict))
 }
 
 /// A search with its limits.
@@ -201,6 +206,15 @@ impl<'a> Job<'a> {
                 report.others = Some(solution.others);
                 report.findings = as_good(&solution, problem, self.flags.gap()).into_iter().collect();
                 report.plain = solution.relaxed.filter(|_| has_holes(problem));
+                let asked = self.flags.alternatives.is_some_and(|wanted| wanted > 1);
+                if asked && solution.is_certified && solution.alternatives.is_empty() {
+                    report.no_alternatives = Some(if has_holes(problem) {
+                        "no other choice of inputs keeps the limits"
+                    } else {
+                        "there is no other choice of inputs to list: without a least weight (`--low`) any weight \
+                         may fade to 0"
+                    });
+                }
                 report.alternatives = solution.alternatives;
                 report.best = Some(solution.best);
             }
@@ -214,7 +228,8 @@ fn has_holes(problem: &Problem) -> bool {
     !problem.counts.is_empty() || problem.ranges.iter().any(has_choice)
 }
 
-/// `objective 0.0123, bound 0.0119, gap 3 %, 1,234 nodes a second, 56 open, 12 s left`
+/// `objective 0.0123, bound 0.0119, gap 3 %, 1,234 nodes a second, 56 open, 12 s to the time limit`; how long a tree
+/// still takes nobody knows.
 fn in_words(now: &surefit_mix::Progress, since: Duration, left: Option<Duration>) -> String {
     let mut parts = Vec::new();
     if now.objective.is_finite() {
@@ -234,7 +249,7 @@ fn in_words(now: &surefit_mix::Progress, since: Duration, left: Option<Duration>
         count(now.open as u64)
     ));
     if let Some(left) = left {
-        parts.push(format!("{} s left", left.as_secs_f64().ceil()));
+        parts.push(format!("{} s to the time limit", left.as_secs_f64().ceil()));
     }
     parts.join(", ")
 }
@@ -267,7 +282,7 @@ fn stopped(solution: &Solution, stop: Option<Stop>, wanted: f64) -> Diagnosis {
     let how = match stop {
         Some(Stop::Interrupted) => "Ctrl-C ended the search",
         Some(_) => "the time limit ended the search",
-        None => "the search ended by itself",
+        None => "the whole tree was searched, and rounding ends the proof",
     };
     let evidence = json!({
         "objective": json::number(proof.objective),
@@ -287,6 +302,20 @@ fn stopped(solution: &Solution, stop: Option<Stop>, wanted: f64) -> Diagnosis {
         evidence: evidence.as_object().cloned().unwrap_or_default(),
         also: Vec::new(),
         remedies: proven_gap(proof.relative_gap()).into_iter().collect(),
+        exact: None,
+    }
+}
+
+/// A mix within the gap, but without the tree that was asked for.
+fn without_tree(report: &MixReport, why: &str) -> Diagnosis {
+    let gap = report.certificate.map_or(f64::INFINITY, |proof| proof.relative_gap());
+    Diagnosis {
+        code: Code::Sf402,
+        message: why.to_owned(),
+        reasons: Vec::new(),
+        evidence: Map::from_iter([("relative_gap".to_owned(), json::number(gap))]),
+        also: Vec::new(),
+        remedies: Vec::new(),
         exact: None,
     }
 }

@@ -1,6 +1,6 @@
 //! The numbers of a mix: the target, the inputs by name, and the row weights, without a formula.
 
-use super::load;
+use super::{load, mix_problem};
 use crate::args::{Dialect, MixFlags, Reading, usage};
 use crate::screen::Screen;
 use surefit::data::encode::{EncodeOptions, Encoded, Recipe, Scanned};
@@ -118,8 +118,8 @@ impl Wished {
         let taken = |column: usize| column == target || Some(column) == weights;
         let mut named = vec![None; names.len()];
         for wish in &flags.inputs {
-            let parts: Vec<&str> = if names.contains(wish) { vec![wish] } else { wish.split(',').collect() };
-            for part in parts.into_iter().map(str::trim) {
+            let parts = if names.contains(wish) { vec![wish.clone()] } else { mix_problem::parts(wish) };
+            for part in &parts {
                 match names.iter().position(|name| name == part) {
                     Some(column) if taken(column) => {
                         let role = if column == target { "the target" } else { "the column of weights" };

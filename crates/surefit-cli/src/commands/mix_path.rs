@@ -3,7 +3,7 @@
 use super::mix::Job;
 use super::mix_data::MixData;
 use super::mix_problem;
-use crate::args::{MixFlags, MixPath};
+use crate::args::{MixFlags, MixPath, usage};
 use crate::exit::Exit;
 use crate::numbers::rough;
 use crate::report::mix::{MixReport, PathReport, Point};
@@ -18,7 +18,11 @@ use surefit_mix::Outcome;
 
 /// Runs the verb along the path.
 pub fn run(flags: &MixFlags, data: &mut MixData, begun: Instant, screen: &Screen) -> Result<Exit, Halt> {
-    let (flag, steps) = steps(flags);
+    let (flag, mut steps) = steps(flags);
+    if let Some(note) = leave_out(flags, &mut steps)? {
+        screen.note(&note);
+        data.notes.push(note);
+    }
     let mut report: Option<PathReport> = None;
     let (mut failed, mut halted) = (None, false);
     for (value, flags) in &steps {
@@ -73,6 +77,24 @@ fn steps(flags: &MixFlags) -> (&'static str, Vec<(f64, MixFlags)>) {
         }
         None => ("", Vec::new()),
     }
+}
+
+/// Leaves out the values of `--low` that are above `--high`, and says so.
+///
+/// # Errors
+/// [`Error::Usage`] where none is left.
+fn leave_out(flags: &MixFlags, steps: &mut Vec<(f64, MixFlags)>) -> Result<Option<String>, Error> {
+    let (Some(MixPath::Low(values)), Some(high)) = (&flags.path, flags.high) else { return Ok(None) };
+    steps.retain(|(low, _)| *low <= high);
+    let above: Vec<String> = values.iter().filter(|low| **low > high).map(f64::to_string).collect();
+    if steps.is_empty() {
+        return Err(usage(
+            format!("every value of `--path low=…` is above `--high {high}`"),
+            "raise `--high`, or begin with a lower value".to_owned(),
+        ));
+    }
+    let told = || format!("values of --low above `--high {high}` are left out: {}", above.join(", "));
+    Ok((!above.is_empty()).then(told))
 }
 
 /// What is told of all values.

@@ -100,8 +100,8 @@ impl Maker<'_> {
             return self.inputs(text, asked_by);
         }
         let mut all = Vec::new();
-        for part in text.split(',').map(str::trim) {
-            all.extend(self.inputs(part, asked_by)?);
+        for part in parts(text) {
+            all.extend(self.inputs(&part, asked_by)?);
         }
         all.sort_unstable();
         all.dedup();
@@ -188,8 +188,12 @@ impl Maker<'_> {
                 }
                 range.optional = false;
             }
+            if never[j] {
+                self.problem.never.push((j, range));
+            }
             self.problem.ranges[j] = if never[j] { Range::NEVER } else { range };
         }
+        self.problem.bounds = (0..bounds.len()).filter(|&j| bounds[j].is_some()).collect();
         Ok(())
     }
 
@@ -238,6 +242,24 @@ impl Maker<'_> {
         }
         Ok(())
     }
+}
+
+/// The names in a list with commas; one in back quotes has its own commas.
+pub fn parts(list: &str) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    let mut is_quoted = false;
+    for c in list.chars() {
+        match c {
+            '`' => is_quoted = !is_quoted,
+            ',' if !is_quoted => parts.push(String::new()),
+            _ => {
+                if let Some(last) = parts.last_mut() {
+                    last.push(c);
+                }
+            }
+        }
+    }
+    parts.into_iter().map(|part| part.trim().to_owned()).collect()
 }
 
 /// More inputs than there are.

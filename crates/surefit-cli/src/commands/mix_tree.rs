@@ -1,12 +1,13 @@
 //! How the problem of a tree certificate is written into it, and stated again from it.
 
-use crate::args::MixFlags;
+use crate::args::{MixFlags, usage};
 use crate::json::{distance_name, number};
 use crate::numbers::rough;
 use crate::report::mix::MixReport;
 use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::path::Path;
+use surefit::Error;
 use surefit_mix::{Count, Distance, Limit, Problem, Range};
 
 /// What a problem is, but for the numbers of the table.
@@ -105,20 +106,33 @@ pub fn note(flags: &MixFlags, problem: &Problem, digest: &str) -> String {
     stated.to_string()
 }
 
-/// Why a search has no tree to write.
-pub fn why_none(report: &MixReport, problem: &Problem, path: &Path) -> String {
+/// Refuses a tree of a problem that it could not be checked with.
+///
+/// # Errors
+/// [`Error::Usage`] naming the input whose range has an open end.
+pub fn refuse_open_ranges(problem: &Problem) -> Result<(), Error> {
     let open = |range: &Range| !range.low.is_finite() || !range.high.is_finite();
-    let why = match problem.ranges.iter().position(open).and_then(|j| problem.inputs.get(j)) {
-        Some(name) => format!(
-            "no single limit bounds the weight of `{name}`, and a tree is checked with ranges that have two ends: \
-             give it one with `--range` or `--high`"
-        ),
-        None => format!(
-            "the search was stopped before its end, at a relative gap of {}, and a tree proves a whole search",
-            rough(report.certificate.map_or(f64::INFINITY, |proof| proof.relative_gap()))
-        ),
-    };
-    format!("no tree certificate was written to {}: {why}", path.display())
+    match problem.ranges.iter().position(open).and_then(|j| problem.inputs.get(j)) {
+        None => Ok(()),
+        Some(name) => Err(usage(
+            format!(
+                "no single limit bounds the weight of `{name}`, and a tree certificate is checked with ranges that \
+                 have two ends"
+            ),
+            "give it one with `--range` or `--high`".to_owned(),
+        )),
+    }
+}
+
+/// Why a search has no tree to write.
+pub fn why_none(report: &MixReport, path: &Path) -> String {
+    let gap = rough(report.certificate.map_or(f64::INFINITY, |proof| proof.relative_gap()));
+    let old = if path.is_file() { "; the file of that name is of an earlier run" } else { "" };
+    format!(
+        "no tree certificate was written to {}: the search was stopped before its end, at a relative gap of {gap}, \
+         and a tree proves a whole search{old}",
+        path.display()
+    )
 }
 
 /// Reads the text of a file; none where it states no problem.

@@ -25,6 +25,7 @@ pub fn mix(report: &MixReport) -> Value {
         "alternatives": report.alternatives.iter().map(|other| of(report, other)).collect::<Vec<_>>(),
         "others_bound": report.others.map(number),
         "nodes": report.nodes,
+        "no_alternatives": report.no_alternatives,
         "notes": report.notes,
         "seconds": number(report.seconds),
         "rows": report.rows,

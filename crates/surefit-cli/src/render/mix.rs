@@ -61,11 +61,17 @@ fn headline(page: &mut Page, report: &MixReport) {
 /// The gap beside the wanted one.
 pub(super) fn gap(report: &MixReport, proof: &Certificate) -> String {
     let relative = proof.relative_gap();
-    if relative > report.wanted_gap || proof.objective == 0.0 {
+    if is_rounding(report, proof) {
         // What the allowance for rounding alone certifies.
         return format!("gap ≤ {}, within the rounding of an exact mix", rough(proof.gap));
     }
     format!("relative gap ≤ {}, wanted {}", rough(relative), rough(report.wanted_gap))
+}
+
+/// Whether only rounding is left of the gap: beside a distance of next to nothing no share says anything.
+fn is_rounding(report: &MixReport, proof: &Certificate) -> bool {
+    let is_certified = report.verdict == Verdict::Certified;
+    is_certified && (proof.relative_gap() > report.wanted_gap * (1.0 + 1e-6) || proof.objective == 0.0)
 }
 
 /// `√Σr²` and the like.
@@ -151,6 +157,10 @@ pub(super) fn weights(page: &mut Page, report: &MixReport, best: &Mix) {
 /// The next best choices of inputs, by how they differ from the best.
 fn alternatives(page: &mut Page, report: &MixReport, best: &Mix) {
     if report.alternatives.is_empty() {
+        if let Some(why) = report.no_alternatives {
+            page.paragraph(why);
+            page.blank();
+        }
         return;
     }
     let of = |mix: &Mix| report.length(mix.objective).unwrap_or(mix.objective);
@@ -243,6 +253,7 @@ pub fn mix_path(report: &PathReport, width: usize) -> String {
     let proven_to = |_: &Mix, proof: &Certificate| match proof.relative_gap() {
         // What is proven beyond what was asked for is of no interest.
         gap if gap <= frame.wanted_gap => format!("≤ {}", rough(frame.wanted_gap)),
+        _ if proof.certifies(frame.wanted_gap) => "rounding".to_owned(),
         gap => rough(gap),
     };
     let cells = |cell: &dyn Fn(&Mix, &Certificate) -> String, none: &str| {
@@ -266,6 +277,10 @@ pub fn mix_path(report: &PathReport, width: usize) -> String {
     ];
     page.blank();
     page.lines.extend(table(columns, super::INDENT, page.width).0);
+    if report.points.len() < report.wanted {
+        let missing = counted((report.wanted - report.points.len()) as u64, "further value");
+        page.paragraph(&format!("… and {missing}, which the search did not come to"));
+    }
     page.blank();
     page.paragraph(&format!(
         "{}; nodes {}, seconds {}",
@@ -277,10 +292,14 @@ pub fn mix_path(report: &PathReport, width: usize) -> String {
 }
 
 fn search(page: &mut Page, report: &MixReport, proof: &Certificate) {
+    let gap = if is_rounding(report, proof) {
+        format!("gap at most {}, which is rounding", rough(proof.gap))
+    } else {
+        format!("relative gap at most {}", rough(proof.relative_gap()))
+    };
     page.paragraph(&format!(
-        "bound {}, relative gap at most {}; {}; nodes {}, seconds {}",
+        "bound {}, {gap}; {}; nodes {}, seconds {}",
         plain(proof.bound),
-        rough(proof.relative_gap()),
         counted(report.rows as u64, "row"),
         count(report.nodes),
         significant(report.seconds, 2)

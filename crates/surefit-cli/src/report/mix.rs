@@ -33,6 +33,8 @@ pub struct MixReport {
     pub alternatives: Vec<Mix>,
     /// No choice of inputs that is not listed has a lower objective.
     pub others: Option<f64>,
+    /// Why there are no other choices of inputs, although they were asked for.
+    pub no_alternatives: Option<&'static str>,
     /// What each decision costs, if it was asked for.
     pub prices: Option<Prices>,
     /// Why there is no tree certificate, although it was asked for.
@@ -69,6 +71,7 @@ impl MixReport {
             plain: None,
             alternatives: Vec::new(),
             others: None,
+            no_alternatives: None,
             prices: None,
             no_tree: None,
             diagnosis: None,
@@ -85,6 +88,11 @@ impl MixReport {
     pub fn message(&self) -> String {
         match (&self.diagnosis, &self.certificate) {
             (Some(diagnosis), _) => diagnosis.message.clone(),
+            (None, Some(proof)) if self.verdict == Verdict::Uncertified => format!(
+                "a closer mix is not excluded: the relative gap is at most {}, and {} is wanted",
+                rough(proof.relative_gap()),
+                rough(self.wanted_gap)
+            ),
             // What the allowance for rounding alone certifies.
             (None, Some(proof)) if proof.relative_gap() > self.wanted_gap => {
                 format!("no mix that keeps the limits is closer, to a gap of {}: rounding", rough(proof.gap))

@@ -27,6 +27,7 @@ fn optimal() -> MixReport {
         certificate: Some(proof(0.0144, 0.014_399_999)),
         plain: Some(Mix { weights: vec![0.2, 0.1, 0.699_999, 1e-6], objective: 0.01 }),
         alternatives: Vec::new(),
+        no_alternatives: None,
         others: Some(0.0144),
         prices: None,
         no_tree: None,

@@ -172,6 +172,8 @@ fn a_mix_that_cannot_be_is_explained() {
     let mut all = String::new();
     for more in [
         "--high 0.05",
+        "--high 0.0666 --never S1",
+        "--low 0.3 --bound S1=0.8..0.9 --bound S2=0.3..0.4",
         "--low 0.3 --high 0.3 --at-most 3",
         "--at-most 0",
         "--low 1.1",
@@ -277,6 +279,8 @@ fn what_makes_no_sense_is_refused_with_a_way_out() {
     let value = file("value.toml", "low = \"x\"\n");
     let toml = file("toml.toml", "low = 0.1\nmust = [\n");
     let truth = file("truth.toml", "low = true\n");
+    let after = file("after.toml", "[range]\nS1 = \"0.1..0.3\"\nmust = [\"S2\"]\n");
+    let price = file("price.toml", "prices = 3\n");
     let mut all = String::new();
     for more in [
         "--low 0.3 --high 0.2",
@@ -310,6 +314,16 @@ fn what_makes_no_sense_is_refused_with_a_way_out() {
         "--weights index",
         "--path low=0..0.3:7 --low 0.1",
         "--path high=0..1:3",
+        "--path at-most=1..3:2",
+        "--path at-most=3..1",
+        "--path low=0.1..0.3",
+        "--path low=0.3..0.1:3",
+        "--path low=0.3..0.4:3 --high 0.2",
+        "--memory-limit 1K",
+        "--sum 0 --at-least 1",
+        "--low 0.1 --at-least 1 --at-most 2 --range S10=-1..1",
+        "--constraint S1<.5",
+        "--constraint S1-S1>=0",
         "--path at-most=1..3 --alternatives 2",
         "--path at-most=1..3 -o mix.safetensors",
         "--alternatives 0",
@@ -317,12 +331,88 @@ fn what_makes_no_sense_is_refused_with_a_way_out() {
     ] {
         writeln!(all, "$ {more}\n{}", told(&index(&format!("-q {more}")))).unwrap();
     }
-    for problem in [&key, &value, &toml, &truth, &folder.path("none.toml")] {
+    for problem in [&key, &value, &toml, &truth, &after, &price, &folder.path("none.toml")] {
         writeln!(all, "{}", told(&index(&format!("-q --problem {problem}")))).unwrap();
     }
     writeln!(all, "{}", told(&["mix", "data/index-returns.csv"])).unwrap();
     writeln!(all, "{}", told(&["mix", "data/index-returns.csv", "--target", "indx"])).unwrap();
     snapshot(&folder, "mix_refuses", &all);
+}
+
+#[test]
+fn what_is_printed_of_limits_that_meet_nowhere_can_be_typed() {
+    let found = object(&index("--high 0.0666 --never S1"));
+    let limits = found["diagnosis"]["evidence"]["limits"].as_array().unwrap();
+    assert!(
+        limits.contains(&"never S1".into()) && limits.contains(&"the greatest weights".into()),
+        "{found}"
+    );
+    let remedies = found["diagnosis"]["remedies"].as_array().unwrap();
+    let of = |what: &str| {
+        let all = remedies.iter().filter_map(|remedy| remedy["change"].as_str());
+        all.filter_map(|change| change.strip_prefix(what)).next().unwrap().trim().to_owned()
+    };
+    let high = of("the greatest weight:");
+    let high = high.split(' ').next().unwrap();
+    assert_eq!(code(&index(&format!("-q --high {high} --never S1"))), 0, "{high}");
+    let sum = of("sum:");
+    let sum = sum.split(' ').next().unwrap();
+    assert_eq!(code(&index(&format!("-q --high 0.0666 --never S1 --sum {sum}"))), 0, "{sum}");
+}
+
+#[test]
+fn a_problem_file_has_named_constraints_and_prices() {
+    let folder = Folder::new();
+    let file = folder.file(
+        "problem.toml",
+        "target = \"index\"\nlow = 0.1\nprices = true\n[constraint]\ncap = \"S15 <= .15\"\n",
+    );
+    let read = object(&["mix", "data/index-returns.csv", "--problem", &file]);
+    let mut typed = index("--low 0.1 --prices");
+    typed.extend(["--constraint", "cap: S15 <= .15"]);
+    let typed = object(&typed);
+    assert_eq!((&read["model"], &read["prices"]), (&typed["model"], &typed["prices"]));
+    assert!(read["prices"]["by_input"]["S15"].is_object(), "{read}");
+}
+
+#[test]
+fn names_with_commas_stand_in_back_quotes() {
+    let folder = Folder::new();
+    let text = csv(&["a", "b", "c"], &table(&["a", "b", "c"])).replacen("t,a,b,c", "t,\"a,x\",b,c", 1);
+    let data = folder.file("commas.csv", &text);
+    let found = object(&["mix", &data, "--target", "t", "--group", "g=`a,x`,b:0.45..0.45"]);
+    let all = weights(&found);
+    let sum: f64 = all.iter().filter(|(name, _)| name != "c").map(|(_, weight)| weight).sum();
+    assert!((sum - 0.45).abs() < 1e-9, "{found}");
+}
+
+#[test]
+fn a_path_leaves_out_what_makes_no_sense_and_says_what_it_did_not_come_to() {
+    let found = object(&index("--path low=0.1..0.3:3 --high 0.2"));
+    assert_eq!(found["path"].as_array().unwrap().len(), 2, "{found}");
+    let notes = found["notes"].as_array().unwrap();
+    assert!(notes.contains(&"values of --low above `--high 0.2` are left out: 0.3".into()), "{found}");
+}
+
+#[test]
+fn no_other_choice_to_list_is_said() {
+    let folder = Folder::new();
+    let all = ["--low 0.5 --high 0.5 --inputs S1,S2 --alternatives 3 -q", "--alternatives 2 -q"];
+    snapshot(&folder, "mix_no_alternatives", &all.map(|more| told(&index(more))).concat());
+}
+
+/// Nearer to the target than rounding can tell a share of.
+#[test]
+fn a_mix_that_meets_its_target_is_told_as_such() {
+    let folder = Folder::new();
+    let names = ["a", "b", "c"];
+    let rows = table(&names);
+    let meets = |row: &Vec<f64>| vec![0.3 * row[1] + 0.7 * row[3], row[1], row[2], row[3]];
+    let rows: Vec<Vec<f64>> = rows.iter().map(meets).collect();
+    let data = folder.file("exact.csv", &csv(&names, &rows));
+    let page = told(&["mix", &data, "--target", "t", "--low", "0.1", "-q"]);
+    assert!(page.contains("✓ OPTIMAL") && page.contains("within the rounding of an exact mix"), "{page}");
+    assert!(page.contains("which is rounding") && !page.contains("relative gap"), "{page}");
 }
 
 #[test]
@@ -519,6 +609,10 @@ fn a_search_that_was_stopped_has_no_prices_and_no_tree() {
     assert_eq!(found["prices"]["by_input"].as_object().unwrap().len(), 0, "{found}");
     assert_eq!(found["prices"]["wanted"], 100);
     assert!(!std::path::Path::new(&tree).exists());
+    std::fs::write(&tree, "old").unwrap();
+    let found = object(&arguments);
+    assert!(found["no_tree"].as_str().unwrap().ends_with("the file of that name is of an earlier run"));
+    assert_eq!(std::fs::read_to_string(&tree).unwrap(), "old");
     snapshot(&folder, "mix_no_tree", found["no_tree"].as_str().unwrap());
 }
 
@@ -601,6 +695,8 @@ fn a_tree_that_was_cut_or_changed_proves_nothing() {
     assert_eq!(judge(&[&bytes[..], &[0]].concat()), 3);
     assert_eq!(judge(&with_bound(&bytes, 1.001)), 3, "more is claimed than is proven");
     assert_eq!(judge(&with_bound(&bytes, 0.9)), 4, "less is claimed, and the gap is wide");
+    let wide = object(&["certify", &path, data]);
+    assert!(wide["message"].as_str().unwrap().starts_with("a closer mix is not excluded"), "{wide}");
     assert_eq!(code(&["certify", &path, data, "--gap", "0.2", "-q"]), 0);
     // A weight that is not in its range.
     let mut heavy = bytes.clone();

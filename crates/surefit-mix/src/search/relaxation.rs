@@ -143,6 +143,8 @@ pub(crate) struct Ground<R> {
     pub relaxation: R,
     /// What its bounds are made of.
     pub terms: Terms,
+    /// The same without diagonal and prices, for what lies near an exact mix.
+    pub plain: Terms,
     /// Scales of the inputs, for branching.
     pub scale: Vec<f64>,
 }

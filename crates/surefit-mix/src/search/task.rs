@@ -116,22 +116,44 @@ impl<'a, R: Relaxation> Task<'a, R> {
         if self.close(state, self.at) {
             return true;
         }
-        let (form, relaxation) = (&self.ground.form, &self.ground.relaxation);
-        let sharp =
-            if form.distance == Distance::L2 { sharpen(form, relaxation.weights(state)) } else { None };
-        let Some((point, mut multipliers)) = sharp else { return false };
-        if multipliers.is_empty() {
-            multipliers = relaxation.dual(state).multipliers.to_vec();
-            hold(form, relaxation.kind(state), &point, &mut multipliers);
-        }
-        let dual = Dual { point: &point, multipliers: &multipliers };
-        self.proof.prove(form, &self.ground.terms, dual, relaxation.kind(state));
-        let closes = self.proof.bound >= self.pool.cutoff();
+        let (bound, witness) = self.sharpest(state);
+        let closes = bound >= self.pool.cutoff();
         if closes {
-            self.closed = self.closed.min(self.proof.bound);
-            self.record.step(self.at, || Step::Closed(Witness::new(dual)));
+            self.closed = self.closed.min(bound);
+            self.record.step(self.at, || Step::Closed(witness));
         }
         closes
+    }
+
+    /// The highest bound of a state, and what proves it: its own dual point or the sharpened one, with the diagonal
+    /// or without it. Near an exact mix the diagonal's terms are all that is left to round.
+    fn sharpest(&mut self, state: &R::State) -> (f64, Witness) {
+        let (ground, relaxation) = (self.ground, &self.ground.relaxation);
+        let own = relaxation.dual(state);
+        let mut best = (self.highest(own, state), Witness::new(own));
+        let is_square = ground.form.distance == Distance::L2;
+        let sharp = if is_square { sharpen(&ground.form, relaxation.weights(state)) } else { None };
+        let Some((point, mut multipliers)) = sharp else { return best };
+        if multipliers.is_empty() {
+            multipliers = own.multipliers.to_vec();
+            hold(&ground.form, relaxation.kind(state), &point, &mut multipliers);
+        }
+        let dual = Dual { point: &point, multipliers: &multipliers };
+        let bound = self.highest(dual, state);
+        if bound > best.0 {
+            best = (bound, Witness::new(dual));
+        }
+        best
+    }
+
+    /// What a dual point proves of a state, with the diagonal or without it.
+    fn highest(&mut self, dual: Dual<'_>, state: &R::State) -> f64 {
+        let (ground, kind) = (self.ground, self.ground.relaxation.kind(state));
+        let with = |terms, proof: &mut Proof| {
+            proof.prove(&ground.form, terms, dual, kind);
+            proof.bound
+        };
+        with(&ground.terms, &mut self.proof).max(with(&ground.plain, &mut self.proof))
     }
 
     /// Closes a node that nothing is left to decide in, with the bound that is proven.
@@ -141,9 +163,9 @@ impl<'a, R: Relaxation> Task<'a, R> {
             self.record.step(self.at, || Step::Empty);
             return Fate::Closed;
         }
-        self.ground.prove(state, &mut self.proof);
-        self.closed = self.closed.min(self.proof.bound);
-        self.record.step(self.at, || Step::Closed(Witness::new(self.ground.relaxation.dual(state))));
+        let (bound, witness) = self.sharpest(state);
+        self.closed = self.closed.min(bound);
+        self.record.step(self.at, || Step::Closed(witness));
         Fate::Closed
     }
 

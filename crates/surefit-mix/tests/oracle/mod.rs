@@ -13,6 +13,10 @@ pub fn best(problem: &Problem) -> Option<(f64, Vec<f64>)> {
             continue;
         }
         let members: Vec<usize> = (0..n).filter(|&j| used(j)).collect();
+        let limit = best.as_ref().map_or(f64::INFINITY, |best| best.0);
+        if least_without_ranges(problem, &members).is_some_and(|least| least > limit * (1.0 + 1e-9) + 1e-9) {
+            continue;
+        }
         if let Some((value, weights)) = best_of(problem, &members)
             && best.as_ref().is_none_or(|best| value < best.0)
         {
@@ -20,6 +24,24 @@ pub fn best(problem: &Problem) -> Option<(f64, Vec<f64>)> {
         }
     }
     best
+}
+
+/// The least squares of a support on the equations alone: its ranges and the other limits only take mixes away. None
+/// where they are not unique, or for another distance.
+fn least_without_ranges(problem: &Problem, members: &[usize]) -> Option<f64> {
+    if problem.distance != Distance::L2 {
+        return None;
+    }
+    let p = members.len();
+    let equations = problem.limits.iter().filter(|limit| limit.low == limit.high);
+    let equal: Vec<Condition> = equations.map(|limit| (coefficients(limit, members, p), limit.low)).collect();
+    let x = stationary(problem, members, &equal.iter().collect::<Vec<_>>(), p)?;
+    let mut weights = vec![0.0; problem.inputs.len()];
+    members.iter().zip(&x).for_each(|(&j, &x)| weights[j] = x);
+    let is_met = |(row, limit): &Condition| {
+        (row.iter().zip(&x).map(|(c, x)| c * x).sum::<f64>() - limit).abs() <= 1e-9 * (1.0 + limit.abs())
+    };
+    equal.iter().all(is_met).then(|| plain_objective(problem, &weights))
 }
 
 /// Whether ranges and counts allow the support.
@@ -32,7 +54,16 @@ fn allows(problem: &Problem, used: &dyn Fn(usize) -> bool) -> bool {
         let number = count.members.iter().filter(|&&j| used(j)).count();
         (count.least..=count.most).contains(&number)
     });
-    ranges && counts
+    // A limit that the ends of the ranges in use cannot meet: most supports of many inputs are too much for the sum.
+    let limits = problem.limits.iter().all(|limit| {
+        let (mut least, mut most, mut size) = (0.0, 0.0, 1.0);
+        for &(j, c) in limit.terms.iter().filter(|(j, _)| used(*j)) {
+            let (a, b) = (c * problem.ranges[j].low, c * problem.ranges[j].high);
+            (least, most, size) = (least + a.min(b), most + a.max(b), size + a.abs().max(b.abs()));
+        }
+        least <= limit.high + 1e-9 * size && most >= limit.low - 1e-9 * size
+    });
+    ranges && counts && limits
 }
 
 /// One linear condition on the unknowns: coefficients and value.

@@ -32,15 +32,28 @@ pub(super) fn read(path: &Path) -> Result<MixFlags, Error> {
 /// The flags in the text of the problem file `name`.
 fn flags(text: &str, name: &str) -> Result<MixFlags, Error> {
     let keys: toml::Table = toml::from_str(text).map_err(|error| not_toml(&error, text, name))?;
-    let known: Vec<String> =
-        File::command().get_arguments().filter_map(|flag| flag.get_long().map(str::to_owned)).collect();
+    let command = File::command();
+    let flags = || command.get_arguments().filter_map(|flag| Some((flag.get_long()?, flag.get_action())));
+    let known: Vec<String> = flags().map(|(flag, _)| flag.to_owned()).collect();
     let mut arguments = Vec::new();
     for (key, value) in &keys {
-        if !known.contains(key) {
+        let Some((_, action)) = flags().find(|(flag, _)| flag == key) else {
             return Err(unknown_key(key, &known, name));
+        };
+        below_a_header(key, value, &known, name)?;
+        if !action.takes_values() {
+            match value {
+                toml::Value::Boolean(true) => arguments.push(format!("--{key}")),
+                toml::Value::Boolean(false) => {}
+                _ => {
+                    let what = format!("{name}: `{key}` is either true or false, and this is neither");
+                    return Err(usage(what, format!("write `{key} = true`, or leave it out")));
+                }
+            }
+            continue;
         }
         for text in
-            texts(value).map_err(|what| usage(format!("{name}: `{key}` {what}"), AS_FLAG.to_owned()))?
+            texts(key, value).map_err(|what| usage(format!("{name}: `{key}` {what}"), AS_FLAG.to_owned()))?
         {
             arguments.push(format!("--{key}={text}"));
         }
@@ -73,8 +86,26 @@ fn unknown_key(key: &str, known: &[String], name: &str) -> Error {
     usage(format!("{name}: no key is called `{key}`"), hint)
 }
 
-/// A value as it is typed behind a flag, or several of them: of a list its entries, of a table `name=value`.
-fn texts(value: &toml::Value) -> Result<Vec<String>, &'static str> {
+/// Refuses a key that stands below the header of a table, which makes it an entry of that table: entries are texts
+/// such as `"0.1..0.3"`, or comparisons.
+fn below_a_header(key: &str, value: &toml::Value, known: &[String], name: &str) -> Result<(), Error> {
+    let toml::Value::Table(entries) = value else { return Ok(()) };
+    let is_entry = |value: &toml::Value| {
+        value.as_str().is_some_and(|text| text.contains("..") || text.contains(['<', '>', '=']))
+    };
+    match entries.iter().find(|(entry, value)| known.contains(entry) && !is_entry(value)) {
+        None => Ok(()),
+        Some((entry, _)) => Err(usage(
+            format!("{name}: `{entry}` stands below the header `[{key}]`, and so is read as an entry of it"),
+            format!("move `{entry}` to the lines above the first header"),
+        )),
+    }
+}
+
+/// A value as it is typed behind a flag, or several of them: of a list its entries, of a table `name=value`, of named
+/// constraints `name: value`.
+fn texts(key: &str, value: &toml::Value) -> Result<Vec<String>, &'static str> {
+    let between = if key == "constraint" { ": " } else { "=" };
     let one = |value: &toml::Value| match value {
         toml::Value::String(text) => Ok(text.clone()),
         toml::Value::Integer(number) => Ok(number.to_string()),
@@ -86,7 +117,7 @@ fn texts(value: &toml::Value) -> Result<Vec<String>, &'static str> {
     match value {
         toml::Value::Array(values) => values.iter().map(one).collect(),
         toml::Value::Table(entries) => {
-            entries.iter().map(|(name, value)| Ok(format!("{name}={}", one(value)?))).collect()
+            entries.iter().map(|(name, value)| Ok(format!("{name}{between}{}", one(value)?))).collect()
         }
         value => Ok(vec![one(value)?]),
     }

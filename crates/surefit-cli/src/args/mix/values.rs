@@ -62,16 +62,19 @@ const MOST_STEPS: usize = 1000;
 /// `low=0..0.3:7`, `at-most=1..8`.
 pub(super) fn path(text: &str) -> Result<MixPath, String> {
     const WRONG: &str = "must be low=A..B:K or at-most=A..B, as in low=0..0.3:7";
+    const RISES: &str = "goes from a number to a greater one, as in low=0..0.3:7";
     let (flag, rest) = text.split_once('=').ok_or(WRONG)?;
     match flag.trim() {
         "low" => {
-            let (range, count) = rest.rsplit_once(':').ok_or(WRONG)?;
+            let (range, count) = rest
+                .rsplit_once(':')
+                .ok_or_else(|| format!("says no number of values: write low={rest}:7 for seven of them"))?;
             let Span { low, high } = span(range)?;
             let count = count.trim().parse::<usize>().ok().filter(|count| (2..=MOST_STEPS).contains(count));
             let count =
                 count.ok_or_else(|| format!("the number of values must be from 2 to {MOST_STEPS}"))?;
             if !(low.is_finite() && high.is_finite() && low < high) {
-                return Err(WRONG.to_owned());
+                return Err(RISES.to_owned());
             }
             let last = (count - 1) as f64;
             // To twelve digits, so that a third of .3 is .1.
@@ -83,9 +86,18 @@ pub(super) fn path(text: &str) -> Result<MixPath, String> {
         }
         "at-most" => {
             let (first, last) = rest.split_once("..").ok_or(WRONG)?;
+            if let Some((_, count)) = last.split_once(':') {
+                return Err(format!(
+                    "goes through every whole number, so `:{count}` has no meaning: write at-most={}",
+                    rest.split(':').next().unwrap_or_default()
+                ));
+            }
             let (first, last) = (whole(first.trim())?, whole(last.trim())?);
-            if first > last || last - first >= MOST_STEPS {
-                return Err(WRONG.to_owned());
+            if first > last {
+                return Err(format!("must rise: write at-most={last}..{first}, if that is meant"));
+            }
+            if last - first >= MOST_STEPS {
+                return Err(format!("has more than {MOST_STEPS} values"));
             }
             Ok(MixPath::AtMost((first..=last).collect()))
         }
