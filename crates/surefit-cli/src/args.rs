@@ -17,7 +17,9 @@ use surefit::{Error, LossKind};
 
 /// Linear models with proof: a certificate of optimality, or a diagnosis with a named cause.
 #[derive(Debug, Parser)]
+// The last of a flag counts, so that what a remedy prints can be put behind the command that it mends.
 #[command(name = "surefit", version, disable_help_subcommand = true, arg_required_else_help = false)]
+#[command(args_override_self = true)]
 pub struct Cli {
     /// The verb.
     #[command(subcommand)]

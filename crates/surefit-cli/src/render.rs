@@ -626,7 +626,8 @@ fn finding(page: &mut Page, finding: &Finding) {
     }
     page.headline(FAIR, "△", &[&crate::json::code_name(finding.code), &finding.message]);
     if let Some(remedy) = finding.remedies.first() {
-        let command = remedy.command.as_ref().map(|command| format!("   {command}")).unwrap_or_default();
+        let command = remedy.command.as_ref().filter(|command| !remedy.change.contains(command.as_str()));
+        let command = command.map(|command| format!("   {command}")).unwrap_or_default();
         page.labelled("fix", &format!("{}{command}", remedy.change));
     }
 }

@@ -16,7 +16,7 @@ pub use samples::{
 
 use crate::certificate::{Certificate, certify};
 use crate::data::scale::{Scale, Scaled, Scaling};
-use crate::data::{Rows, Watched};
+use crate::data::{DataError, Rows, Watched};
 use crate::diagnosis::forecast::{Forecast, Spectrum};
 use crate::diagnosis::{self, Checkup, Code, Context, Diagnosis, Facts, Finding, Quality};
 use crate::error::{Error, Result};
@@ -157,7 +157,7 @@ pub fn fit(rows: &dyn Rows, problem: &Problem, settings: &Settings, watch: &Watc
     check(problem, settings)?;
     let proving = Watched::new(rows, watch.prove_on);
     let rows: &dyn Rows = &Watched::new(rows, watch.go_on);
-    let scaling = Scaling::new(settings.scale, settings.scale_target, rows)?;
+    let scaling = scaling(rows, settings)?;
     let (path, scaled) = choose(rows, problem, settings, &scaling, watch)?;
     let problem = in_user_units(&scaled, &scaling);
     let exact = exact::solve(rows, &problem, watch.go_on)?;
@@ -243,6 +243,18 @@ fn explain(
     Ok(())
 }
 
+/// The scaling that the settings ask for; a column that has none is named.
+fn scaling(rows: &dyn Rows, settings: &Settings) -> Result<Scaling> {
+    Scaling::new(settings.scale, settings.scale_target, rows).map_err(|error| match error {
+        Error::Data(DataError::NoScale { column, columns, least, most, .. }) => {
+            let mut names = settings.columns.iter().chain(&settings.targets);
+            let name = names.nth(column - 1).cloned();
+            DataError::NoScale { column, columns, name, least, most }.into()
+        }
+        error => error,
+    })
+}
+
 /// What would go wrong, before fitting: facts of the data that spoil [`fit()`] or its reading, and with gradient
 /// descent the cause for which it will not end certified. `problem` and `settings` are as for [`fit()`], with one
 /// penalty; findings are in the order of their codes.
@@ -257,7 +269,7 @@ pub fn lint(
 ) -> Result<Vec<Finding>> {
     check(problem, settings)?;
     let rows: &dyn Rows = &Watched::new(rows, go_on);
-    let scaling = Scaling::new(settings.scale, settings.scale_target, rows)?;
+    let scaling = scaling(rows, settings)?;
     let own = in_user_units(problem, &scaling);
     let exact = exact::solve(rows, &own, go_on)?;
     let facts = Facts::of(rows, &settings.columns, &settings.targets)?;

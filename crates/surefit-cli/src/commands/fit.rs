@@ -118,11 +118,25 @@ pub fn run(args: &FitArgs, screen: &Screen) -> Result<Exit, Halt> {
     }
     if let (Some(path), Some((descent, _))) = (&args.trace, &fit.descent) {
         written.push(files::stage(path, |out| descent.trace.write_csv(out))?);
+        if let Some(note) = thinned(&path.display().to_string(), descent.trace.stride()) {
+            screen.note(&note);
+            report.notes.push(note);
+        }
     }
     written.into_iter().try_for_each(files::Staged::keep)?;
     report.seconds = begun.elapsed().as_secs_f64();
     screen.result(|width| render::fit(&report, width), || json::fit(&report))?;
     Ok(exit_of(report.verdict))
+}
+
+/// What a trace that outgrew its room leaves out.
+fn thinned(path: &str, stride: u64) -> Option<String> {
+    let step = match stride {
+        1 => return None,
+        2 => "second".to_owned(),
+        stride => format!("{stride}th"),
+    };
+    Some(format!("{path} holds every {step} step, and the last ones: all of them are too many to keep"))
 }
 
 /// The exit code of a verdict.

@@ -80,8 +80,11 @@ pub enum DataError {
         "weights column `{column}` sums to {sum:e}, outside of what can be computed with (1e-250 to 1.8e308)"
     )]
     WeightsRange { column: String, sum: f64 },
-    #[error("{} runs from {least:?} to {most:?}: too far for its mean and spread to be numbers", numbered(*.column, *.columns))]
-    NoScale { column: usize, columns: usize, least: f64, most: f64 },
+    /// The name is that of the column, where it is known.
+    #[error("{} runs from {least:?} to {most:?}: too {} for its mean and spread to be numbers",
+        .name.as_ref().map_or_else(|| numbered(*.column, *.columns), |name| format!("`{name}`")),
+        if vanishes(*.least, *.most) { "near 0" } else { "far" })]
+    NoScale { column: usize, columns: usize, name: Option<String>, least: f64, most: f64 },
     #[error("the table has no rows")]
     NoRows,
     #[error("no row has a weight above 0, so there is nothing to fit")]
@@ -129,6 +132,11 @@ fn no_mean(role: Role) -> &'static str {
 /// "1 missing value", "1,207 missing values".
 fn values(count: usize, what: &str) -> String {
     format!("{} {what} value{}", grouped(count), if count == 1 { "" } else { "s" })
+}
+
+/// Whether the squares of numbers of this range are too small rather than too large.
+fn vanishes(least: f64, most: f64) -> bool {
+    least.abs().max(most.abs()) < 1.0
 }
 
 /// Columns of the design come before targets.
@@ -262,6 +270,9 @@ impl DataError {
             Self::ZeroWeights { .. } | Self::NothingToFit => &["give at least one row a weight above 0"],
             Self::WeightsRange { .. } => {
                 &["multiply all weights by the same number, so that they come nearer to 1"]
+            }
+            Self::NoScale { least, most, .. } if vanishes(*least, *most) => {
+                &["use `--scale none`, or write the column in smaller units, in which its numbers are larger"]
             }
             Self::NoScale { .. } => &["use `--scale none`, or write the column in larger units"],
             Self::NoRows => &["the file needs at least one line after its header"],

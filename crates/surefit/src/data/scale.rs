@@ -142,7 +142,7 @@ impl Scaling {
             let needed = j < d || scale_target;
             if needed && !(shift[j].is_finite() && factor[j].is_finite() && factor[j] > 0.0) {
                 let (column, least, most) = (j + 1, facts.least, facts.most);
-                return Err(DataError::NoScale { column, columns: d, least, most }.into());
+                return Err(DataError::NoScale { column, columns: d, name: None, least, most }.into());
             }
         }
         let mut scaling = Self::identity(d, c);
@@ -344,6 +344,15 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "design column 1 runs from -1e308 to 1e308: too far for its mean and spread to be numbers"
+        );
+        let tiny = Scaling::new(Scale::Standardize, false, &of_column(&[-1e-310, 2e-310], None)).unwrap_err();
+        assert_eq!(
+            tiny.to_string(),
+            "design column 1 runs from -1e-310 to 2e-310: too near 0 for its mean and spread to be numbers"
+        );
+        assert_eq!(
+            tiny.hints(),
+            ["use `--scale none`, or write the column in smaller units, in which its numbers are larger"]
         );
     }
 

@@ -19,6 +19,8 @@ const GAIN: f64 = 10.0;
 const ILL: f64 = 100.0;
 /// A mean of so many spreads is an offset worth naming.
 const OFFSET: f64 = 2.0;
+/// So many times the curvature of one column is that of many.
+const TOGETHER: f64 = 3.0;
 /// An entry of a unit direction that belongs to it.
 const ENTRY: f64 = 0.3;
 
@@ -88,11 +90,23 @@ pub(super) fn why_steep(situation: &Situation<'_>) -> Vec<String> {
     if let Some(why) = penalty(situation.context.problem, &situation.spectrum) {
         return vec![why];
     }
-    match situation.context.scale {
-        Scale::None => extremes(facts).into_iter().collect(),
-        Scale::Center => spread(facts).into_iter().collect(),
-        Scale::Standardize | Scale::Minmax => Vec::new(),
-    }
+    let scale = situation.context.scale;
+    let offset = offset(facts).filter(|_| scale == Scale::None);
+    let spread = || spread(facts).filter(|_| matches!(scale, Scale::None | Scale::Center));
+    offset.or_else(|| together(situation)).or_else(spread).into_iter().collect()
+}
+
+/// That the columns are many: together they are far steeper than any is alone.
+fn together(situation: &Situation<'_>) -> Option<String> {
+    let context = &situation.context;
+    let moments = context.facts.in_units(context.scale, context.scale_target);
+    let columns = context.facts.columns.len();
+    let alone =
+        (0..columns).map(|j| moments.deviation(j).hypot(moments.mean_x[j]).powi(2)).fold(0.0, f64::max);
+    let times = situation.spectrum.largest() / alone.max(1.0);
+    (times.is_finite() && times >= TOGETHER).then(|| {
+        format!("{columns} columns that move together are {}× as steep as one of them", figure(times, 2))
+    })
 }
 
 /// The penalty, where it is most of L.
@@ -181,6 +195,17 @@ mod tests {
         assert_eq!(found.reasons, ["the penalty's 1,000,000 is most of L"]);
         run.problem.penalty.lambda = 1.0;
         assert_eq!(run.assert_remedies_hold().reasons, ["mean(temp) = 18.7 is 4.9× its spread"]);
+    }
+
+    #[test]
+    fn many_columns_are_the_reason_where_none_is_steep_alone() {
+        let mut design = columns(40, &[(0.0, 1.0); 12], 1.0);
+        design.x = faer::Mat::from_fn(40, 12, |i, j| design.x[(i, 0)] + 0.1 * design.x[(i, j)]);
+        for scale in [Scale::None, Scale::Standardize] {
+            let run = Run { scale, ..Run::new(design.clone(), 2.0, 1e-9, 50) };
+            let reason = run.diagnose().unwrap().reasons.remove(0);
+            assert!(reason.starts_with("12 columns that move together are 1"), "{reason}");
+        }
     }
 
     #[test]

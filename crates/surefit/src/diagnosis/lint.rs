@@ -3,8 +3,11 @@
 
 use super::facts::{Spans, named};
 use super::situation::{Context, Quality, diagnose};
-use super::{Facts, Finding, carried_digits, collinear, constant_column, leverage, single_precision};
-use crate::certificate::certify;
+use super::unproven::unproven;
+use super::{
+    Diagnosis, Facts, Finding, carried_digits, collinear, constant_column, leverage, single_precision,
+};
+use crate::certificate::{Certificate, certify};
 use crate::data::scale::Scale;
 use crate::data::{Rows, Shape};
 use crate::error::Result;
@@ -46,8 +49,13 @@ pub struct Checkup<'a> {
 /// When the rows can no longer be read.
 pub fn lint(rows: &dyn Rows, checkup: &Checkup<'_>) -> Result<Vec<Finding>> {
     let Checkup { facts, problem, exact, .. } = *checkup;
-    let mut out: Vec<Finding> = descent(rows, checkup)?.into_iter().collect();
+    let proof = certify(rows, problem, &exact.candidate.coefficients, checkup.target)?;
+    let mut out: Vec<Finding> = descent(checkup, &proof).into_iter().collect();
     out.extend(single_precision::check(facts, problem));
+    let impossible = beyond_proof(checkup, &proof);
+    if impossible.as_ref().is_some_and(|found| out.iter().all(|other| other.code != found.code)) {
+        out.extend(impossible);
+    }
     out.extend(columns(&facts.columns, problem, exact));
     out.extend(carried_digits::check(rows, facts, problem, exact)?);
     out.extend(leverage::check(rows, facts, problem, &exact.candidate.coefficients, checkup.left_out)?);
@@ -94,10 +102,9 @@ fn is_affordable(Shape { rows: n, columns: d, .. }: Shape) -> bool {
 }
 
 /// The forecast of a run with the given settings, as a finding.
-fn descent(rows: &dyn Rows, checkup: &Checkup<'_>) -> Result<Option<Finding>> {
-    let Some(settings) = checkup.settings else { return Ok(None) };
-    let answer = &checkup.exact.candidate.coefficients;
-    let best = Quality::from(&certify(rows, checkup.problem, answer, checkup.target)?);
+fn descent(checkup: &Checkup<'_>, proof: &Certificate) -> Option<Finding> {
+    let settings = checkup.settings?;
+    let best = Quality::from(proof);
     let found = diagnose(&Context {
         facts: checkup.facts,
         problem: checkup.scaled,
@@ -110,11 +117,18 @@ fn descent(rows: &dyn Rows, checkup: &Checkup<'_>) -> Result<Option<Finding>> {
         exact: None,
         best: Some(best).filter(|best| best.gap.is_finite()),
     });
-    Ok(found.map(|found| {
-        let mut evidence = found.evidence;
-        evidence.insert("also".to_owned(), json!(found.also));
-        Finding { code: found.code, message: found.message, evidence, remedies: found.remedies }
-    }))
+    found.map(into_finding)
+}
+
+/// What keeps even the exact answer from being certified: no way of fitting these data is.
+fn beyond_proof(checkup: &Checkup<'_>, proof: &Certificate) -> Option<Finding> {
+    unproven(checkup.facts, checkup.exact, proof, checkup.target).map(into_finding)
+}
+
+fn into_finding(found: Diagnosis) -> Finding {
+    let mut evidence = found.evidence;
+    evidence.insert("also".to_owned(), json!(found.also));
+    Finding { code: found.code, message: found.message, evidence, remedies: found.remedies }
 }
 
 #[cfg(test)]
@@ -148,6 +162,13 @@ mod tests {
         let run = Run::new(sales(), 0.01, 1e-9, 10_000);
         assert_eq!(codes(&run, false), []);
         assert_eq!(codes(&run, true), [Code::Sf101]);
+    }
+
+    #[test]
+    fn numbers_whose_squares_leave_the_range_are_told_before_any_fit() {
+        let mut design = sales();
+        design.y *= faer::Scale(1e200);
+        assert_eq!(codes(&Run::new(design, 0.01, 1e-9, 10), false), [Code::Sf201]);
     }
 
     #[test]

@@ -7,7 +7,7 @@
 
 use super::conditioning::{extremes, penalty};
 use super::forecast::Spectrum;
-use super::words::figure;
+use super::words::{figure, list};
 use super::{Code, Facts, Finding, Fix, Remedy};
 use crate::data::scale::Scale;
 use crate::problem::{Intercept, Problem};
@@ -19,6 +19,8 @@ const ROUNDOFF: f64 = 5.960_464_477_539_063e-8;
 const OFFSET: f64 = 1e3;
 /// A relative error of the coefficients beyond which a person sees it.
 const LOST: f64 = 0.01;
+/// Further columns that are named, at most.
+const NAMED: usize = 4;
 
 pub(super) fn check(facts: &Facts, problem: &Problem) -> Option<Finding> {
     // A sum of squares that leaves the range has no κ to speak of.
@@ -30,13 +32,19 @@ pub(super) fn check(facts: &Facts, problem: &Problem) -> Option<Finding> {
     evidence.insert("kappa".to_owned(), json!(condition));
     evidence.insert("float32_error".to_owned(), json!(condition * ROUNDOFF));
     let message = if offset > OFFSET {
+        let others: Vec<String> = (0..facts.columns.len())
+            .filter(|j| *j != worst && facts.offset(*j) > OFFSET)
+            .map(|j| facts.columns[j].clone())
+            .collect();
         evidence.insert("column".to_owned(), json!(name));
         evidence.insert("mean_over_spread".to_owned(), json!(offset));
+        evidence.insert("others".to_owned(), json!(others));
         format!(
-            "mean({name}) = {} is {}× its spread: in float32, unlike here, {} of the 7 digits of what varies are left",
+            "mean({name}) = {} is {}× its spread: in float32, unlike here, {} of the 7 digits of what varies are left{}",
             figure(facts.moments.mean_x[worst], 5),
             figure(offset, 3),
             figure((-(ROUNDOFF * offset).log10()).max(0.0), 2),
+            and_others(&others),
         )
     } else if condition * ROUNDOFF >= LOST && penalty(problem, &spectrum).is_none() {
         let why = extremes(facts).map(|why| format!("; {why}")).unwrap_or_default();
@@ -64,6 +72,15 @@ pub(super) fn check(facts: &Facts, problem: &Problem) -> Option<Finding> {
     Some(Finding { code: Code::Sf107, message, evidence, remedies: remedies.into_iter().collect() })
 }
 
+/// Columns of which the same is true, though less so.
+fn and_others(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [_, ..] if names.len() <= NAMED => format!("; fewer than four of {} too", list(names)),
+        _ => format!("; fewer than four of {} other columns too", names.len()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::float_cmp)]
@@ -83,6 +100,17 @@ mod tests {
         assert!(fired.starts_with(says), "{fired}");
         // Small enough an offset that κ does not fire either.
         assert_eq!(message(&[(10.0, 1.0)]), None);
+    }
+
+    #[test]
+    fn every_column_that_loses_its_digits_is_told() {
+        let fired = message(&[(2e3, 1.0), (5.0, 1.0), (1e5, 1.0)]).unwrap();
+        assert!(
+            fired.starts_with("mean(temp3)") && fired.ends_with("; fewer than four of temp1 too"),
+            "{fired}"
+        );
+        let fired = message(&[(2e3, 1.0); 7]).unwrap();
+        assert!(fired.ends_with("; fewer than four of 6 other columns too"), "{fired}");
     }
 
     #[test]

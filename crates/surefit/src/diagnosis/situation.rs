@@ -297,7 +297,7 @@ impl<'a> Situation<'a> {
         put("relative_gap", self.relative_gap());
         put("wanted_relative_gap", self.context.target);
         out.insert("steps".to_owned(), json!(self.outcome.steps));
-        out.insert("forecast_steps".to_owned(), json!(self.steps_at(self.rate())));
+        out.insert("steps_to_gap".to_owned(), json!(self.steps_at(self.rate())));
         out.insert("loss".to_owned(), json!("½ mean r²"));
         out
     }
