@@ -7,10 +7,12 @@ pub use mix::{DistanceArg, Group, MixArgs, MixFlags, MixPath, NamedSpan, Span, S
 
 use crate::files;
 use crate::numbers::counted;
+use clap::builder::PossibleValue;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 use std::time::Duration;
-use surefit::data::read::is_svmlight;
+use surefit::data::read::{is_arff, is_svmlight};
 use surefit::data::scale::Scale;
 use surefit::fit::{Method, check_method, check_penalty};
 use surefit::{Error, LossKind};
@@ -226,10 +228,10 @@ pub struct Running {
 /// `surefit fit`.
 #[derive(Clone, Debug, Args)]
 pub struct FitArgs {
-    /// A .csv, .tsv (each also .gz), .parquet, .arrow, .svm or .libsvm file, or - for standard input
+    /// A .csv, .tsv, .arff (each also .gz), .parquet, .arrow, .svm or .libsvm file, or - for standard input
     #[arg(value_name = "DATA")]
     pub data: String,
-    /// `y ~ a + b`, `y ~ .`, `y ~ poly(x, 3) - 1`, `[y1, y2] ~ .`; an svmlight file needs none
+    /// `y ~ a + b`, `y ~ .`, `y ~ poly(x, 3) - 1`, `[y1, y2] ~ .`; an svmlight or ARFF file needs none
     #[arg(value_name = "FORMULA")]
     pub formula: Option<String>,
 
@@ -256,16 +258,20 @@ pub struct FitArgs {
     #[arg(long, help_heading = "Reading")]
     pub zero_based: bool,
 
-    /// The loss of one row, scores s, class or target y [default: squared]
+    /// Which attributes of an ARFF file are labels: a Mulan XML file, names with commas between them, or how many of the last (-14: the first 14)
+    #[arg(long, value_name = "XML|NAMES|N", allow_hyphen_values = true, help_heading = "Reading")]
+    pub labels: Option<String>,
+
+    /// The loss of one row, scores s, class, target or set of labels y [default: squared]
     #[arg(long, value_name = "LOSS", help_heading = "Problem")]
-    pub loss: Option<LossName>,
+    pub loss: Option<FitLoss>,
     /// δ of the hinges: a rival violates where its score + δ is above the own class's [default: 1]
     #[arg(long, value_name = "δ", value_parser = positive, allow_hyphen_values = true, help_heading = "Problem")]
     pub margin: Option<f64>,
     /// δ of Huber's loss, from which on it is linear, in the target's units [default: 1.345]
     #[arg(long, value_name = "δ", value_parser = positive, allow_hyphen_values = true, help_heading = "Problem")]
     pub delta: Option<f64>,
-    /// λ of the penalty (λ/2)‖W‖², or LO..HI:K for K values to choose from [default: 0, of classes 1/n]
+    /// λ of the penalty (λ/2)‖W‖², or LO..HI:K for K values to choose from [default: 0, of classes and labels 1/n]
     #[arg(long, value_name = "λ|LO..HI:K", value_parser = penalty, allow_hyphen_values = true, help_heading = "Problem")]
     pub penalty: Option<Penalty>,
     /// Choose among the penalties
@@ -475,8 +481,14 @@ impl FitArgs {
     /// # Errors
     /// [`Error::Usage`] for a δ that the loss does not have.
     pub fn loss(&self) -> Result<LossKind, Error> {
-        let loss = Some(self.loss.unwrap_or(LossName::Squared));
-        LossArgs { loss, margin: self.margin, delta: self.delta }.check()
+        let (margin, delta) = (self.margin, self.delta);
+        match self.loss.unwrap_or(FitLoss::Of(LossName::Squared)) {
+            FitLoss::Of(loss) => LossArgs { loss: Some(loss), margin, delta }.check(),
+            FitLoss::Ranking(loss) => {
+                without_deltas(loss.kind(), [(margin, false), (delta, false)])?;
+                Ok(loss.kind())
+            }
+        }
     }
 
     /// The formula of a table.
@@ -577,6 +589,73 @@ impl FitArgs {
         Ok((method, wish))
     }
 
+    /// Refuses labels without a loss that ranks them, or the other way round.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] naming the two and the way out.
+    pub fn check_targets(&self, loss: LossKind) -> Result<(), Error> {
+        let name = loss.name();
+        let (what, hint) = match (is_arff(&self.data), loss.is_of_labels(), self.labels.is_some()) {
+            (false, true, _) => (
+                format!("the {name} loss ranks the labels of an ARFF file, and DATA is {}", self.data),
+                "name an .arff file and its `--labels`, or use a loss of classes such as softmax",
+            ),
+            (true, false, _) => (
+                format!("{} has a set of labels in each row, which the {name} loss does not take", self.data),
+                "name a loss that ranks labels, such as `--loss bpmll`",
+            ),
+            (true, true, false) => (
+                "nothing says which attributes of the ARFF file are labels".to_owned(),
+                "add `--labels` with the Mulan XML file, the names with commas between them, or how many of the last \
+                 attributes are labels (-14: the first 14)",
+            ),
+            (false, false, true) => {
+                ("`--labels` is for ARFF files (.arff, .arff.gz)".to_owned(), "leave it out")
+            }
+            (true, true, true) | (false, false, false) => return Ok(()),
+        };
+        Err(usage(what, hint.to_owned()))
+    }
+
+    /// The algorithm and λ of a loss that ranks labels; what does not go with it is refused as by
+    /// [`Self::check_samples`].
+    ///
+    /// # Errors
+    /// [`Error::Usage`] naming the flag and the way out.
+    pub fn check_ranking(&self, loss: LossKind) -> Result<(Method, Option<f64>), Error> {
+        let refuse = |what: &str, hint: String| Err(usage(what.to_owned(), hint));
+        if let Some(formula) = &self.formula {
+            return refuse("an ARFF file has its own columns and labels", format!("leave out `{formula}`"));
+        }
+        if self.output.is_some() {
+            return refuse(
+                "`-o` saves models of classes and numbers, and a ranking of labels is none",
+                "leave it out: `--json` has all coefficients".to_owned(),
+            );
+        }
+        if self.choose.is_some() || self.folds.is_some() || matches!(self.penalty, Some(Penalty::Path(_))) {
+            return refuse(
+                &format!("penalties are not compared for the {} loss", loss.name()),
+                "give one, as in `--penalty 0.1`".to_owned(),
+            );
+        }
+        let flags = [
+            ("--weights", self.rows.weights.is_some()),
+            ("--missing", self.rows.missing.is_some()),
+            ("--zero-based", self.zero_based),
+        ];
+        if let Some((flag, _)) = flags.iter().find(|(_, given)| *given) {
+            return refuse(
+                &format!("`{flag}` is for other files, and DATA is an ARFF file"),
+                format!("leave out `{flag}`"),
+            );
+        }
+        match self.check_samples(loss)? {
+            (method, Wish::One(lambda)) => Ok((method, lambda)),
+            (_, Wish::Path(..)) => Err(Error::Internal("a range of penalties passed".to_owned())),
+        }
+    }
+
     /// The penalties of another loss than the squared one.
     fn wish(&self, loss: LossKind) -> Result<Wish, Error> {
         let refuse = |what: String, hint: &str| Err(usage(what, hint.to_owned()));
@@ -619,6 +698,7 @@ impl FitArgs {
     pub fn keep_files_apart(&self) -> Result<(), Error> {
         let mut inputs = vec![("DATA", Path::new(&self.data))];
         inputs.extend(self.test.iter().map(|test| ("`--test`", Path::new(test))));
+        inputs.extend(self.labels.iter().map(|labels| ("`--labels`", Path::new(labels))));
         let outputs = self.output.iter().map(|path| ("-o", path.as_path()));
         let outputs = outputs.chain(self.trace.iter().map(|path| ("--trace", path.as_path())));
         files::keep_apart(&inputs, &outputs.collect::<Vec<_>>())
@@ -657,7 +737,9 @@ impl Wish {
     /// Whether there is a penalty.
     pub fn penalized(&self, loss: LossKind) -> bool {
         match self {
-            Self::One(lambda) => lambda.map_or(loss.is_of_classes(), |lambda| lambda > 0.0),
+            Self::One(lambda) => {
+                lambda.map_or(loss.is_of_classes() || loss.is_of_labels(), |lambda| lambda > 0.0)
+            }
             Self::Path(..) => true,
         }
     }
@@ -936,17 +1018,80 @@ impl LossArgs {
             LossKind::Hinge { .. } | LossKind::CrammerSinger { .. } | LossKind::SquaredHinge { .. }
         );
         let has_delta = matches!(kind, LossKind::Huber { .. });
-        for (flag, given, has) in
-            [("--margin", self.margin.is_some(), has_margin), ("--delta", self.delta.is_some(), has_delta)]
-        {
-            if given && !has {
-                return Err(usage(
-                    format!("the {} loss has no `{flag}`", kind.name()),
-                    format!("leave out `{flag}`"),
-                ));
-            }
-        }
+        without_deltas(kind, [(self.margin, has_margin), (self.delta, has_delta)])?;
         Ok(kind)
+    }
+}
+
+/// Refuses `--margin` and `--delta`, in this order, where they are given and the loss has none.
+fn without_deltas(loss: LossKind, given: [(Option<f64>, bool); 2]) -> Result<(), Error> {
+    for (flag, (value, has)) in ["--margin", "--delta"].into_iter().zip(given) {
+        if value.is_some() && !has {
+            return Err(usage(
+                format!("the {} loss has no `{flag}`", loss.name()),
+                format!("leave out `{flag}`"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// `--loss` of losses that rank the labels of a row: sums are over the pairs of a label k that it has and one, l, that
+/// it has not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RankingName {
+    #[value(
+        help = "labels: the mean of exp(s(l) − s(k)) over pairs of a label k that the row has and one, l, that it has not"
+    )]
+    Bpmll,
+    #[value(help = "labels: log(1 + Σ exp(s(l) − s(k))) over the pairs")]
+    Lsep,
+    #[value(name = "log1p-bpmll", help = "labels: log(1 + bpmll)")]
+    Log1pBpmll,
+    #[value(help = "labels: log(1 + Σ exp s(l)) + log(1 + Σ exp −s(k)), each against 0")]
+    Zlpr,
+    #[value(help = "labels: the mean of ½ max(0, 1 + s(l) − s(k))² over the pairs")]
+    PairwiseSquaredHinge,
+    #[value(help = "labels: the mean of log(1 + exp(s(l) − s(k))) over the pairs")]
+    PairwiseLogistic,
+}
+
+impl RankingName {
+    fn kind(self) -> LossKind {
+        match self {
+            Self::Bpmll => LossKind::Bpmll,
+            Self::Lsep => LossKind::Lsep,
+            Self::Log1pBpmll => LossKind::Log1pBpmll,
+            Self::Zlpr => LossKind::Zlpr,
+            Self::PairwiseSquaredHinge => LossKind::PairwiseSquaredHinge,
+            Self::PairwiseLogistic => LossKind::PairwiseLogistic,
+        }
+    }
+}
+
+/// `--loss` of `fit`, which knows those of labels too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FitLoss {
+    /// Of classes or numbers.
+    Of(LossName),
+    /// Of sets of labels.
+    Ranking(RankingName),
+}
+
+impl ValueEnum for FitLoss {
+    fn value_variants<'a>() -> &'a [Self] {
+        static ALL: LazyLock<Vec<FitLoss>> = LazyLock::new(|| {
+            let ranking = RankingName::value_variants().iter().map(|loss| FitLoss::Ranking(*loss));
+            LossName::value_variants().iter().map(|loss| FitLoss::Of(*loss)).chain(ranking).collect()
+        });
+        &ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        match self {
+            Self::Of(loss) => loss.to_possible_value(),
+            Self::Ranking(loss) => loss.to_possible_value(),
+        }
     }
 }
 

@@ -5,11 +5,14 @@ mod mix;
 
 pub use mix::{distance_name, mix, mix_path, tree};
 
-use crate::report::{Choice, ChosenBy, FitReport, Model, Proof, SampleFacts, Summary};
+use crate::report::{
+    Choice, ChosenBy, FitReport, Measured, Measures, Model, Proof, Ranked, SampleFacts, Summary,
+};
 use serde_json::{Map, Value, json};
 use surefit::diagnosis::{Code, Diagnosis, Finding, Remedy};
 use surefit::fit::{PathPoint, Verdict};
 use surefit::metrics::Confusion;
+use surefit::metrics::threshold::Threshold;
 use surefit::{Error, LossKind};
 
 /// The version of the object's shape.
@@ -88,7 +91,7 @@ pub fn fit(report: &FitReport) -> Value {
                 "rmse": by_target(targets, &test.rmse),
                 "r_squared": by_target(targets, &test.r_squared),
             })
-        }).or_else(|| test_of_classes(report)),
+        }).or_else(|| test_of_classes(report)).or_else(|| test_of_labels(report)),
         "notes": report.notes,
         "seconds": number(report.seconds),
         "rows": report.rows,
@@ -103,6 +106,9 @@ pub fn fit(report: &FitReport) -> Value {
     if let Some(facts) = &report.samples {
         object.insert("passes".to_owned(), facts.passes.map(number).into());
         object.insert("classification".to_owned(), classification(facts));
+        if let Some(found) = &facts.ranking {
+            object.insert("ranking".to_owned(), ranking(found));
+        }
     }
     Value::Object(object)
 }
@@ -152,6 +158,45 @@ fn classification(facts: &SampleFacts) -> Value {
     }
     object.insert("certain".to_owned(), facts.certain.into());
     Value::Object(object)
+}
+
+/// The threshold that makes sets of scores, and the measures on the rows of the fit.
+fn ranking(ranked: &Ranked) -> Value {
+    let mut object = measured(&ranked.rows);
+    let threshold = match &ranked.threshold {
+        Threshold::Linear { weights, bias } => {
+            json!({"weights": weights.iter().copied().map(number).collect::<Vec<_>>(), "bias": number(*bias)})
+        }
+        Threshold::Constant(limit) => json!({"weights": null, "bias": number(*limit)}),
+        Threshold::PerLabel(_) | Threshold::Top(_) => Value::Null,
+    };
+    object.insert("threshold".to_owned(), threshold);
+    Value::Object(object)
+}
+
+fn test_of_labels(report: &FitReport) -> Option<Value> {
+    let (file, found) = report.samples.as_ref()?.ranking.as_ref()?.test.as_ref()?;
+    let mut object = Map::new();
+    object.insert("file".to_owned(), file.clone().into());
+    object.insert("rows".to_owned(), found.answer.sets.rows.into());
+    object.extend(measured(found));
+    Some(Value::Object(object))
+}
+
+/// Measures by their names, and those of the frequencies of labels.
+fn measured(found: &Measured) -> Map<String, Value> {
+    let by_name = |of: &Measures| -> Map<String, Value> {
+        of.named().iter().map(|(name, value, _)| (key(name), number(*value))).collect()
+    };
+    let mut object = by_name(&found.answer);
+    object.insert("without_pair".to_owned(), found.answer.ranking.without_pair.into());
+    object.insert("by_frequency".to_owned(), Value::Object(by_name(&found.frequencies)));
+    object
+}
+
+/// `one-error` as `one_error`.
+fn key(name: &str) -> String {
+    name.to_ascii_lowercase().replace([' ', '-'], "_")
 }
 
 fn test_of_classes(report: &FitReport) -> Option<Value> {

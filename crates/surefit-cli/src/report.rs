@@ -9,6 +9,8 @@ use surefit::fit::{PathPoint, Verdict};
 use surefit::gradcheck::{self, RowGradient};
 use surefit::inference;
 use surefit::metrics::Confusion;
+use surefit::metrics::ranking::{Ranking, SetAccuracy};
+use surefit::metrics::threshold::Threshold;
 use surefit::solver::Stop;
 use surefit::{Coefficients, LossKind};
 
@@ -137,6 +139,54 @@ pub struct SampleFacts {
     pub certain: Option<usize>,
     /// Walks over all rows.
     pub passes: Option<f64>,
+    /// How labels are ranked and sets of them are met.
+    pub ranking: Option<Ranked>,
+}
+
+/// What a ranking of labels adds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ranked {
+    /// From scores to sets of labels.
+    pub threshold: Threshold,
+    /// On the rows of the fit.
+    pub rows: Measured,
+    /// The file of `--test`, and the same on its rows.
+    pub test: Option<(String, Measured)>,
+}
+
+/// The measures of the answer, and of one that knows only how frequent labels are in the rows of the fit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measured {
+    /// By the scores.
+    pub answer: Measures,
+    /// By the frequencies; its sets are the labels of more than half of the rows.
+    pub frequencies: Measures,
+}
+
+/// Of orders, and of sets.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Measures {
+    /// How labels are ranked.
+    pub ranking: Ranking,
+    /// How sets of labels are met.
+    pub sets: SetAccuracy,
+}
+
+impl Measures {
+    /// Each measure by its name, and whether more of it is better.
+    pub fn named(&self) -> [(&'static str, f64, bool); 8] {
+        let (ranking, sets) = (&self.ranking, &self.sets);
+        [
+            ("ranking loss", ranking.loss, false),
+            ("one-error", ranking.one_error, false),
+            ("coverage", ranking.coverage, false),
+            ("average precision", ranking.average_precision, true),
+            ("Hamming loss", sets.hamming, false),
+            ("subset accuracy", sets.subset, true),
+            ("micro F1", sets.micro_f1, true),
+            ("macro F1", sets.macro_f1, true),
+        ]
+    }
 }
 
 /// A penalty chosen from several.
@@ -243,6 +293,11 @@ pub fn factors(problem: &surefit::Problem) -> Option<Vec<f64>> {
 }
 
 impl FitReport {
+    /// Whether `-o` keeps such models: a ranking of labels it does not.
+    pub fn is_saved(&self) -> bool {
+        self.samples.as_ref().is_none_or(|facts| facts.ranking.is_none())
+    }
+
     /// One sentence: what happened.
     pub fn message(&self) -> String {
         if let Some(diagnosis) = &self.diagnosis {

@@ -13,6 +13,8 @@ use std::process::{Command, Output, Stdio};
 mod classes;
 #[path = "cli/mix.rs"]
 mod mix;
+#[path = "cli/ranking.rs"]
+mod ranking;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")

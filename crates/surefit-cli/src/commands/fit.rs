@@ -33,6 +33,10 @@ pub fn run(args: &FitArgs, screen: &Screen) -> Result<Exit, Halt> {
     }
     args.keep_files_apart()?;
     let loss = args.loss()?;
+    args.check_targets(loss)?;
+    if loss.is_of_labels() {
+        return super::fit_labels::run(args, loss, screen);
+    }
     if loss != LossKind::Squared {
         return super::fit_samples::run(args, loss, screen);
     }

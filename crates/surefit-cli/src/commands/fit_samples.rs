@@ -123,7 +123,8 @@ pub fn lambda(
     let usual = usual_penalty(loss, &set.samples(loss)?);
     if usual > 0.0 {
         let n = if set.weights().is_some() { "1/Σ weights" } else { "1/n" };
-        notes.push(format!("penalty λ = {n} = {} (C = 1 of scikit-learn)", plain(usual)));
+        let theirs = if loss.is_of_classes() { " (C = 1 of scikit-learn)" } else { "" };
+        notes.push(format!("penalty λ = {n} = {}{theirs}", plain(usual)));
         screen.notes(notes.last());
     }
     Ok(usual)
@@ -155,7 +156,7 @@ fn model(
     }
 }
 
-fn in_file(file: &str, error: Error) -> Halt {
+pub fn in_file(file: &str, error: Error) -> Halt {
     match error {
         Error::Read(_) | Error::Data(_) => Halt::In(Box::new((file.to_owned(), error))),
         error => error.into(),
@@ -242,7 +243,7 @@ fn chosen(path: &SamplePath, penalties: &[f64], compare: Compare, file: Option<&
 }
 
 /// Rows, columns and classes as the data number and name them.
-fn name_places(fit: &mut SampleFit, set: &SampleSet) {
+pub fn name_places(fit: &mut SampleFit, set: &SampleSet) {
     let number = |row: usize| set.number(row) + 1;
     if let Some(long) = fit.long_rows.take() {
         let named = |found| long.diagnosis(found, &number, &|column| format!("`{}`", set.name(column)));
@@ -278,7 +279,7 @@ pub struct Found<'a> {
 }
 
 impl<'a> Found<'a> {
-    fn of(fit: &'a SampleFit) -> Self {
+    pub fn of(fit: &'a SampleFit) -> Self {
         Self {
             answer: &fit.candidate.coefficients,
             certificate: &fit.certificate,
@@ -344,6 +345,7 @@ pub fn report(
             test: None,
             certain,
             passes: found.passes,
+            ranking: None,
         }),
         notes: Vec::new(),
         seconds: 0.0,
@@ -369,7 +371,7 @@ fn told_apart(
 }
 
 /// Which solver, why, and how far it went.
-fn method_in_words(fit: &SampleFit) -> String {
+pub fn method_in_words(fit: &SampleFit) -> String {
     let step = if fit.method == Method::DualAscent { "round" } else { "step" };
     let steps = counted(fit.candidate.steps as u64, step);
     format!("{}; {steps}, {} passes over the rows", fit.reason, plain(fit.passes.round()))

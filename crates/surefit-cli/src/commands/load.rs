@@ -6,7 +6,9 @@ use crate::watch::{self, Progress};
 use std::path::Path;
 use surefit::data::encode::{EncodeOptions, Encoded, Missing, Purpose, Recipe};
 use surefit::data::formula::Formula;
-use surefit::data::read::{ReadOptions, Source, SparseData, SvmlightOptions, Want, is_svmlight};
+use surefit::data::read::{
+    ArffData, ArffOptions, LabelChoice, ReadOptions, Source, SparseData, SvmlightOptions, Want, is_svmlight,
+};
 use surefit::data::spool::Table;
 use surefit::data::{ClassList, Design, Rows, SampleSet};
 use surefit::model::{Fingerprint, Inputs, ModelError, SparseInputs, coefficients_from_csv};
@@ -182,6 +184,19 @@ fn sparse(asked: &Asked<'_>, screen: &Screen) -> Result<Sourced> {
     let set = SampleSet::of_sparse(rows, asked.loss, asked.zero_based)?;
     let (samples, inputs) = (LoadedSamples { set, intercept: true }, Inputs::Sparse(inputs));
     Ok(Sourced { samples, inputs, digest, notes: Vec::new() })
+}
+
+/// Reads an ARFF file with the labels that are chosen, with progress.
+pub fn labelled(data: &str, labels: &LabelChoice, screen: &Screen) -> Result<SampleSet> {
+    let _waiting = screen.wait();
+    let bar = Progress::new(screen.quiet);
+    let read = ArffData::open(Path::new(data), labels, &ArffOptions::default(), &|progress| {
+        bar.show(progress.bytes, progress.total, || {
+            format!("{} rows read", crate::numbers::count(progress.rows as u64))
+        });
+        watch::go_on()
+    });
+    Ok(SampleSet::of_arff(read?))
 }
 
 /// Reads an svmlight file, with progress.

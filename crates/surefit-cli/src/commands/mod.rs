@@ -9,6 +9,7 @@ pub mod diagnose;
 pub mod explain;
 pub mod explain_gradient;
 pub mod fit;
+mod fit_labels;
 mod fit_samples;
 pub mod lint;
 mod load;

@@ -1,6 +1,8 @@
 //! A fit by another loss than the squared one: which problem, the coefficients by class, and how well the rows are
 //! told apart.
 
+mod labels;
+
 use super::{INDENT, Page, left_out, named_cause, no_room, rough, shown};
 use crate::numbers::{count, counted, plain};
 use crate::report::{FitReport, Model, SampleFacts};
@@ -70,10 +72,13 @@ fn problem(report: &FitReport, facts: &SampleFacts) -> String {
         (false, false) => format!(" plus {}/2 ‖W‖²", plain(report.penalty)),
         (false, true) => format!(" plus {}/2 (‖W‖² + ‖b‖²)", plain(report.penalty)),
     };
-    let classes = facts.classes.as_ref().map(|classes| format!("{} classes, ", count(classes.len() as u64)));
+    let classes = facts.classes.as_ref().map(|classes| (classes.len(), "classes"));
+    let labels = report.model.as_ref().filter(|_| facts.ranking.is_some());
+    let outputs = classes.or(labels.map(|model| (model.targets.len(), "labels")));
+    let outputs = outputs.map(|(number, what)| format!("{} {what}, ", count(number as u64)));
     format!(
         "{loss}{penalty}: {}{}, {}",
-        classes.unwrap_or_default(),
+        outputs.unwrap_or_default(),
         counted(report.rows as u64, "row"),
         counted(report.columns as u64, "column")
     )
@@ -83,7 +88,12 @@ fn problem(report: &FitReport, facts: &SampleFacts) -> String {
 fn coefficients(page: &mut Page, report: &FitReport, model: &Model) {
     if model.unlisted || model.terms.len() > MOST_COLUMNS {
         let all = report.columns.saturating_mul(model.targets.len());
-        let place = if model.unlisted { "`-o MODEL` keeps them" } else { "`--json` or `-o MODEL` has them" };
+        let place = match (model.unlisted, report.is_saved()) {
+            (true, true) => "`-o MODEL` keeps them",
+            (true, false) => "too many to be listed",
+            (false, true) => "`--json` or `-o MODEL` has them",
+            (false, false) => "`--json` has them",
+        };
         return page.paragraph(&format!("{} coefficients: {place}", count(all as u64)));
     }
     let (terms, more) = shown(report, model);
@@ -105,8 +115,12 @@ fn coefficients(page: &mut Page, report: &FitReport, model: &Model) {
     left_out(page, report, more);
     if model.targets.len() > side {
         let rest = count((model.targets.len() - side) as u64);
-        let what = if model.by_class { "classes" } else { "targets" };
-        page.paragraph(&format!("… and {rest} more {what} (`--json` or `-o MODEL` has all)"));
+        let what = match (model.by_class, report.is_saved()) {
+            (true, _) => "classes",
+            (false, true) => "targets",
+            (false, false) => "labels",
+        };
+        page.paragraph(&format!("… and {rest} more {what} ({} has all)", super::whole_model(report)));
     }
 }
 
@@ -126,6 +140,9 @@ fn widest(column: &Column) -> usize {
 
 /// How many rows get their class, those of `--test` too, and which are taken for others.
 fn accuracy(page: &mut Page, facts: &SampleFacts, report: &FitReport) {
+    if let Some(ranked) = &facts.ranking {
+        return labels::measures(page, ranked, report.verdict);
+    }
     let Some(classes) = &facts.classes else { return super::tests_of_numbers(page, report) };
     if let Some(rows) = &facts.rows {
         page.paragraph(&right(rows));

@@ -349,8 +349,8 @@ fn what_is_printed_of_limits_that_meet_nowhere_can_be_typed() {
     );
     let remedies = found["diagnosis"]["remedies"].as_array().unwrap();
     let of = |what: &str| {
-        let all = remedies.iter().filter_map(|remedy| remedy["change"].as_str());
-        all.filter_map(|change| change.strip_prefix(what)).next().unwrap().trim().to_owned()
+        let mut all = remedies.iter().filter_map(|remedy| remedy["change"].as_str());
+        all.find_map(|change| change.strip_prefix(what)).unwrap().trim().to_owned()
     };
     let high = of("the greatest weight:");
     let high = high.split(' ').next().unwrap();

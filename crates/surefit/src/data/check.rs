@@ -104,6 +104,9 @@ pub enum DataError {
     AllDropped { rows: usize, most: Option<Place> },
     #[error("the new data has no column `{name}`, which the model needs{}{}", did_you_mean(.near.as_deref()), headerless(*.unnamed))]
     NoInput { name: String, near: Option<String>, unnamed: Option<usize> },
+    /// Features or labels that are taken by their places.
+    #[error("{what} {} of the new data {}, and the model {}", grouped(*.place), named_here(.found.as_deref()), has(.expected.as_deref()))]
+    OtherName { what: &'static str, place: usize, found: Option<String>, expected: Option<String> },
     #[error("the new data has {count} columns called `{name}`")]
     SameInput { name: String, count: usize },
     #[error("`{level}` in column `{}` was not there when the model was fitted ({}, first in row {}{})", .place.column, rows(.place.count), grouped(.place.row), more_levels(*.levels))]
@@ -111,6 +114,14 @@ pub enum DataError {
     /// Labels that are no classes.
     #[error(transparent)]
     Classes(#[from] ClassError),
+}
+
+fn named_here(name: Option<&str>) -> String {
+    name.map_or("is not there".to_owned(), |name| format!("is `{name}`"))
+}
+
+fn has(name: Option<&str>) -> String {
+    name.map_or("has no such one".to_owned(), |name| format!("has `{name}` there"))
 }
 
 fn role_name(role: Role) -> &'static str {
@@ -287,6 +298,9 @@ impl DataError {
                 &["add a first line with the names of the columns; if it is there, say so with `--header`"]
             }
             Self::NoInput { .. } => &["columns are found by name, in any order; add or rename it"],
+            Self::OtherName { .. } => {
+                &["give it the features and labels of the data of the fit, in the same order"]
+            }
             Self::SameInput { .. } => &["rename all but one of them"],
             Self::UnseenLevel { near: Some(near), .. } => return vec![format!("did you mean `{near}`?")],
             Self::UnseenLevel { .. } => &["leave those rows out, or fit again with data that has this text"],

@@ -1,4 +1,5 @@
-//! Rows with targets in memory, owned: a scanned table through its recipe, or the sparse rows of an svmlight file.
+//! Rows with targets in memory, owned: a scanned table through its recipe, the sparse rows of an svmlight file, or the
+//! rows of an ARFF file with their sets of labels.
 //! [`SampleSet::samples`] lends them to whatever walks over samples.
 //!
 //! A row of weight 0 counts for nothing, and so does its class: one that occurs in such rows alone is no class,
@@ -7,11 +8,12 @@
 use super::classes::{ClassError, ClassList, Labels};
 use super::encode::{Encoded, Purpose, Recipe};
 use super::features::Features;
-use super::read::SparseData;
+use super::label_sets::LabelRows;
+use super::read::{ArffData, SparseData};
 use super::rows::{Rows, Shape};
 use super::samples::Samples;
 use super::spool::Table;
-use crate::data::check::grouped;
+use crate::data::check::{DataError, grouped};
 use crate::error::{Error, Result};
 use crate::loss::named;
 use crate::metrics::Confusion;
@@ -42,13 +44,25 @@ enum Storage {
         rows: SparseData,
         first: usize,
     },
+    /// Features and label sets together.
+    Arff(ArffData),
 }
 
 /// What the scores of the rows are compared with.
 #[derive(Debug)]
 enum Answers {
-    Classes { list: ClassList, of_rows: Vec<u32> },
-    Values { y: Mat<f64>, names: Vec<String> },
+    Classes {
+        list: ClassList,
+        of_rows: Vec<u32>,
+    },
+    Values {
+        y: Mat<f64>,
+        names: Vec<String>,
+    },
+    /// The sets are in [`Storage::Arff`].
+    Labels {
+        names: Vec<String>,
+    },
 }
 
 impl SampleSet {
@@ -133,13 +147,21 @@ impl SampleSet {
         Self { storage, answers, weights: None, places: None, rows_of_data, notes: Vec::new() }
     }
 
+    /// The rows of an ARFF file, each with a set of labels, for a loss of labels.
+    pub fn of_arff(data: ArffData) -> Self {
+        let rows_of_data = data.rows();
+        let answers = Answers::Labels { names: data.labels().to_vec() };
+        let storage = Storage::Arff(data);
+        Self { storage, answers, weights: None, places: None, rows_of_data, notes: Vec::new() }
+    }
+
     /// Classes by the rows that have a weight; rows of other classes are left out.
     fn weigh(mut self, labels: &Labels) -> Result<Self> {
         let weights = self.weights.take().unwrap_or_default();
         let counted: Vec<usize> = (0..weights.len()).filter(|&i| weights[i] > 0.0).collect();
         let weightless = weights.len() - counted.len();
         let (list, _) = labels.of_rows(&counted).classes().map_err(|error| match error {
-            Error::Data(super::DataError::Classes(ClassError::One { what, class, rows, .. })) => {
+            Error::Data(DataError::Classes(ClassError::One { what, class, rows, .. })) => {
                 ClassError::One { what, class, rows, weightless }.into()
             }
             other => other,
@@ -176,10 +198,13 @@ impl SampleSet {
     /// Lends the rows.
     ///
     /// # Errors
-    /// A loss of classes for numbers, or one of numbers for classes.
+    /// A loss of another kind of targets than these: classes, numbers or sets of labels.
     pub fn samples(&self, loss: LossKind) -> Result<Samples<'_>> {
         let x = self.features()?;
         let weights = self.weights.as_deref();
+        if let (Some(labels), true) = (self.labels(), loss.is_of_labels()) {
+            return Samples::of_labels(x, labels, weights, &*named(loss));
+        }
         match &self.answers {
             Answers::Classes { list, of_rows } if loss.is_of_classes() => {
                 Samples::of_classes(x, of_rows, weights, list.len(), &*named(loss))
@@ -189,7 +214,8 @@ impl SampleSet {
             }
             _ => Err(Error::Usage {
                 what: format!("the {} loss does not go with such targets", loss.name()),
-                hint: "use a loss of classes for classes and one of numbers for numbers".to_owned(),
+                hint: "use a loss of classes for classes, one of numbers for numbers and one of labels for sets of labels"
+                    .to_owned(),
             }),
         }
     }
@@ -202,6 +228,7 @@ impl SampleSet {
         match &self.storage {
             Storage::Dense { across, .. } => Ok(Features::F64(across.transpose())),
             Storage::Sparse { rows, .. } => rows.features(),
+            Storage::Arff(data) => data.features(),
         }
     }
 
@@ -209,14 +236,14 @@ impl SampleSet {
     pub fn confusion(&self, scores: MatRef<'_, f64>) -> Option<Confusion> {
         match &self.answers {
             Answers::Classes { list, of_rows } => Some(Confusion::of(scores, of_rows, list.len())),
-            Answers::Values { .. } => None,
+            Answers::Values { .. } | Answers::Labels { .. } => None,
         }
     }
 
     /// The targets, n × c, where they are numbers.
     pub fn values(&self) -> Option<MatRef<'_, f64>> {
         match &self.answers {
-            Answers::Classes { .. } => None,
+            Answers::Classes { .. } | Answers::Labels { .. } => None,
             Answers::Values { y, .. } => Some(y.as_ref()),
         }
     }
@@ -231,6 +258,7 @@ impl SampleSet {
         match &self.storage {
             Storage::Dense { across, .. } => across.ncols(),
             Storage::Sparse { rows, .. } => rows.rows(),
+            Storage::Arff(data) => data.rows(),
         }
     }
 
@@ -239,6 +267,7 @@ impl SampleSet {
         match &self.storage {
             Storage::Dense { across, .. } => across.nrows(),
             Storage::Sparse { rows, .. } => rows.columns(),
+            Storage::Arff(data) => data.columns().len(),
         }
     }
 
@@ -247,6 +276,7 @@ impl SampleSet {
         match &self.storage {
             Storage::Dense { names, .. } => names.get(j).cloned().unwrap_or_default(),
             Storage::Sparse { first, .. } => format!("x{}", j + first),
+            Storage::Arff(data) => data.columns().get(j).cloned().unwrap_or_default(),
         }
     }
 
@@ -259,19 +289,42 @@ impl SampleSet {
     pub fn classes(&self) -> Option<&ClassList> {
         match &self.answers {
             Answers::Classes { list, .. } => Some(list),
-            Answers::Values { .. } => None,
+            Answers::Values { .. } | Answers::Labels { .. } => None,
         }
     }
 
-    /// The names of the columns of scores: classes, the second one alone where two share a column, or targets.
+    /// The sets of labels, where the targets are such.
+    pub fn labels(&self) -> Option<LabelRows<'_>> {
+        match &self.storage {
+            Storage::Arff(data) => Some(data.sets().view()),
+            Storage::Dense { .. } | Storage::Sparse { .. } => None,
+        }
+    }
+
+    /// The names of the columns of scores: classes, the second one alone where two share a column, targets, or labels.
     pub fn outputs(&self, loss: LossKind) -> Vec<String> {
         match &self.answers {
             Answers::Classes { list, .. } => {
                 let columns = named(loss).outputs(list.len());
                 list.names().iter().skip(list.len().saturating_sub(columns)).cloned().collect()
             }
-            Answers::Values { names, .. } => names.clone(),
+            Answers::Values { names, .. } | Answers::Labels { names } => names.clone(),
         }
+    }
+
+    /// Refuses rows with other features or labels than those of these: a model takes both by their places.
+    ///
+    /// # Errors
+    /// [`DataError::OtherName`] with the first that differs.
+    pub fn check_same_names(&self, others: &Self, loss: LossKind) -> Result<()> {
+        let of = |set: &Self| [("feature", set.names().collect()), ("label", set.outputs(loss))];
+        for ((what, own), (_, names)) in of(self).into_iter().zip::<[(_, Vec<String>); 2]>(of(others)) {
+            let pair = |j: usize| (own.get(j), names.get(j));
+            let Some(j) = (0..own.len().max(names.len())).find(|&j| pair(j).0 != pair(j).1) else { continue };
+            let (expected, found) = (pair(j).0.cloned(), pair(j).1.cloned());
+            return Err(DataError::OtherName { what, place: j + 1, found, expected }.into());
+        }
+        Ok(())
     }
 
     /// Row `number` of the data, from 0, among these; `None` where it was left out.

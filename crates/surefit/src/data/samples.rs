@@ -60,10 +60,10 @@ impl<'a> Samples<'a> {
         loss: &dyn Loss,
     ) -> Result<Self> {
         if labels.labels() < 2 {
-            return Err(usage(format!(
-                "a ranking needs two labels or more, and there are {}",
-                labels.labels()
-            )));
+            return Err(Error::Usage {
+                what: format!("a ranking needs two labels or more, and there are {}", labels.labels()),
+                hint: "name all labels of the rows".to_owned(),
+            });
         }
         Self { x, targets: Targets::Labels(labels), weights, outputs: loss.outputs(labels.labels()) }
             .checked()

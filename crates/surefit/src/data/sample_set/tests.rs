@@ -146,3 +146,49 @@ fn labels_of_sparse_rows_are_numbers_for_a_loss_of_numbers() {
         "the label column of t has `red` in row 2, and a loss of numbers needs a finite number"
     );
 }
+
+/// Two features and three labels under given names, in dense rows.
+fn arff(features: [&str; 2], labels: [&str; 3]) -> SampleSet {
+    use crate::data::read::{ArffOptions, LabelChoice};
+    let features = features.map(|name| format!("@attribute {name} numeric\n")).concat();
+    let labels = labels.map(|name| format!("@attribute {name} {{0,1}}\n")).concat();
+    let text = format!("@relation r\n{features}{labels}@data\n1,2,0,1,1\n3,4,1,0,0\n");
+    let choice = LabelChoice::Last(3);
+    let data = ArffData::from_bytes("r", text.into_bytes(), &choice, &ArffOptions::default(), &|_| true);
+    SampleSet::of_arff(data.unwrap())
+}
+
+#[test]
+fn rows_of_an_arff_file_are_samples_of_labels_and_of_nothing_else() {
+    let set = arff(["a", "b"], ["l", "m", "n"]);
+    let samples = set.samples(LossKind::Bpmll).unwrap();
+    let Targets::Labels(labels) = samples.targets else { panic!("no labels") };
+    assert_eq!((0..3).map(|k| labels.has(0, k)).collect::<Vec<_>>(), [false, true, true]);
+    assert_eq!((set.rows(), set.columns(), set.number(1), samples.outputs), (2, 2, 1, 3));
+    assert_eq!(set.names().collect::<Vec<_>>(), ["a", "b"]);
+    assert_eq!(set.outputs(LossKind::Bpmll), ["l", "m", "n"]);
+    for loss in [HINGE, LossKind::Squared] {
+        assert!(set.samples(loss).is_err());
+    }
+    let rows = set_of_flowers().samples(LossKind::Bpmll).map(drop);
+    assert!(rows.is_err());
+}
+
+fn set_of_flowers() -> SampleSet {
+    set(flowers(), "kind ~ long", None, Missing::Drop).unwrap()
+}
+
+#[test]
+fn other_features_and_labels_are_told_by_the_first_that_differs() {
+    let own = arff(["a", "b"], ["l", "m", "n"]);
+    let refused = |other: SampleSet| own.check_same_names(&other, LossKind::Zlpr).map_err(|e| e.to_string());
+    assert_eq!(refused(arff(["a", "b"], ["l", "m", "n"])), Ok(()));
+    assert_eq!(
+        refused(arff(["a", "c"], ["l", "n", "m"])),
+        Err("feature 2 of the new data is `c`, and the model has `b` there".to_owned())
+    );
+    assert_eq!(
+        refused(arff(["a", "b"], ["l", "n", "m"])),
+        Err("label 2 of the new data is `n`, and the model has `m` there".to_owned())
+    );
+}

@@ -1,0 +1,58 @@
+//! How labels are ranked and sets of them met, beside what their frequencies alone would do.
+
+use super::{INDENT, Page, no_room};
+use crate::numbers::{counted, significant};
+use crate::report::{Measured, Ranked};
+use crate::text::{Column, table};
+use surefit::fit::Verdict;
+use surefit::metrics::threshold::Threshold;
+
+/// One table for the rows of the fit and one for those of `--test`, and how scores become sets; of an answer that is not
+/// certified, the first measure alone.
+pub fn measures(page: &mut Page, ranked: &Ranked, verdict: Verdict) {
+    if verdict != Verdict::Certified {
+        let test = ranked.test.as_ref().map(|(file, found)| (format!("{file}: "), found));
+        for (place, found) in [(String::new(), &ranked.rows)].into_iter().chain(test) {
+            let [answer, frequencies] =
+                [&found.answer, &found.frequencies].map(|of| significant(of.ranking.loss, 4));
+            page.paragraph(&format!(
+                "{place}ranking loss {answer}, by the frequencies of labels {frequencies}"
+            ));
+        }
+        return;
+    }
+    of_rows(page, "of the fit", &ranked.rows);
+    if let Some((file, found)) = &ranked.test {
+        of_rows(page, &format!("of {file}"), found);
+    }
+    page.blank();
+    page.paragraph(match &ranked.threshold {
+        Threshold::Constant(_) => "a row is given the labels whose score is above 0",
+        _ => {
+            "a row is given the labels whose score is above a linear function of its scores, by least squares on the \
+             best thresholds of the rows of the fit"
+        }
+    });
+    page.paragraph("by frequency: labels ranked by their share of the rows of the fit, and given where it is above one half");
+}
+
+fn of_rows(page: &mut Page, which: &str, found: &Measured) {
+    page.blank();
+    let rows = counted(found.answer.sets.rows as u64, "row");
+    let without = match found.answer.ranking.without_pair {
+        0 => String::new(),
+        rows => format!("; the first four measures leave out {} without a pair", counted(rows as u64, "row")),
+    };
+    page.paragraph(&format!("{rows} {which}{without}"));
+    let (answer, frequencies) = (found.answer.named(), found.frequencies.named());
+    let names = answer.iter().map(|(name, _, more)| format!("{name} {}", if *more { "↑" } else { "↓" }));
+    let values = |of: &[(&str, f64, bool)]| of.iter().map(|(_, value, _)| significant(*value, 4)).collect();
+    let columns = vec![
+        Column { head: "", cells: names.collect(), right: false, rank: 0 },
+        Column { head: "answer", cells: values(&answer), right: true, rank: 0 },
+        Column { head: "by frequency", cells: values(&frequencies), right: true, rank: 1 },
+    ];
+    let (lines, gone) = table(columns, INDENT, page.width);
+    page.lines.extend(lines);
+    no_room(page, &gone);
+}

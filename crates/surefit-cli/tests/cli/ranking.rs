@@ -1,0 +1,332 @@
+//! Rankings of labels: rows with sets of labels from ARFF files, fitted, measured and told.
+
+use super::{Folder, code, object, surefit, tell, told};
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use surefit::data::read::{ArffData, ArffOptions, LabelChoice};
+
+const CLIPS: [&str; 4] = ["fit", "data/clips-train.arff", "--labels", "4"];
+
+/// The clips with further arguments, written as on a command line, without quotes.
+fn clips(more: &str) -> Vec<&str> {
+    [&CLIPS[..], &more.split_whitespace().collect::<Vec<_>>()].concat()
+}
+
+#[test]
+fn labels_are_ranked_and_told_by_the_measures_beside_their_frequencies() {
+    let folder = Folder::new();
+    let mut all = String::new();
+    for more in [
+        "--loss bpmll --gap 1e-9 --test data/clips-test.arff",
+        "--loss lsep --penalty 0.1 --gap 1e-9 --quiet",
+        "--loss log1p-bpmll --penalty 0.1 --penalize-intercept --gap 1e-9 --quiet",
+        "--loss zlpr --penalty 0.1 --gap 1e-9 --test data/clips-test.arff --quiet",
+        "--loss pairwise-squared-hinge --penalty 0.1 --gap 1e-9 --quiet",
+        "--loss pairwise-logistic --penalty 0.1 --gap 1e-9 --solver lbfgs --quiet",
+    ] {
+        writeln!(all, "# {more}\n{}", told(&clips(more))).unwrap();
+    }
+    folder.snapshot("ranking", &all);
+}
+
+#[test]
+fn a_narrow_screen_keeps_the_measures_of_the_answer() {
+    let mut command = surefit(&clips("--loss bpmll --penalty 0.1 --gap 1e-9 --quiet"));
+    Folder::new().snapshot("ranking_narrow", &tell(&command.env("COLUMNS", "40").output().unwrap()));
+}
+
+/// The measures of Zhang and Zhou's paper and of sets, by their definitions, from the coefficients in the object: of
+/// `zlpr`, whose threshold is 0.
+#[test]
+fn the_measures_are_those_of_the_coefficients() {
+    let found = object(&clips("--loss zlpr --penalty 0.1 --test data/clips-test.arff"));
+    assert_eq!(found["ranking"]["threshold"], json!({"weights": null, "bias": 0.0}));
+    for (measured, file) in [(&found["ranking"], "train"), (&found["test"], "test")] {
+        let expected = by_definition(&found["model"], &format!("data/clips-{file}.arff"));
+        for (name, value) in expected {
+            let told = measured[name].as_f64().unwrap();
+            assert!((told - value).abs() < 1e-12, "{file} {name}: {told} is not {value}");
+        }
+    }
+}
+
+const FEATURES: [&str; 3] = ["tempo", "brightness", "loudness"];
+const MOODS: [&str; 4] = ["calm", "happy", "sad", "tense"];
+
+/// A score, and whether the row has the label.
+type Scored = (f64, bool);
+
+fn by_definition(model: &Value, file: &str) -> [(&'static str, f64); 4] {
+    let text = std::fs::read_to_string(super::root().join(file)).unwrap();
+    let rows: Vec<Vec<f64>> = text
+        .lines()
+        .filter(|line| line.starts_with(|c: char| c.is_ascii_digit()))
+        .map(|line| line.split(',').map(|cell| cell.parse().unwrap()).collect())
+        .collect();
+    let (mut wrong, mut exact, mut disordered, mut missed, mut with_pair) = (0.0, 0.0, 0.0, 0.0, 0.0);
+    for row in &rows {
+        let score = |label: &str| {
+            let terms = FEATURES.iter().zip(row);
+            model["intercept"][label].as_f64().unwrap()
+                + terms.map(|(f, x)| x * model["coefficients"][f][label].as_f64().unwrap()).sum::<f64>()
+        };
+        let all: Vec<Scored> =
+            MOODS.iter().zip(&row[3..]).map(|(label, has)| (score(label), *has > 0.5)).collect();
+        let errors = all.iter().filter(|(s, has)| (*s > 0.0) != *has).count() as f64;
+        wrong += errors / 4.0;
+        exact += f64::from(u8::from(errors < 0.5));
+        let (own, others): (Vec<Scored>, Vec<Scored>) = all.iter().partition(|(_, has)| *has);
+        if own.is_empty() || others.is_empty() {
+            continue;
+        }
+        with_pair += 1.0;
+        let worse = |k: &Scored| others.iter().filter(|l| l.0 >= k.0).count() as f64;
+        disordered += own.iter().map(worse).sum::<f64>() / (own.len() * others.len()) as f64;
+        let best = |of: &[Scored]| of.iter().map(|(s, _)| *s).fold(f64::NEG_INFINITY, f64::max);
+        missed += f64::from(u8::from(best(&others) >= best(&own)));
+    }
+    let n = rows.len() as f64;
+    [
+        ("hamming_loss", wrong / n),
+        ("subset_accuracy", exact / n),
+        ("ranking_loss", disordered / with_pair),
+        ("one_error", missed / with_pair),
+    ]
+}
+
+#[test]
+fn the_object_of_a_ranking_is_keyed_by_labels_and_has_the_measures() {
+    let mut found = object(&clips("--loss bpmll --penalty 0.1 --test data/clips-test.arff"));
+    assert_eq!((&found["rows"], &found["columns"]), (&json!(40), &json!(3)));
+    assert_eq!(found["findings"][0]["code"], "SF209");
+    for feature in FEATURES {
+        for mood in MOODS {
+            assert!(found["model"]["coefficients"][feature][mood].is_f64(), "{feature} {mood}");
+        }
+    }
+    assert_eq!(found["ranking"]["threshold"]["weights"].as_array().unwrap().len(), 4);
+    let keys = |of: &Value| of.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ");
+    found["version"] = "…".into();
+    let told = format!(
+        "all: {}\nranking: {}\ntest: {}\nby_frequency: {}\n",
+        keys(&found),
+        keys(&found["ranking"]),
+        keys(&found["test"]),
+        keys(&found["test"]["by_frequency"])
+    );
+    Folder::new().snapshot("ranking_object", &told);
+}
+
+#[test]
+fn labels_are_chosen_by_name_by_number_and_by_mulans_xml_file() {
+    let folder = Folder::new();
+    let xml = "<labels xmlns=\"http://mulan.sourceforge.net/labels\">\n<label name=\"calm\"></label>\n\
+               <label name=\"happy\"></label>\n<label name=\"sad\"></label>\n<label name=\"tense\"></label>\n</labels>\n";
+    let xml = folder.file("moods.xml", xml);
+    let fitted = |labels: &str| {
+        let mut found = object(&["fit", "data/clips-train.arff", "--loss", "bpmll", "--labels", labels]);
+        found["seconds"] = 0.into();
+        found
+    };
+    let by_number = fitted("4");
+    assert_eq!(by_number["verdict"], "certified");
+    assert_eq!(fitted("calm,happy,sad,tense"), by_number);
+    assert_eq!(fitted(&xml), by_number);
+    let two = object(&["fit", "data/clips-train.arff", "--loss", "bpmll", "--labels", "sad,calm"]);
+    assert_eq!(two["columns"], 5);
+}
+
+#[test]
+fn the_same_bits_at_any_number_of_threads() {
+    let of = |threads: &str| {
+        let mut found = object(&clips(&format!("--loss bpmll --threads {threads}")));
+        found["seconds"] = 0.into();
+        found
+    };
+    assert_eq!(of("1"), of("4"));
+}
+
+/// `never` is in no row, and the last row has no label.
+const UNBOUNDED: &str = "@relation r\n@attribute x numeric\n@attribute a {0,1}\n@attribute b {0,1}\n\
+    @attribute c {0,1}\n@attribute never {0,1}\n@data\n\
+    0.1,1,0,0,0\n0.9,1,1,0,0\n0.4,1,0,1,0\n0.7,0,0,1,0\n0.2,1,1,1,0\n0.5,0,0,0,0\n";
+
+#[test]
+fn labels_without_a_finite_intercept_and_rows_without_a_pair_are_named() {
+    let folder = Folder::new();
+    let data = folder.file("rows.arff", UNBOUNDED);
+    let fit = ["fit", &data, "--labels", "4", "--loss", "bpmll", "--penalty", "0.1"];
+    let found = object(&fit);
+    let codes: Vec<&Value> = found["findings"].as_array().unwrap().iter().map(|of| &of["code"]).collect();
+    assert_eq!(codes, ["SF208", "SF209"]);
+    assert_eq!(found["findings"][0]["message"], "1 label has no finite intercept: `never` is in no row");
+    let text = told(&fit);
+    assert!(text.contains("\n△  SF208  1 label has no finite intercept: `never` is in no row\n"), "{text}");
+    assert_eq!(found["findings"][0]["evidence"]["never"], json!(["`never`"]));
+    assert_eq!(found["findings"][1]["evidence"]["divisor"], json!(6.0));
+    let penalized = object(&[&fit[..], &["--penalize-intercept"]].concat());
+    assert_eq!(penalized["verdict"], "certified");
+    assert_eq!(penalized["findings"].as_array().unwrap().len(), 1);
+    let text = told(&[&fit[..], &["--penalize-intercept", "--gap", "1e-9"]].concat());
+    folder.snapshot("ranking_findings", &text);
+}
+
+#[test]
+fn an_answer_that_is_not_certified_is_told_in_twelve_lines() {
+    let folder = Folder::new();
+    let mut all = String::new();
+    for more in ["--penalty 1e-3 --max-iter 1 --test data/clips-test.arff", "--penalty 0"] {
+        let arguments = clips("--loss bpmll --quiet");
+        let arguments = [&arguments[..], &more.split(' ').collect::<Vec<_>>()].concat();
+        assert_eq!(code(&arguments), 4);
+        writeln!(all, "# {more}\n{}", told(&arguments)).unwrap();
+    }
+    folder.snapshot("ranking_uncertified", &all);
+}
+
+#[test]
+fn what_does_not_go_with_a_ranking_is_refused_with_a_way_out() {
+    let folder = Folder::new();
+    let mut all = String::new();
+    for more in [
+        "--loss hinge",
+        "--loss bpmll --margin 2",
+        "--loss bpmll --scale standardize",
+        "--loss bpmll --penalty 1e-3..1:5 --choose cv",
+        "--loss bpmll --penalty 1e-3..1:5",
+        "--loss bpmll -o model.safetensors",
+        "--loss bpmll --weights tempo",
+        "--loss bpmll --missing drop",
+        "--loss bpmll --zero-based",
+        "--loss bpmll --solver dual-ascent",
+        "--loss bpmll y~.",
+        "--loss pairwise-hinge",
+        "",
+    ] {
+        writeln!(all, "# {more}\n{}", told(&clips(more))).unwrap();
+    }
+    let others: [&[&str]; 7] = [
+        &["fit", "data/clips-train.arff", "--loss", "bpmll"],
+        &["fit", "data/clips-train.arff", "--loss", "bpmll", "--labels", "calm,joyful"],
+        &["fit", "data/clips-train.arff", "--loss", "bpmll", "--labels", "0"],
+        &["fit", "data/clips-train.arff", "--loss", "bpmll", "--labels", "1"],
+        &["fit", "data/iris.csv", "species ~ .", "--loss", "bpmll"],
+        &["fit", "data/iris.csv", "species ~ .", "--loss", "hinge", "--labels", "species"],
+        &["fit", "data/sales.csv", "sales ~ temp", "--labels", "1"],
+    ];
+    for arguments in others {
+        writeln!(all, "# {}\n{}", arguments[1..].join(" "), told(arguments)).unwrap();
+    }
+    folder.snapshot("ranking_refused", &all);
+}
+
+#[test]
+fn a_test_file_with_other_columns_or_labels_is_refused_before_the_fit() {
+    let folder = Folder::new();
+    let rows = std::fs::read_to_string(super::root().join("data/clips-test.arff")).unwrap();
+    let other = folder.file("other.arff", &rows.replace("loudness", "volume"));
+    let turned = folder.file("turned.arff", &rows.replace("calm", "tense ").replace("tense {", "calm {"));
+    let missing = folder.file("missing.arff", &rows.replace("@data\n", "@data\n?,0.5,0.5,1,0,0,0\n"));
+    let mut all = String::new();
+    for file in [&other, &turned, &missing] {
+        writeln!(all, "{}", told(&[&clips("--loss bpmll --quiet --test")[..], &[file]].concat())).unwrap();
+    }
+    assert_eq!(code(&[&clips("--loss bpmll --quiet --test")[..], &[&other]].concat()), 3);
+    folder.snapshot("ranking_other_test", &all);
+}
+
+fn multilabel() -> Option<PathBuf> {
+    let data = std::env::var("SUREFIT_DATA").unwrap_or_else(|_| "../../../shared/data".to_owned());
+    let folder = Path::new(&data).join("multilabel");
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    eprintln!("not run: {} is absent; name the folder of the data in SUREFIT_DATA", folder.display());
+    None
+}
+
+/// Mean and population standard deviation of each column.
+fn scales(data: &ArffData) -> Vec<(f64, f64)> {
+    let (x, n) = (data.features().unwrap(), data.rows() as f64);
+    let mut sums = vec![0.0; data.columns().len()];
+    (0..data.rows()).for_each(|i| x.for_each_in_row(i, |j, value| sums[j] += value / n));
+    let mut squares = vec![0.0; sums.len()];
+    (0..data.rows())
+        .for_each(|i| x.for_each_in_row(i, |j, value| squares[j] += (value - sums[j]).powi(2) / n));
+    sums.into_iter().zip(squares).map(|(mean, square)| (mean, square.sqrt())).collect()
+}
+
+/// An ARFF file of the rows in other units.
+fn scaled(data: &ArffData, scales: &[(f64, f64)]) -> String {
+    let mut text = "@relation yeast\n".to_owned();
+    data.columns().iter().for_each(|name| writeln!(text, "@attribute {name} numeric").unwrap());
+    data.labels().iter().for_each(|name| writeln!(text, "@attribute {name} {{0,1}}").unwrap());
+    text += "@data\n";
+    let (x, sets) = (data.features().unwrap(), data.sets().view());
+    for i in 0..data.rows() {
+        let mut row = vec![0.0; scales.len()];
+        x.for_each_in_row(i, |j, value| row[j] = value);
+        let cells = row.iter().zip(scales).map(|(x, (mean, sd))| ((x - mean) / sd).to_string());
+        let has = (0..data.labels().len()).map(|k| u8::from(sets.has(i, k)).to_string());
+        writeln!(text, "{}", cells.chain(has).collect::<Vec<_>>().join(",")).unwrap();
+    }
+    text
+}
+
+/// Optima on the yeast data (A. Elisseeff and J. Weston 2001) in standardised columns, and the measures on its 917 test
+/// rows, found by a program in Python that knows nothing of surefit.
+#[test]
+fn the_optima_on_yeast_are_the_known_ones() {
+    let Some(folder) = multilabel() else { return };
+    let labels = LabelChoice::open_xml(&folder.join("yeast.xml")).unwrap();
+    let read = |part: &str| {
+        let path = folder.join(format!("yeast-{part}.arff.gz"));
+        ArffData::open(&path, &labels, &ArffOptions::default(), &|_| true).unwrap()
+    };
+    let (train, test) = (read("train"), read("test"));
+    let (scales, own) = (scales(&train), Folder::new());
+    let file = own.file("train.arff", &scaled(&train, &scales));
+    let others = own.file("test.arff", &scaled(&test, &scales));
+    for (loss, lambda, optimum) in [
+        ("bpmll", "1e-1", 0.612_138_630_9),
+        ("bpmll", "1e-2", 0.538_213_549_2),
+        ("lsep", "1e-1", 2.883_598_835_29),
+        ("log1p-bpmll", "1e-1", 0.465_630_744_641),
+        ("zlpr", "1e-1", 3.339_997_850_358),
+        ("pairwise-logistic", "1e-1", 0.402_604_658_83),
+        ("pairwise-squared-hinge", "1e-1", 0.229_633_977_765),
+    ] {
+        let found = object(&[
+            "fit",
+            &file,
+            "--labels",
+            "14",
+            "--loss",
+            loss,
+            "--penalty",
+            lambda,
+            "--gap",
+            "1e-9",
+            "--test",
+            &others,
+        ]);
+        assert_eq!(found["verdict"], "certified", "{loss} {lambda}");
+        let objective = found["certificate"]["objective"].as_f64().unwrap();
+        assert!((objective / optimum - 1.0).abs() < 2e-9, "{loss} {lambda}: {objective} is not {optimum}");
+        if (loss, lambda) == ("bpmll", "1e-1") {
+            for (name, expected, unit) in [
+                ("ranking_loss", 0.173_92, 1e-5),
+                ("one_error", 0.234_46, 1e-5),
+                ("coverage", 6.461, 1e-3),
+                ("average_precision", 0.754_08, 1e-5),
+                ("hamming_loss", 0.2021, 1e-4),
+            ] {
+                let told = found["test"][name].as_f64().unwrap();
+                assert!((told - expected).abs() < 0.51 * unit, "{name}: {told} is not {expected}");
+            }
+            let alone = found["test"]["by_frequency"]["ranking_loss"].as_f64().unwrap();
+            assert!((alone - 0.209_99).abs() < 0.51e-5, "{alone}");
+        }
+    }
+}
