@@ -124,11 +124,11 @@ fn limits_that_leave_a_single_point_leave_a_certified_mix() {
         let columns = (0..8 * 6).map(|_| below(2000) as f64 / 1e3 - 1.0).collect();
         let target = (0..8).map(|_| below(2000) as f64 / 1e3 - 1.0).collect();
         let mut problem = Problem::new(names(6), columns, target, 0.0, 1.0);
-        for j in 0..6 {
+        for (j, &own) in w.iter().enumerate() {
             let (low, high) = match j {
-                0 | 1 => (w[j] - 50, w[j]),
-                2 | 3 => (w[j], w[j] + 700),
-                _ => (w[j] - 90, w[j] + 90),
+                0 | 1 => (own - 50, own),
+                2 | 3 => (own, own + 700),
+                _ => (own - 90, own + 90),
             };
             let optional = j < 2 && case % 2 == 0;
             problem.ranges[j] = Range { low: decimal(low), high: decimal(high), optional };
@@ -158,9 +158,9 @@ fn limits_that_leave_a_single_point_leave_a_certified_mix() {
 /// The mix of .3 and .7 misses the target by so much in each row, and no other mix comes near.
 #[test]
 fn a_distance_is_proven_down_to_what_rounding_leaves_of_it() {
-    let columns: Vec<f64> = (0..5 * 12).map(|k| ((k * k * 31 + 7 * k) % 197) as f64 / 64.0 - 1.5).collect();
+    let columns: Vec<f64> = (0..5 * 12).map(|k| f64::from((k * k * 31 + 7 * k) % 197) / 64.0 - 1.5).collect();
     for size in [1e-3, 1e-6, 1e-8, 1e-10, 1e-12] {
-        let off = |i: usize| size * if i * i % 3 == 0 { 1.0 } else { -0.5 };
+        let off = |i: usize| size * if (i * i).is_multiple_of(3) { 1.0 } else { -0.5 };
         let target = (0..12).map(|i| 0.3 * columns[i] + 0.7 * columns[2 * 12 + i] + off(i)).collect();
         let problem = Problem::new(names(5), columns.clone(), target, 0.1, 1.0);
         let solution = solved(&problem);
