@@ -161,9 +161,7 @@ impl Proof {
         }));
         self.added.iter().sum()
     }
-}
 
-impl Proof {
     /// The part of the bound without inputs, and the size of its terms; leaves in `residual` what the columns are
     /// multiplied with.
     #[inline(always)]
@@ -172,23 +170,17 @@ impl Proof {
             let own = form.ridge * dual.point.iter().map(|w| w * w).sum::<f64>();
             return self.squares(form, own);
         }
-        let residual = &mut self.residual;
-        residual.clear();
         if form.distance != Distance::L2 {
+            let residual = &mut self.residual;
+            residual.clear();
             residual.extend_from_slice(dual.point);
             make_feasible(form.distance, residual);
             let along = sum_of_products(residual, &form.t);
             let size: f64 = residual.iter().zip(&form.t).map(|(y, t)| (y * t).abs()).sum();
             return (-along, size);
         }
-        residual.extend(form.t.iter().map(|t| -t));
-        let mut own = 0.0;
-        for (j, &w) in dual.point.iter().enumerate().filter(|(_, w)| **w != 0.0) {
-            for (r, a) in residual.iter_mut().zip(form.column(j)) {
-                *r += w * a;
-            }
-            own += (form.ridge - terms.diagonal[j]) * w * w;
-        }
+        self.residual_at(form, dual.point);
+        let own = dual.point.iter().zip(&terms.diagonal).map(|(w, d)| (form.ridge - d) * w * w).sum::<f64>();
         self.squares(form, own)
     }
 
@@ -201,23 +193,27 @@ impl Proof {
         let size = square.sqrt() * sum_of_products(&form.t, &form.t).sqrt();
         (-square - 2.0 * along - own, square + 2.0 * size + own.abs())
     }
-}
 
-impl Proof {
+    /// Fills `residual` with `Aŵ − t`.
+    #[inline(always)]
+    fn residual_at(&mut self, form: &Form, point: &[f64]) {
+        self.residual.clear();
+        self.residual.extend(form.t.iter().map(|t| -t));
+        for (j, &w) in point.iter().enumerate().filter(|(_, w)| **w != 0.0) {
+            self.residual.iter_mut().zip(form.column(j)).for_each(|(r, a)| *r += w * a);
+        }
+    }
+
     /// Fills `residual` with `Aŵ − t`, then moves it to where the inputs whose slope is only its rounding have none
     /// (Kaczmarz 1937). Any vector in its place proves something, as ‖r‖² lies above its tangents.
     #[inline(always)]
     fn sharpen(&mut self, form: &Form, dual: Dual<'_>) {
         const SWEEPS: usize = 64;
+        self.residual_at(form, dual.point);
         let residual = &mut self.residual;
-        residual.clear();
-        residual.extend(form.t.iter().map(|t| -t));
         let norm = |values: &[f64]| sum_of_products(values, values).sqrt();
-        let mut size = norm(&form.t);
-        for (j, &w) in dual.point.iter().enumerate().filter(|(_, w)| **w != 0.0) {
-            residual.iter_mut().zip(form.column(j)).for_each(|(r, a)| *r += w * a);
-            size += norm(form.column(j)) * w.abs();
-        }
+        let used = dual.point.iter().enumerate().filter(|(_, w)| **w != 0.0);
+        let size = norm(&form.t) + used.map(|(j, w)| norm(form.column(j)) * w.abs()).sum::<f64>();
         let rest = |j: usize| {
             let rows =
                 dual.multipliers.iter().enumerate().map(|(r, lambda)| lambda * form.rows[r * form.n + j]);

@@ -52,11 +52,7 @@ type GoOn<'a> = &'a (dyn Fn(&Progress) -> bool + Sync);
 pub(crate) fn explain(problem: &Problem, go_on: GoOn<'_>) -> Result<Conflict> {
     let begun = Instant::now();
     let go_on: GoOn<'_> = &|progress: &Progress| begun.elapsed() < TIME && go_on(progress);
-    let mut parts: Vec<Part> = (0..problem.limits.len()).map(Part::Limit).collect();
-    parts.extend((0..problem.counts.len()).map(Part::Count));
-    parts.extend((0..problem.ranges.len()).filter(|&j| must(problem.ranges[j])).map(Part::Must));
-    parts.extend(nevers(problem));
-    parts.extend([Part::Lows, Part::Highs]);
+    let mut parts = every(problem);
     // What is taken away and not needed for the contradiction stays away.
     let mut needed = Vec::new();
     while let Some(part) = parts.pop() {
@@ -104,6 +100,22 @@ impl Part {
             },
             Self::Lows => "the least weights".to_owned(),
             Self::Highs => "the greatest weights".to_owned(),
+        }
+    }
+
+    /// What it says to do without it.
+    fn given_up(&self, problem: &Problem) -> String {
+        match self {
+            Self::Must(j) if problem.bounds.contains(j) => {
+                let Range { low, high, .. } = problem.ranges[*j];
+                format!("let {} be 0 beside {low}..{high}", problem.inputs[*j])
+            }
+            Self::Must(j) => format!("do not ask that {} is used", problem.inputs[*j]),
+            Self::Never(which) => match which.as_slice() {
+                [k] => format!("let {} be used", problem.inputs[problem.never[*k].0]),
+                _ => "let the inputs be used that are not to be".to_owned(),
+            },
+            _ => format!("leave out {}", self.name(problem)),
         }
     }
 }
@@ -203,34 +215,21 @@ fn relaxation(problem: &Problem, part: &Part, go_on: GoOn<'_>) -> Result<Option<
             }
             Ok(None)
         }
-        Part::Must(j) => {
+        Part::Must(_) | Part::Never(_) => {
             let kept: Vec<Part> = all.into_iter().filter(|other| other != part).collect();
             let mends = is_feasible(&only(problem, &kept), go_on)? == Some(true);
-            let (name, Range { low, high, .. }) = (&problem.inputs[*j], problem.ranges[*j]);
-            let change = if problem.bounds.contains(j) {
-                format!("let {name} be 0 beside {low}..{high}")
-            } else {
-                format!("do not ask that {name} is used")
-            };
-            Ok(mends.then_some(change))
-        }
-        Part::Never(which) => {
-            let kept: Vec<Part> = all.into_iter().filter(|other| other != part).collect();
-            let mends = is_feasible(&only(problem, &kept), go_on)? == Some(true);
-            Ok(mends.then(|| match which.as_slice() {
-                [k] => format!("let {} be used", problem.inputs[problem.never[*k].0]),
-                _ => "let the inputs be used that are not to be".to_owned(),
-            }))
+            Ok(mends.then(|| part.given_up(problem)))
         }
         Part::Lows => moved(problem, &all, go_on, End::Low),
         Part::Highs => moved(problem, &all, go_on, End::High),
     }
 }
 
+/// All that a problem asks for.
 fn every(problem: &Problem) -> Vec<Part> {
     let mut all: Vec<Part> = (0..problem.limits.len()).map(Part::Limit).collect();
     all.extend((0..problem.counts.len()).map(Part::Count));
-    all.extend((0..problem.ranges.len()).map(Part::Must));
+    all.extend((0..problem.ranges.len()).filter(|&j| must(problem.ranges[j])).map(Part::Must));
     all.extend(nevers(problem));
     all.extend([Part::Lows, Part::Highs]);
     all

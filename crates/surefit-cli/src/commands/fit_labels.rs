@@ -2,7 +2,7 @@
 
 use super::fit::exit_of;
 use super::fit_samples::{
-    Found, in_file, intercept_of, lambda, method_in_words, name_places, report, watched,
+    Found, in_file, intercept_of, lambda, method_in_words, name_places, report, settings, watched,
 };
 use super::load;
 use crate::args::FitArgs;
@@ -15,7 +15,7 @@ use std::time::Instant;
 use surefit::data::read::LabelChoice;
 use surefit::data::{LabelRows, SampleSet};
 use surefit::diagnosis::{Unbounded, WithoutPairs};
-use surefit::fit::{SampleSettings, Verdict, usual_gap};
+use surefit::fit::Verdict;
 use surefit::metrics::ranking::{Ranking, SetAccuracy};
 use surefit::metrics::threshold::Threshold;
 use surefit::oracle::Pass;
@@ -44,13 +44,7 @@ pub fn run(args: &FitArgs, loss: LossKind, screen: &Screen) -> Result<Exit, Halt
         penalty: Ridge::uniform(lambda(given, loss, &set, &mut notes, screen)?),
         intercept: intercept_of(true, args.shrinkage.penalize_intercept)?,
     };
-    let settings = SampleSettings {
-        method,
-        gap: args.gap.unwrap_or_else(|| usual_gap(loss)),
-        max_iter: args.descent.max_iter.map(|most| usize::try_from(most).unwrap_or(usize::MAX)),
-        time_limit: args.time_limit.map(|limit| limit.saturating_sub(begun.elapsed())),
-        seed: args.seed.unwrap_or(0),
-    };
+    let settings = settings(args, method, loss, begun);
     let mut fit = watched(&samples, &problem, &settings, screen)?;
     name_places(&mut fit, &set);
     let mut report = report("fit", "", &set, &problem, settings.gap, &Found::of(&fit))?;

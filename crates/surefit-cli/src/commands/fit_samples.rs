@@ -37,13 +37,7 @@ pub fn run(args: &FitArgs, loss: LossKind, screen: &Screen) -> Result<Exit, Halt
     // Before the work: a fault in it must not cost an answer.
     let read = |file: &String| load::for_model(file, &inputs, set.classes(), &args.reading, screen);
     let test = args.test.as_ref().map(|file| read(file).map_err(|error| in_file(file, error))).transpose()?;
-    let settings = SampleSettings {
-        method,
-        gap: args.gap.unwrap_or_else(|| usual_gap(loss)),
-        max_iter: args.descent.max_iter.map(|most| usize::try_from(most).unwrap_or(usize::MAX)),
-        time_limit: args.time_limit.map(|limit| limit.saturating_sub(begun.elapsed())),
-        seed: args.seed.unwrap_or(0),
-    };
+    let settings = settings(args, method, loss, begun);
     let problem = |lambda| Problem { loss, penalty: Ridge::uniform(lambda), intercept };
     let (problem, mut fit, choice) = match &wish {
         Wish::One(given) => {
@@ -93,6 +87,17 @@ pub fn run(args: &FitArgs, loss: LossKind, screen: &Screen) -> Result<Exit, Halt
     report.seconds = begun.elapsed().as_secs_f64();
     screen.result(|width| render::fit(&report, width), || json::fit(&report))?;
     Ok(exit_of(report.verdict))
+}
+
+/// How to fit, for a run that has begun.
+pub fn settings(args: &FitArgs, method: Method, loss: LossKind, begun: Instant) -> SampleSettings {
+    SampleSettings {
+        method,
+        gap: args.gap.unwrap_or_else(|| usual_gap(loss)),
+        max_iter: args.descent.max_iter.map(|most| usize::try_from(most).unwrap_or(usize::MAX)),
+        time_limit: args.time_limit.map(|limit| limit.saturating_sub(begun.elapsed())),
+        seed: args.seed.unwrap_or(0),
+    }
 }
 
 /// The rows that are asked for.

@@ -1,6 +1,6 @@
 //! Losses of a class: the scores of one row, one a class, are judged together.
 
-use super::{Curvature, Loss, Targets, weight};
+use super::{Curvature, Loss, Targets, rows};
 use crate::num::UNIT_ROUNDOFF;
 use faer::{MatMut, MatRef};
 use std::fmt::Debug;
@@ -55,16 +55,9 @@ impl<L: ClassLoss> Loss for ByClass<L> {
     }
 
     fn block(&self, scores: MatMut<'_, f64>, targets: Targets<'_>, weights: Option<&[f64]>) -> f64 {
-        let mut value = 0.0;
-        each_row(scores, |i, z| match (weight(weights, i), self.class(targets, i, z.len())) {
-            (0.0, _) => z.fill(0.0),
-            (s, Some(class)) => value += self.0.gradient(z, class, s),
-            (_, None) => {
-                z.fill(f64::NAN);
-                value = f64::NAN;
-            }
-        });
-        value
+        let columns = scores.ncols();
+        let target = |i| self.class(targets, i, columns);
+        rows::block(scores, weights, target, |z, class, s| self.0.gradient(z, class, s))
     }
 
     fn hessian(
@@ -74,53 +67,21 @@ impl<L: ClassLoss> Loss for ByClass<L> {
         weights: Option<&[f64]>,
         direction: MatMut<'_, f64>,
     ) {
-        let mut z = vec![0.0; scores.ncols()];
-        each_row(direction, |i, v| match (weight(weights, i), self.class(targets, i, v.len())) {
-            (0.0, _) => v.fill(0.0),
-            (s, Some(class)) => {
-                z.iter_mut().zip(scores.row(i).iter()).for_each(|(z, score)| *z = *score);
-                self.0.hessian(&mut z, class, s, v);
-            }
-            (_, None) => v.fill(f64::NAN),
-        });
+        let columns = scores.ncols();
+        let target = |i| self.class(targets, i, columns);
+        rows::hessian(scores, weights, direction, target, |z, class, s, v| self.0.hessian(z, class, s, v));
     }
 
     fn conjugate(&self, dual: MatRef<'_, f64>, targets: Targets<'_>, weights: Option<&[f64]>) -> Option<f64> {
-        let mut row = vec![0.0; dual.ncols()];
-        let mut value = 0.0;
-        for i in 0..dual.nrows() {
-            row.iter_mut().zip(dual.row(i).iter()).for_each(|(copy, g)| *copy = *g);
-            match weight(weights, i) {
-                0.0 if row.iter().all(|g| *g == 0.0) => {}
-                0.0 => return None,
-                s => value += self.0.conjugate(&row, self.class(targets, i, row.len())?, s)?,
-            }
-        }
-        Some(value)
+        let columns = dual.ncols();
+        let target = |i| self.class(targets, i, columns);
+        rows::conjugate(dual, weights, target, |g, class, s| self.0.conjugate(g, class, s))
     }
 
     fn project_dual(&self, dual: MatMut<'_, f64>, targets: Targets<'_>, weights: Option<&[f64]>) {
-        each_row(dual, |i, g| match (weight(weights, i), self.class(targets, i, g.len())) {
-            (0.0, _) => g.fill(0.0),
-            (s, Some(class)) => self.0.project(g, class, s),
-            (_, None) => g.fill(f64::NAN),
-        });
-    }
-}
-
-/// Visits every row as a slice; entries that do not lie side by side are copied out and back.
-pub(super) fn each_row(mut matrix: MatMut<'_, f64>, mut visit: impl FnMut(usize, &mut [f64])) {
-    let mut copy = Vec::new();
-    for i in 0..matrix.nrows() {
-        let mut row = matrix.as_mut().row_mut(i);
-        if let Some(row) = row.as_mut().try_as_row_major_mut() {
-            visit(i, row.as_slice_mut());
-            continue;
-        }
-        copy.clear();
-        copy.extend(row.as_ref().iter().copied());
-        visit(i, &mut copy);
-        row.iter_mut().zip(&copy).for_each(|(entry, copied)| *entry = *copied);
+        let columns = dual.ncols();
+        let target = |i| self.class(targets, i, columns);
+        rows::project(dual, weights, target, |g, class, s| self.0.project(g, class, s));
     }
 }
 

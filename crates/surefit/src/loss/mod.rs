@@ -23,6 +23,7 @@ mod huber;
 mod multiclass_hinge;
 mod one_vs_rest;
 mod ranking;
+mod rows;
 mod softmax;
 mod squared;
 mod squared_hinge;
@@ -138,4 +139,9 @@ pub fn named(kind: LossKind) -> Box<dyn Loss> {
 /// sᵢ; NaN where the weights end too early.
 fn weight(weights: Option<&[f64]>, row: usize) -> f64 {
     weights.map_or(1.0, |weights| weights.get(row).copied().unwrap_or(f64::NAN))
+}
+
+/// p log p, 0 at 0.
+fn entropy(p: f64) -> f64 {
+    if p > 0.0 { p * p.ln() } else { 0.0 }
 }

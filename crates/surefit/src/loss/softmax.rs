@@ -3,8 +3,8 @@
 //! The gradient is `p − e_y`, p = softmax(z). A dual point g has `p = g + e_y` in the simplex; its conjugate is Σ p log p,
 //! the negative entropy. Exponents are of differences to the largest score, so that none overflows.
 
-use super::Curvature;
 use super::classes::{ClassLoss, in_simplex, into_simplex, rivals};
+use super::{Curvature, entropy};
 
 /// See the module.
 #[derive(Clone, Copy, Debug)]
@@ -26,11 +26,6 @@ fn exponentials(z: &mut [f64]) -> (f64, f64) {
         rest += if j == top { 0.0 } else { *z };
     }
     (max, rest)
-}
-
-/// p log p, 0 at 0.
-fn entropy(p: f64) -> f64 {
-    if p > 0.0 { p * p.ln() } else { 0.0 }
 }
 
 impl ClassLoss for Softmax {

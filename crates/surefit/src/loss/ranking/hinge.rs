@@ -2,7 +2,7 @@
 //! classification", NIPS 2001), in O(c log c).
 
 use super::super::Curvature;
-use super::sorted::Sorted;
+use super::sorted;
 use super::{RankingLoss, clip_balanced};
 
 /// See the module.
@@ -15,18 +15,7 @@ impl RankingLoss for Hinge {
     }
 
     fn gradient(&self, z: &mut [f64], labels: &[u64], s: f64) -> f64 {
-        let Some(sorted) = Sorted::new(z, labels) else {
-            z.fill(f64::NAN);
-            return f64::NAN;
-        };
-        let share = s / sorted.pairs().max(1.0);
-        let mut value = 0.0;
-        sorted.of_own(|k, excess| {
-            z[k] = -share * excess.count;
-            value += share * excess.sum;
-        });
-        sorted.of_others(|l, excess| z[l] = share * excess.count);
-        value
+        sorted::gradient(z, labels, s, |excess| (excess.sum, excess.count))
     }
 
     fn hessian(&self, _z: &mut [f64], _labels: &[u64], _s: f64, v: &mut [f64]) {
@@ -35,10 +24,6 @@ impl RankingLoss for Hinge {
 
     fn has_conjugate(&self) -> bool {
         false
-    }
-
-    fn conjugate(&self, _g: &[f64], _labels: &[u64], _s: f64) -> Option<f64> {
-        None
     }
 
     fn project(&self, g: &mut [f64], labels: &[u64], s: f64) {

@@ -49,10 +49,6 @@ impl RankingLoss for Logistic {
         false
     }
 
-    fn conjugate(&self, _g: &[f64], _labels: &[u64], _s: f64) -> Option<f64> {
-        None
-    }
-
     fn project(&self, g: &mut [f64], labels: &[u64], s: f64) {
         clip_balanced(g, labels, s);
     }

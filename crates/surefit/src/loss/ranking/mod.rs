@@ -30,8 +30,7 @@ pub(super) use self::product::Product;
 pub(super) use self::squared_hinge::SquaredHinge;
 pub(super) use self::zlpr::Zlpr;
 
-use super::classes::each_row;
-use super::{Curvature, Loss, Targets, weight};
+use super::{Curvature, Loss, Targets, entropy, rows};
 use crate::num::UNIT_ROUNDOFF;
 use faer::{MatMut, MatRef};
 use std::fmt::Debug;
@@ -55,7 +54,9 @@ pub(super) trait RankingLoss: Sync + Debug {
     }
 
     /// s ℓ*(g/s), where there is one.
-    fn conjugate(&self, g: &[f64], labels: &[u64], s: f64) -> Option<f64>;
+    fn conjugate(&self, _g: &[f64], _labels: &[u64], _s: f64) -> Option<f64> {
+        None
+    }
 
     /// Moves `g` to where there is one.
     fn project(&self, g: &mut [f64], labels: &[u64], s: f64);
@@ -81,16 +82,9 @@ impl<L: RankingLoss> Loss for ByLabels<L> {
     }
 
     fn block(&self, scores: MatMut<'_, f64>, targets: Targets<'_>, weights: Option<&[f64]>) -> f64 {
-        let mut value = 0.0;
-        each_row(scores, |i, z| match (weight(weights, i), labels(targets, i, z.len())) {
-            (0.0, _) => z.fill(0.0),
-            (s, Some(labels)) => value += self.0.gradient(z, labels, s),
-            (_, None) => {
-                z.fill(f64::NAN);
-                value = f64::NAN;
-            }
-        });
-        value
+        let columns = scores.ncols();
+        let target = |i| labels(targets, i, columns);
+        rows::block(scores, weights, target, |z, labels, s| self.0.gradient(z, labels, s))
     }
 
     fn hessian(
@@ -100,15 +94,9 @@ impl<L: RankingLoss> Loss for ByLabels<L> {
         weights: Option<&[f64]>,
         direction: MatMut<'_, f64>,
     ) {
-        let mut z = vec![0.0; scores.ncols()];
-        each_row(direction, |i, v| match (weight(weights, i), labels(targets, i, v.len())) {
-            (0.0, _) => v.fill(0.0),
-            (s, Some(labels)) => {
-                z.iter_mut().zip(scores.row(i).iter()).for_each(|(z, score)| *z = *score);
-                self.0.hessian(&mut z, labels, s, v);
-            }
-            (_, None) => v.fill(f64::NAN),
-        });
+        let columns = scores.ncols();
+        let target = |i| labels(targets, i, columns);
+        rows::hessian(scores, weights, direction, target, |z, labels, s, v| self.0.hessian(z, labels, s, v));
     }
 
     fn has_conjugate(&self) -> bool {
@@ -116,25 +104,15 @@ impl<L: RankingLoss> Loss for ByLabels<L> {
     }
 
     fn conjugate(&self, dual: MatRef<'_, f64>, targets: Targets<'_>, weights: Option<&[f64]>) -> Option<f64> {
-        let mut row = vec![0.0; dual.ncols()];
-        let mut value = 0.0;
-        for i in 0..dual.nrows() {
-            row.iter_mut().zip(dual.row(i).iter()).for_each(|(copy, g)| *copy = *g);
-            match weight(weights, i) {
-                0.0 if row.iter().all(|g| *g == 0.0) => {}
-                0.0 => return None,
-                s => value += self.0.conjugate(&row, labels(targets, i, row.len())?, s)?,
-            }
-        }
-        Some(value)
+        let columns = dual.ncols();
+        let target = |i| labels(targets, i, columns);
+        rows::conjugate(dual, weights, target, |g, labels, s| self.0.conjugate(g, labels, s))
     }
 
     fn project_dual(&self, dual: MatMut<'_, f64>, targets: Targets<'_>, weights: Option<&[f64]>) {
-        each_row(dual, |i, g| match (weight(weights, i), labels(targets, i, g.len())) {
-            (0.0, _) => g.fill(0.0),
-            (s, Some(labels)) => self.0.project(g, labels, s),
-            (_, None) => g.fill(f64::NAN),
-        });
+        let columns = dual.ncols();
+        let target = |i| labels(targets, i, columns);
+        rows::project(dual, weights, target, |g, labels, s| self.0.project(g, labels, s));
     }
 }
 
@@ -200,11 +178,6 @@ fn scale_sides(g: &mut [f64], labels: &[u64], factors: [f64; 2]) {
     for (g, has) in g.iter_mut().zip(bits(labels)) {
         *g *= factors[usize::from(!has)];
     }
-}
-
-/// p log p, 0 at 0.
-fn entropy(p: f64) -> f64 {
-    if p > 0.0 { p * p.ln() } else { 0.0 }
 }
 
 /// `Σ |g| log(|g|/T)` over both sides with their sums T.

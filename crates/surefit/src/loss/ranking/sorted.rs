@@ -70,6 +70,23 @@ impl Sorted {
     }
 }
 
+/// The gradient of a mean over pairs of what `of` says of an excess: the sum of f, and that of −f′.
+pub(super) fn gradient(z: &mut [f64], labels: &[u64], s: f64, of: impl Fn(Excess) -> (f64, f64)) -> f64 {
+    let Some(sorted) = Sorted::new(z, labels) else {
+        z.fill(f64::NAN);
+        return f64::NAN;
+    };
+    let share = s / sorted.pairs().max(1.0);
+    let mut value = 0.0;
+    sorted.of_own(|k, excess| {
+        let (sum, pull) = of(excess);
+        z[k] = -share * pull;
+        value += share * sum;
+    });
+    sorted.of_others(|l, excess| z[l] = share * of(excess).1);
+    value
+}
+
 fn running(values: impl Iterator<Item = f64>) -> Vec<f64> {
     let mut sums = vec![0.0];
     let mut sum = 0.0;

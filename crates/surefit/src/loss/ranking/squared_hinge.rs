@@ -1,6 +1,6 @@
 //! The mean of `½ max(0, 1 − (z_k − z_l))²` over the pairs, in O(c log c); a gradient without jumps.
 
-use super::sorted::Sorted;
+use super::sorted::{self, Sorted};
 use super::{RankingLoss, clip_balanced};
 
 /// See the module.
@@ -9,18 +9,7 @@ pub(in crate::loss) struct SquaredHinge;
 
 impl RankingLoss for SquaredHinge {
     fn gradient(&self, z: &mut [f64], labels: &[u64], s: f64) -> f64 {
-        let Some(sorted) = Sorted::new(z, labels) else {
-            z.fill(f64::NAN);
-            return f64::NAN;
-        };
-        let share = s / sorted.pairs().max(1.0);
-        let mut value = 0.0;
-        sorted.of_own(|k, excess| {
-            z[k] = -share * excess.sum;
-            value += 0.5 * share * excess.squares;
-        });
-        sorted.of_others(|l, excess| z[l] = share * excess.sum);
-        value
+        sorted::gradient(z, labels, s, |excess| (0.5 * excess.squares, excess.sum))
     }
 
     fn hessian(&self, z: &mut [f64], labels: &[u64], s: f64, v: &mut [f64]) {
@@ -34,10 +23,6 @@ impl RankingLoss for SquaredHinge {
 
     fn has_conjugate(&self) -> bool {
         false
-    }
-
-    fn conjugate(&self, _g: &[f64], _labels: &[u64], _s: f64) -> Option<f64> {
-        None
     }
 
     fn project(&self, g: &mut [f64], labels: &[u64], _s: f64) {

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::float_cmp)]
 
-use super::super::tests::label_sets;
+use super::super::tests::{LOSSES, label_sets};
 use super::*;
 use crate::data::LabelSets;
 use crate::loss::named;
@@ -10,16 +10,10 @@ use crate::num::random::Random;
 use crate::problem::LossKind;
 use faer::Mat;
 
-const LOSSES: [LossKind; 8] = [
-    LossKind::Bpmll,
-    LossKind::Lsep,
-    LossKind::Log1pBpmll,
-    LossKind::Zlpr,
-    LossKind::PairwiseHinge,
-    LossKind::PairwiseSquaredHinge,
-    LossKind::PairwiseLogistic,
-    LossKind::LabelLogistic,
-];
+/// Every loss of label sets.
+fn rankings() -> impl Iterator<Item = LossKind> {
+    LOSSES.into_iter().filter(|kind| kind.is_of_labels())
+}
 
 /// A number in [−1, 1).
 fn number(random: &mut Random) -> f64 {
@@ -101,7 +95,7 @@ fn value_and_gradient_are_those_of_the_double_loop_over_pairs() {
         let z: Vec<f64> = (0..c).map(|_| spread * number(&mut random)).collect();
         let has: Vec<bool> = (0..c).map(|_| number(&mut random) < 2.0 * share - 1.0).collect();
         let sets = label_sets(1, c, |_, k| has[k]);
-        for kind in LOSSES {
+        for kind in rankings() {
             let (wanted, pulls) = by_pairs(kind, &z, &|j| has[j]);
             let (value, g) = by_loss(kind, &z, &sets, 1.0);
             assert!((value - wanted).abs() <= 1e-13 * (wanted + 1e-2), "{kind:?} {c}: {value} {wanted}");
@@ -138,7 +132,7 @@ fn sorted_sums_keep_their_digits_where_scores_are_large_and_close() {
 #[test]
 fn rows_without_a_pair_have_no_loss_but_for_the_losses_that_compare_with_0() {
     let z = [3.0, -1.0, 0.5, 700.0];
-    for kind in LOSSES {
+    for kind in rankings() {
         for full in [false, true] {
             let sets = label_sets(1, 4, |_, _| full);
             let (value, g) = by_loss(kind, &z, &sets, 1.5);
@@ -161,7 +155,7 @@ fn scores_of_a_million_or_beyond_single_precision_give_numbers_or_an_infinite_va
         for signs in 0..16u32 {
             let z: Vec<f64> = (0..4).map(|j| if signs >> j & 1 == 1 { size } else { -size }).collect();
             let sets = label_sets(1, 4, |_, k| k < 2);
-            for kind in LOSSES {
+            for kind in rankings() {
                 let (value, g) = by_loss(kind, &z, &sets, 1.0);
                 assert!(!value.is_nan() && g.iter().all(|g| !g.is_nan()), "{kind:?} {z:?} {value} {g:?}");
                 let may_overflow = matches!(kind, LossKind::Bpmll | LossKind::PairwiseSquaredHinge);
@@ -173,7 +167,7 @@ fn scores_of_a_million_or_beyond_single_precision_give_numbers_or_an_infinite_va
     for shift in [800.0, -800.0, 1e6] {
         let z = [1.0, 0.5, -0.25, 2.0];
         let sets = label_sets(1, 4, |_, k| k % 2 == 0);
-        for kind in LOSSES.into_iter().filter(|kind| kind.is_of_pairs()) {
+        for kind in rankings().filter(|kind| kind.is_of_pairs()) {
             let moved = z.map(|z| z + shift);
             let (value, there) = (by_loss(kind, &z, &sets, 1.0).0, by_loss(kind, &moved, &sets, 1.0).0);
             assert!((value - there).abs() <= 1e-9 * value, "{kind:?} {value} {there}");
@@ -188,7 +182,7 @@ fn a_score_that_is_no_number_makes_nan_of_the_row_and_no_panic() {
             let mut z = vec![0.5; c];
             z[place] = f64::NAN;
             let sets = label_sets(1, c, |_, k| k % 2 == 0);
-            for kind in LOSSES {
+            for kind in rankings() {
                 let (value, g) = by_loss(kind, &z, &sets, 1.0);
                 assert!(value.is_nan() && g[place].is_nan(), "{kind:?}");
                 let mut v = Mat::full(1, c, 1.0);
@@ -204,7 +198,7 @@ fn a_row_of_the_hessian_sums_to_0_for_losses_of_pairs() {
     let mut random = Random(5);
     let z: Vec<f64> = (0..18).map(|_| 2.0 * number(&mut random)).collect();
     let sets = label_sets(1, 18, |_, k| k % 5 == 1);
-    for kind in LOSSES.into_iter().filter(|kind| kind.is_of_pairs()) {
+    for kind in rankings().filter(|kind| kind.is_of_pairs()) {
         let mut v = Mat::full(1, 18, 1.0);
         named(kind).hessian(
             MatRef::from_row_major_slice(&z, 1, 18),
