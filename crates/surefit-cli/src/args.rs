@@ -643,6 +643,10 @@ impl FitArgs {
             ("--weights", self.rows.weights.is_some()),
             ("--missing", self.rows.missing.is_some()),
             ("--zero-based", self.zero_based),
+            ("--delimiter", self.reading.dialect.delimiter.is_some()),
+            ("--header", self.reading.dialect.header),
+            ("--no-header", self.reading.dialect.no_header),
+            ("--memory-limit", self.reading.memory_limit.is_some()),
         ];
         if let Some((flag, _)) = flags.iter().find(|(_, given)| *given) {
             return refuse(

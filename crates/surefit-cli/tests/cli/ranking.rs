@@ -199,6 +199,8 @@ fn what_does_not_go_with_a_ranking_is_refused_with_a_way_out() {
         "--loss bpmll --weights tempo",
         "--loss bpmll --missing drop",
         "--loss bpmll --zero-based",
+        "--loss bpmll --delimiter ;",
+        "--loss bpmll --memory-limit 1G",
         "--loss bpmll --solver dual-ascent",
         "--loss bpmll y~.",
         "--loss pairwise-hinge",
