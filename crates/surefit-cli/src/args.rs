@@ -1,8 +1,10 @@
 //! The command line, in two steps: [`Cli`] is what was typed; `FitArgs::check` and its like turn it into
 //! settings that make sense together, or into one sentence that says what does not.
 
+mod labels;
 mod mix;
 
+pub use labels::{Divisor, LabelArgs};
 pub use mix::{DistanceArg, Group, MixArgs, MixFlags, MixPath, NamedSpan, Span, Sum};
 
 use crate::files;
@@ -277,12 +279,15 @@ pub struct FitArgs {
     /// Choose among the penalties
     #[arg(long, value_name = "HOW", help_heading = "Problem")]
     pub choose: Option<Choose>,
-    /// Folds of `--choose cv` [default: 5]
+    /// Folds of `--choose cv` and of measures [default: 5]
     #[arg(long, value_name = "N", value_parser = folds, allow_hyphen_values = true, help_heading = "Problem")]
     pub folds: Option<usize>,
     /// What is shrunk, and in which units.
     #[command(flatten)]
     pub shrinkage: Shrinkage,
+    /// What only rankings of labels have.
+    #[command(flatten)]
+    pub ranking: LabelArgs,
 
     /// The algorithm; auto takes the one for the loss
     #[arg(long, value_name = "NAME", default_value = "auto", help_heading = "Solver")]
@@ -329,6 +334,24 @@ pub enum Choose {
     Cv,
     /// By the loss on the rows of `--test`; the other losses
     Test,
+    /// By this measure of labels, in folds or on the rows of `--validate`
+    RankingLoss,
+    /// Likewise
+    OneError,
+    /// Likewise
+    Coverage,
+    /// Likewise
+    AveragePrecision,
+    /// Likewise, by the sets that `--threshold` makes
+    Hamming,
+    /// Likewise
+    SubsetAccuracy,
+    /// Likewise
+    #[value(name = "micro-f1")]
+    MicroF1,
+    /// Likewise
+    #[value(name = "macro-f1")]
+    MacroF1,
 }
 
 /// λ of another loss than the squared one.
@@ -347,6 +370,8 @@ pub enum Compare {
     Folds(usize),
     /// On the rows of `--test`.
     Test,
+    /// On those of `--validate`.
+    Validate,
 }
 
 /// Folds where nothing else is asked for.
@@ -594,6 +619,7 @@ impl FitArgs {
     /// # Errors
     /// [`Error::Usage`] naming the two and the way out.
     pub fn check_targets(&self, loss: LossKind) -> Result<(), Error> {
+        self.check_label_flags(loss)?;
         let name = loss.name();
         let (what, hint) = match (is_arff(&self.data), loss.is_of_labels(), self.labels.is_some()) {
             (false, true, _) => (
@@ -622,7 +648,17 @@ impl FitArgs {
     ///
     /// # Errors
     /// [`Error::Usage`] naming the flag and the way out.
-    pub fn check_ranking(&self, loss: LossKind) -> Result<(Method, Option<f64>), Error> {
+    pub fn check_ranking(&self, loss: LossKind) -> Result<(Method, Wish), Error> {
+        self.check_label_rows()?;
+        self.check_samples(loss)
+    }
+
+    /// Refuses what does not go with rows of label sets.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] naming the flag and the way out.
+    pub fn check_label_rows(&self) -> Result<(), Error> {
+        self.check_input()?;
         let refuse = |what: &str, hint: String| Err(usage(what.to_owned(), hint));
         if let Some(formula) = &self.formula {
             return refuse("an ARFF file has its own columns and labels", format!("leave out `{formula}`"));
@@ -631,12 +667,6 @@ impl FitArgs {
             return refuse(
                 "`-o` saves models of classes and numbers, and a ranking of labels is none",
                 "leave it out: `--json` has all coefficients".to_owned(),
-            );
-        }
-        if self.choose.is_some() || self.folds.is_some() || matches!(self.penalty, Some(Penalty::Path(_))) {
-            return refuse(
-                &format!("penalties are not compared for the {} loss", loss.name()),
-                "give one, as in `--penalty 0.1`".to_owned(),
             );
         }
         let flags = [
@@ -654,18 +684,17 @@ impl FitArgs {
                 format!("leave out `{flag}`"),
             );
         }
-        match self.check_samples(loss)? {
-            (method, Wish::One(lambda)) => Ok((method, lambda)),
-            (_, Wish::Path(..)) => Err(Error::Internal("a range of penalties passed".to_owned())),
-        }
+        Ok(())
     }
 
     /// The penalties of another loss than the squared one.
     fn wish(&self, loss: LossKind) -> Result<Wish, Error> {
         let refuse = |what: String, hint: &str| Err(usage(what, hint.to_owned()));
-        if self.folds.is_some() && self.choose != Some(Choose::Cv) {
+        let measure = self.measure();
+        if self.folds.is_some() && self.choose != Some(Choose::Cv) && measure.is_none() {
             return refuse("`--folds` is for `--choose cv`".to_owned(), "add it, or leave out `--folds`");
         }
+        let folds = Compare::Folds(self.folds.unwrap_or(FOLDS));
         match (&self.penalty, self.choose) {
             (_, Some(Choose::Loo)) => refuse(
                 format!(
@@ -683,10 +712,11 @@ impl FitArgs {
                 "name it with `--test FILE`, or use `--choose cv`",
             ),
             (Some(Penalty::Path(path)), Some(Choose::Test)) => Ok(Wish::Path(path.clone(), Compare::Test)),
-            (Some(Penalty::Path(path)), Some(Choose::Cv)) => {
-                Ok(Wish::Path(path.clone(), Compare::Folds(self.folds.unwrap_or(FOLDS))))
+            (Some(Penalty::Path(path)), Some(_)) if measure.is_some() && self.ranking.validate.is_some() => {
+                Ok(Wish::Path(path.clone(), Compare::Validate))
             }
-            (_, Some(Choose::Cv | Choose::Test)) => refuse(
+            (Some(Penalty::Path(path)), Some(_)) => Ok(Wish::Path(path.clone(), folds)),
+            (_, Some(_)) => refuse(
                 "`--choose` needs several penalties to choose from".to_owned(),
                 "give a range, as in `--penalty 1e-6..1:20`",
             ),
@@ -703,6 +733,7 @@ impl FitArgs {
         let mut inputs = vec![("DATA", Path::new(&self.data))];
         inputs.extend(self.test.iter().map(|test| ("`--test`", Path::new(test))));
         inputs.extend(self.labels.iter().map(|labels| ("`--labels`", Path::new(labels))));
+        inputs.extend(self.ranking.validate.iter().map(|file| ("`--validate`", Path::new(file))));
         let outputs = self.output.iter().map(|path| ("-o", path.as_path()));
         let outputs = outputs.chain(self.trace.iter().map(|path| ("--trace", path.as_path())));
         files::keep_apart(&inputs, &outputs.collect::<Vec<_>>())
@@ -1058,6 +1089,14 @@ pub enum RankingName {
     PairwiseSquaredHinge,
     #[value(help = "labels: the mean of log(1 + exp(s(l) − s(k))) over the pairs")]
     PairwiseLogistic,
+    #[value(help = "labels: the mean of max(0, 1 + s(l) − s(k)) over the pairs")]
+    PairwiseHinge,
+    #[value(
+        help = "labels: (1 + Σ exp s(l)) (1 + Σ exp −s(k)) − 1, the pairs and each against a threshold for all"
+    )]
+    GlobalThreshold,
+    #[value(help = "labels: Σ log(1 + exp(∓s)), each for itself, − for those that the row has; the baseline")]
+    LabelLogistic,
 }
 
 impl RankingName {
@@ -1069,6 +1108,9 @@ impl RankingName {
             Self::Zlpr => LossKind::Zlpr,
             Self::PairwiseSquaredHinge => LossKind::PairwiseSquaredHinge,
             Self::PairwiseLogistic => LossKind::PairwiseLogistic,
+            Self::PairwiseHinge => LossKind::PairwiseHinge,
+            Self::GlobalThreshold => LossKind::GlobalThreshold,
+            Self::LabelLogistic => LossKind::LabelLogistic,
         }
     }
 }

@@ -6,7 +6,7 @@ mod mix;
 pub use mix::{distance_name, mix, mix_path, tree};
 
 use crate::report::{
-    Choice, ChosenBy, FitReport, Measured, Measures, Model, Proof, Ranked, SampleFacts, Summary,
+    Choice, ChosenBy, FitReport, Measured, Measures, Model, NetworkFacts, Proof, Ranked, SampleFacts, Summary,
 };
 use serde_json::{Map, Value, json};
 use surefit::diagnosis::{Code, Diagnosis, Finding, Remedy};
@@ -108,6 +108,9 @@ pub fn fit(report: &FitReport) -> Value {
         object.insert("classification".to_owned(), classification(facts));
         if let Some(found) = &facts.ranking {
             object.insert("ranking".to_owned(), ranking(found));
+            if let Some(facts) = &found.network {
+                object.insert("network".to_owned(), network(facts));
+            }
         }
     }
     Value::Object(object)
@@ -123,9 +126,11 @@ fn choice(choice: &Choice) -> Value {
     });
     let rest = match &choice.by {
         ChosenBy::LeaveOneOut(rmse) => json!({"loo_rmse": number(*rmse)}),
-        ChosenBy::Held { folds, file, points, best } => json!({
+        ChosenBy::Held { folds, file, measure, points, best } => json!({
             "folds": folds,
             "file": file,
+            "by": measure.map(|measure| key(measure.name())),
+            "measure": points.get(*best).and_then(|point| point.measure).map(number),
             "loss": points.get(*best).map(|point| number(point.loss)),
             "accuracy": points.get(*best).and_then(|point| point.accuracy).map(number),
         }),
@@ -141,6 +146,7 @@ fn path_point(point: &PathPoint) -> Value {
     json!({
         "penalty": number(point.lambda),
         "loss": number(point.loss),
+        "measure": point.measure.map(number),
         "std_error": point.std_error.map(number),
         "accuracy": point.accuracy.map(number),
         "relative_gap": number(point.relative_gap),
@@ -168,10 +174,38 @@ fn ranking(ranked: &Ranked) -> Value {
             json!({"weights": weights.iter().copied().map(number).collect::<Vec<_>>(), "bias": number(*bias)})
         }
         Threshold::Constant(limit) => json!({"weights": null, "bias": number(*limit)}),
-        Threshold::PerLabel(_) | Threshold::Top(_) => Value::Null,
+        Threshold::PerLabel(limits) => {
+            json!({"weights": null, "bias": null, "per_label": limits.iter().copied().map(number).collect::<Vec<_>>()})
+        }
+        Threshold::Top(count) => json!({"weights": null, "bias": null, "top": count}),
     };
     object.insert("threshold".to_owned(), threshold);
     Value::Object(object)
+}
+
+/// A network's weights, and the losses of its epochs.
+fn network(facts: &NetworkFacts) -> Value {
+    let course = &facts.trained.course;
+    let numbers = |part: &[f64]| part.iter().copied().map(number).collect::<Vec<_>>();
+    let [features, thresholds, units, biases] = facts.trained.network.parts().map(numbers);
+    let losses: Vec<Value> = course
+        .epochs
+        .iter()
+        .map(|at| json!({"epoch": at.epoch, "loss": number(at.loss), "held_out": number(at.held)}))
+        .collect();
+    json!({
+        "hidden": facts.settings.hidden,
+        "learning_rate": number(facts.settings.rate),
+        "seed": facts.settings.seed,
+        "rows": course.rows.0,
+        "held_out": course.rows.1,
+        "best": course.best,
+        "epochs": losses,
+        "features": features,
+        "thresholds": thresholds,
+        "units": units,
+        "biases": biases,
+    })
 }
 
 fn test_of_labels(report: &FitReport) -> Option<Value> {

@@ -9,8 +9,10 @@ use surefit::fit::{PathPoint, Verdict};
 use surefit::gradcheck::{self, RowGradient};
 use surefit::inference;
 use surefit::metrics::Confusion;
+use surefit::metrics::measure::Measure;
 use surefit::metrics::ranking::{Ranking, SetAccuracy};
 use surefit::metrics::threshold::Threshold;
+use surefit::network;
 use surefit::solver::Stop;
 use surefit::{Coefficients, LossKind};
 
@@ -152,6 +154,19 @@ pub struct Ranked {
     pub rows: Measured,
     /// The file of `--test`, and the same on its rows.
     pub test: Option<(String, Measured)>,
+    /// The network that makes the scores, where it is one.
+    pub network: Option<Box<NetworkFacts>>,
+}
+
+/// A network, and how it was trained.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NetworkFacts {
+    /// By what.
+    pub settings: network::Settings,
+    /// Weights and epochs.
+    pub trained: network::Trained,
+    /// The file of `--validate`, whose rows were held out.
+    pub file: Option<String>,
 }
 
 /// The measures of the answer, and of one that knows only how frequent labels are in the rows of the fit.
@@ -175,17 +190,9 @@ pub struct Measures {
 impl Measures {
     /// Each measure by its name, and whether more of it is better.
     pub fn named(&self) -> [(&'static str, f64, bool); 8] {
-        let (ranking, sets) = (&self.ranking, &self.sets);
-        [
-            ("ranking loss", ranking.loss, false),
-            ("one-error", ranking.one_error, false),
-            ("coverage", ranking.coverage, false),
-            ("average precision", ranking.average_precision, true),
-            ("Hamming loss", sets.hamming, false),
-            ("subset accuracy", sets.subset, true),
-            ("micro F1", sets.micro_f1, true),
-            ("macro F1", sets.macro_f1, true),
-        ]
+        Measure::ALL.map(|measure| {
+            (measure.name(), measure.among(&self.ranking, &self.sets), measure.more_is_better())
+        })
     }
 }
 
@@ -209,12 +216,14 @@ pub struct Choice {
 pub enum ChosenBy {
     /// The least leave-one-out root mean square error, which is this.
     LeaveOneOut(f64),
-    /// The least mean loss on rows that the fits did not see.
+    /// The least mean loss, or the best measure, on rows that the fits did not see.
     Held {
         /// The folds of a cross-validation.
         folds: Option<usize>,
-        /// The file of `--test`, where its rows are those.
+        /// The file of `--test` or `--validate`, where its rows are those.
         file: Option<String>,
+        /// The measure of labels that they are compared by; absent means the mean loss.
+        measure: Option<Measure>,
         /// The penalties that were compared, the largest first.
         points: Vec<PathPoint>,
         /// The place of the chosen one.

@@ -7,8 +7,9 @@
 mod path;
 mod samples;
 mod trial;
+mod unbounded;
 
-pub use path::{Choose, PathPoint, PathProgress, SamplePath, fit_path};
+pub use path::{By, Choose, PathPoint, PathProgress, SamplePath, fit_path};
 pub use samples::{
     Method, Progress, SampleFit, SampleSettings, Start, check_method, check_penalty, choose_method,
     dual_point, fit_from, fit_samples, intercept, usual_gap, usual_penalty,

@@ -116,6 +116,7 @@ pub mod inference;
 pub mod loss;
 pub mod metrics;
 pub mod model;
+pub mod network;
 pub mod num;
 pub mod oracle;
 pub mod problem;

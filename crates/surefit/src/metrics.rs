@@ -2,6 +2,7 @@
 //! probabilities that some losses make of scores. How well they rank labels is told by [`ranking`], and sets of labels
 //! are made of them by [`threshold`].
 
+pub mod measure;
 pub mod ranking;
 pub mod threshold;
 

@@ -9,7 +9,7 @@ use surefit::data::{LabelSets, Samples};
 use surefit::loss::{self, Targets};
 use surefit::{Certificate, Coefficients, Intercept, LossKind, Problem, Ridge};
 
-const LOSSES: [LossKind; 17] = [
+const LOSSES: [LossKind; 18] = [
     LossKind::Squared,
     LossKind::Huber { delta: 0.5 },
     LossKind::Hinge { margin: 1.0 },
@@ -26,6 +26,7 @@ const LOSSES: [LossKind; 17] = [
     LossKind::PairwiseHinge,
     LossKind::PairwiseSquaredHinge,
     LossKind::PairwiseLogistic,
+    LossKind::GlobalThreshold,
     LossKind::LabelLogistic,
 ];
 const INTERCEPTS: [Intercept; 3] = [Intercept::Absent, Intercept::Free, Intercept::Penalized];
@@ -36,6 +37,7 @@ struct Case {
     x: Mat<f64>,
     classes: Vec<u32>,
     labels: LabelSets,
+    of_labels: Option<Vec<f64>>,
     y: Mat<f64>,
     weights: Option<Vec<f64>>,
     problem: Problem,
@@ -52,7 +54,8 @@ impl Case {
         if kind.is_of_classes() {
             Samples::of_classes(x, &self.classes, weights, self.y.ncols(), &*loss::named(kind)).unwrap()
         } else if kind.is_of_labels() {
-            Samples::of_labels(x, self.labels.view(), weights, &*loss::named(kind)).unwrap()
+            let labels = self.labels.view().weighted(self.of_labels.as_deref());
+            Samples::of_labels(x, labels, weights, &*loss::named(kind)).unwrap()
         } else {
             Samples::of_values(x, self.y.as_ref(), weights).unwrap()
         }
@@ -141,11 +144,13 @@ fn case() -> impl Strategy<Value = Case> {
             prop::collection::vec(0..u32::try_from(c).unwrap(), n),
             prop::collection::vec(0u8..3, n - 1),
             (0.02f64..1.0, prop::collection::vec(0.2f64..3.0, d)),
+            prop::option::of(prop::collection::vec(0.3f64..3.0, outputs)),
         )
-            .prop_map(move |((x, y, w, b), classes, weights, (lambda, scales))| Case {
+            .prop_map(move |((x, y, w, b), classes, weights, (lambda, scales), of_labels)| Case {
                 x: Mat::from_fn(n, d, |i, j| x[i * d + j]),
                 classes,
                 labels: label_sets(n, outputs, |i, k| y[i * outputs + k] > 0.3),
+                of_labels,
                 y: Mat::from_fn(n, if kind.is_of_classes() { c } else { outputs }, |i, k| {
                     y[(i * outputs + k) % y.len()]
                 }),
@@ -220,6 +225,7 @@ fn overlapping(loss: LossKind, intercept: Intercept, n: usize) -> Case {
             f64::from(classes[i]) * (j as f64 - 1.0) / 2.0 + number(i * 7 + j * 1000 + 3)
         }),
         labels: label_sets(n, 3, |i, k| (i % 3 == k) != (number(i * 5 + k) > 1.0)),
+        of_labels: None,
         y: Mat::from_fn(n, 3, |i, k| number(i * 3 + k)),
         weights: Some((0..n).map(|i| (i % 4) as f64 / 2.0).collect()),
         classes,

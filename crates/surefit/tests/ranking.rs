@@ -7,13 +7,14 @@ use surefit::data::{LabelSets, Samples};
 use surefit::fit::{Method, SampleFit, SampleSettings, Start, Verdict, fit_from};
 use surefit::{Coefficients, Intercept, LossKind, Problem, Ridge, loss};
 
-const SMOOTH: [LossKind; 7] = [
+const SMOOTH: [LossKind; 8] = [
     LossKind::Bpmll,
     LossKind::Lsep,
     LossKind::Log1pBpmll,
     LossKind::Zlpr,
     LossKind::PairwiseSquaredHinge,
     LossKind::PairwiseLogistic,
+    LossKind::GlobalThreshold,
     LossKind::LabelLogistic,
 ];
 const INTERCEPTS: [Intercept; 3] = [Intercept::Absent, Intercept::Free, Intercept::Penalized];
@@ -152,17 +153,45 @@ fn a_label_in_no_row_keeps_the_proof() {
 }
 
 #[test]
-fn kinks_of_pairs_are_refused_with_the_loss_that_has_none() {
+fn the_pairwise_hinge_is_certified_by_ever_sharper_kinks() {
     let data = data();
-    let loss = LossKind::PairwiseHinge;
-    let samples =
-        Samples::of_labels(Features::F64(data.x.as_ref()), data.labels.view(), None, &*loss::named(loss))
-            .unwrap();
+    let x = Features::F64(data.x.as_ref());
+    for intercept in INTERCEPTS {
+        let problem = problem(LossKind::PairwiseHinge, intercept);
+        let fits = [Method::NewtonCg, Method::Lbfgs].map(|method| data.fit(x, &problem, method, 1e-6, None));
+        for fit in &fits {
+            let gap = fit.certificate.relative_gap();
+            assert_eq!(fit.verdict, Verdict::Certified, "{intercept:?} {:?} {gap}", fit.method);
+            assert!(gap <= 1e-6, "{intercept:?} {gap}");
+        }
+        let [newton, lbfgs] = fits.map(|fit| fit.certificate.objective());
+        assert!((newton - lbfgs).abs() <= 2e-6 * newton, "{intercept:?} {newton} {lbfgs}");
+    }
+}
+
+#[test]
+fn label_weights_are_certified_and_ones_change_nothing() {
+    let data = data();
+    let weights: Vec<f64> = (0..C).map(|k| [0.3, 1.0, 2.5][k % 3]).collect();
     let settings =
-        SampleSettings { method: Method::Auto, gap: 1e-4, max_iter: None, time_limit: None, seed: 0 };
-    let refused = fit_from(&samples, &problem(loss, Intercept::Free), &settings, None, &|_| true);
-    assert_eq!(
-        refused.unwrap_err().to_string(),
-        "the pairwise-hinge loss has kinks in every pair of labels, and no solver here crosses those"
-    );
+        SampleSettings { method: Method::Auto, gap: 1e-8, max_iter: None, time_limit: None, seed: 0 };
+    for kind in SMOOTH.into_iter().chain([LossKind::PairwiseHinge]) {
+        let samples = Samples::of_labels(
+            Features::F64(data.x.as_ref()),
+            data.labels.view(),
+            Some(&data.weights),
+            &*loss::named(kind),
+        )
+        .unwrap();
+        let gap = if kind == LossKind::PairwiseHinge { 1e-5 } else { 1e-8 };
+        let settings = SampleSettings { gap, ..settings };
+        let problem = problem(kind, Intercept::Free);
+        let fit = |samples: &Samples<'_>| fit_from(samples, &problem, &settings, None, &|_| true).unwrap();
+        let weighed = fit(&samples.with_label_weights(&weights).unwrap());
+        assert_eq!(weighed.verdict, Verdict::Certified, "{kind:?} {}", weighed.certificate.relative_gap());
+        let (plain, ones) = (fit(&samples), fit(&samples.with_label_weights(&[1.0; C]).unwrap()));
+        let (a, b, c) =
+            (plain.certificate.objective(), ones.certificate.objective(), weighed.certificate.objective());
+        assert!((a - b).abs() <= 2.0 * gap * a && (a - c).abs() > 1e-3 * a, "{kind:?} {a} {b} {c}");
+    }
 }

@@ -15,9 +15,10 @@ use std::time::Instant;
 use surefit::certificate::Certificate;
 use surefit::data::{SampleSet, Samples};
 use surefit::fit::{
-    Choose, Method, SampleFit, SamplePath, SampleSettings, Verdict, fit_path, fit_samples, usual_gap,
+    By, Choose, Method, SampleFit, SamplePath, SampleSettings, Verdict, fit_path, fit_samples, usual_gap,
     usual_penalty,
 };
+use surefit::metrics::measure::Measure;
 use surefit::metrics::{Confusion, margin};
 use surefit::model::{Fingerprint, Inputs, Model};
 use surefit::oracle::Pass;
@@ -49,17 +50,17 @@ pub fn run(args: &FitArgs, loss: LossKind, screen: &Screen) -> Result<Exit, Halt
             let held = test.as_ref().map(|(test, _)| test.samples(loss)).transpose()?;
             let choose = match (compare, held) {
                 (Compare::Test, Some(held)) => Choose::Held(held),
-                (Compare::Test, None) => {
+                (Compare::Test, None) | (Compare::Validate, _) => {
                     return Err(Error::Internal("no rows to choose by".to_owned()).into());
                 }
                 (Compare::Folds(count), _) => Choose::Folds(*count),
             };
-            let path = searched(&samples, &problem(0.0), penalties, choose, &settings, screen)?;
+            let path = searched(&samples, &problem(0.0), penalties, (choose, By::Loss), &settings, screen)?;
             if let Some(note) = always_fitted(path.always_fitted) {
                 screen.note(&note);
                 notes.push(note);
             }
-            let choice = chosen(&path, penalties, *compare, args.test.as_deref());
+            let choice = chosen(&path, penalties, *compare, None, args.test.as_deref());
             (problem(choice.lambda), path.fit, Some(choice))
         }
     };
@@ -203,16 +204,16 @@ pub fn watched(
 }
 
 /// Compares penalties, showing how far that is.
-fn searched(
+pub fn searched(
     samples: &Samples<'_>,
     problem: &Problem,
     penalties: &[f64],
-    choose: Choose<'_>,
+    (choose, by): (Choose<'_>, By),
     settings: &SampleSettings,
     screen: &Screen,
 ) -> Result<SamplePath, Halt> {
     let bar = Mutex::new(Progress::new(screen.quiet));
-    let path = fit_path(samples, problem, penalties, choose, settings, &|told| {
+    let path = fit_path(samples, problem, penalties, choose, by, settings, &|told| {
         if let Ok(bar) = bar.lock() {
             let ((done, all), (fold, folds)) = (told.penalty, told.fold);
             bar.show(done as u64, Some(all as u64), || match (done < all, folds) {
@@ -227,11 +228,17 @@ fn searched(
 }
 
 /// What was chosen from what, and by what.
-fn chosen(path: &SamplePath, penalties: &[f64], compare: Compare, file: Option<&str>) -> report::Choice {
+pub fn chosen(
+    path: &SamplePath,
+    penalties: &[f64],
+    compare: Compare,
+    measure: Option<Measure>,
+    file: Option<&str>,
+) -> report::Choice {
     let (low, high) = penalties
         .iter()
         .fold((f64::INFINITY, 0.0), |(low, high), &lambda| (f64::min(low, lambda), f64::max(high, lambda)));
-    let by_test = compare == Compare::Test;
+    let by_file = matches!(compare, Compare::Test | Compare::Validate);
     report::Choice {
         count: path.asked,
         range: (low, high),
@@ -240,7 +247,8 @@ fn chosen(path: &SamplePath, penalties: &[f64], compare: Compare, file: Option<&
         at_end: path.cut_short.is_none() && (path.best == 0 || path.best + 1 == path.asked),
         by: ChosenBy::Held {
             folds: if let Compare::Folds(count) = compare { Some(count) } else { None },
-            file: file.filter(|_| by_test).map(str::to_owned),
+            file: file.filter(|_| by_file).map(str::to_owned),
+            measure,
             points: path.points.clone(),
             best: path.best,
         },
@@ -260,6 +268,11 @@ pub fn name_places(fit: &mut SampleFit, set: &SampleSet) {
             names.get(class).map(|name| format!("`{name}`")).unwrap_or_default()
         };
         fit.diagnosis = Some(separation.diagnosis(&number, &class));
+    }
+    if let Some((found, tried)) = fit.unbounded.take() {
+        let names = set.label_names();
+        let name = |k: usize| names.get(k).map(|name| format!("`{name}`")).unwrap_or_default();
+        fit.diagnosis = Some(found.diagnosis(&name, fit.certificate.gap(), &tried));
     }
 }
 

@@ -10,6 +10,7 @@ pub mod explain;
 pub mod explain_gradient;
 pub mod fit;
 mod fit_labels;
+mod fit_network;
 mod fit_samples;
 pub mod lint;
 mod load;

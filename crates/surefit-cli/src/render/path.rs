@@ -5,6 +5,7 @@ use crate::numbers::{count, counted, plain};
 use crate::report::{Choice, ChosenBy};
 use crate::text::{Column, table};
 use surefit::fit::PathPoint;
+use surefit::metrics::measure::Measure;
 
 /// Penalties that are listed; of more, those next to the chosen one.
 const LISTED: usize = 20;
@@ -28,9 +29,9 @@ pub fn choice(page: &mut Page, choice: &Choice) {
                 );
             }
         }
-        ChosenBy::Held { folds, file, points, best } => {
+        ChosenBy::Held { folds, file, measure, points, best } => {
             page.blank();
-            path(page, points, *best);
+            path(page, points, *measure, *best);
             let Some(point) = points.get(*best) else { return };
             let rows = match (folds, file) {
                 (Some(folds), _) => {
@@ -41,21 +42,33 @@ pub fn choice(page: &mut Page, choice: &Choice) {
             };
             let right = point.accuracy.map(|share| format!(", {} right", percent(share)));
             page.paragraph(&format!(
-                "{taken}: least mean loss, {}, on {rows}{}",
-                loss(point),
+                "{taken}: {}, {}, on {rows}{}",
+                best_of(*measure),
+                figure(point),
                 right.unwrap_or_default()
             ));
             if choice.at_end {
-                page.paragraph(
-                    "that is the end of the range: widen it to see whether the loss falls further",
-                );
+                let further = match measure {
+                    None => "the loss falls further".to_owned(),
+                    Some(measure) => format!("the {} gets better", measure.name()),
+                };
+                page.paragraph(&format!("that is the end of the range: widen it to see whether {further}"));
             }
         }
     }
 }
 
+/// What is best at the penalty that was taken.
+fn best_of(measure: Option<Measure>) -> String {
+    match measure {
+        None => "least mean loss".to_owned(),
+        Some(measure) if measure.more_is_better() => format!("largest {}", measure.name()),
+        Some(measure) => format!("least {}", measure.name()),
+    }
+}
+
 /// One line a penalty.
-fn path(page: &mut Page, points: &[PathPoint], best: usize) {
+fn path(page: &mut Page, points: &[PathPoint], measure: Option<Measure>, best: usize) {
     let first = best.saturating_sub(LISTED / 2).min(points.len().saturating_sub(LISTED));
     let shown: Vec<(usize, &PathPoint)> = points.iter().enumerate().skip(first).take(LISTED).collect();
     let column = |head, rank, cell: &dyn Fn(&PathPoint) -> String| Column {
@@ -68,8 +81,12 @@ fn path(page: &mut Page, points: &[PathPoint], best: usize) {
     let mut columns = vec![
         Column { head: "", cells: marks, right: false, rank: 0 },
         column("penalty", 0, &|point| plain(point.lambda)),
-        column("mean loss", 0, &|point| significant(point.loss, 5)),
+        column("mean loss", if measure.is_some() { 3 } else { 0 }, &|point| significant(point.loss, 5)),
     ];
+    if let Some(measure) = measure {
+        let value = |point: &PathPoint| point.measure.map(|value| significant(value, 5)).unwrap_or_default();
+        columns.push(column(measure.name(), 0, &value));
+    }
     if points.iter().any(|point| point.std_error.is_some()) {
         let error = |point: &PathPoint| point.std_error.map(rough).unwrap_or_default();
         columns.push(column("± std error", 2, &error));
@@ -93,10 +110,10 @@ fn path(page: &mut Page, points: &[PathPoint], best: usize) {
     page.blank();
 }
 
-/// The loss, and how much that of other rows would differ.
-fn loss(point: &PathPoint) -> String {
+/// What penalties are compared by, and how much that of other rows would differ.
+fn figure(point: &PathPoint) -> String {
     let error = point.std_error.map(|error| format!(" ± {}", rough(error)));
-    format!("{}{}", significant(point.loss, 5), error.unwrap_or_default())
+    format!("{}{}", significant(point.measure.unwrap_or(point.loss), 5), error.unwrap_or_default())
 }
 
 /// `96.67 %`; never 100 % for less than all.

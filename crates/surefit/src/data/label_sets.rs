@@ -8,12 +8,13 @@ pub struct LabelSets {
     labels: usize,
 }
 
-/// [`LabelSets`], or some rows of them, borrowed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// [`LabelSets`], or some rows of them, borrowed, and how much each label counts in a loss.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LabelRows<'a> {
     words: &'a [u64],
     rows: usize,
     labels: usize,
+    weights: Option<&'a [f64]>,
 }
 
 /// Labels in a word.
@@ -54,7 +55,7 @@ impl LabelSets {
     /// All rows.
     #[must_use]
     pub fn view(&self) -> LabelRows<'_> {
-        LabelRows { words: &self.words, rows: self.rows, labels: self.labels }
+        LabelRows { words: &self.words, rows: self.rows, labels: self.labels, weights: None }
     }
 }
 
@@ -76,6 +77,19 @@ impl<'a> LabelRows<'a> {
     pub fn words(self, row: usize) -> &'a [u64] {
         let per_row = self.labels.div_ceil(WORD);
         self.words.get(row * per_row..(row + 1) * per_row).unwrap_or(&[])
+    }
+
+    /// The same rows with a weight for each label, absent for 1: as if a label were there so many times, wherever losses add up
+    /// over labels or over pairs of them. Measures take no notice.
+    #[must_use]
+    pub fn weighted(self, weights: Option<&'a [f64]>) -> Self {
+        Self { weights, ..self }
+    }
+
+    /// See [`Self::weighted`].
+    #[must_use]
+    pub fn weights(self) -> Option<&'a [f64]> {
+        self.weights
     }
 
     /// Whether a row has a label.
@@ -102,13 +116,24 @@ impl<'a> LabelRows<'a> {
         picked
     }
 
+    /// The same rows with only these labels, in this order.
+    #[must_use]
+    pub fn of_labels(self, kept: &[usize]) -> LabelSets {
+        let mut sets = LabelSets::new(self.rows, kept.len());
+        for row in 0..self.rows {
+            let found = kept.iter().enumerate().filter(|(_, label)| self.has(row, **label));
+            found.for_each(|(k, _)| sets.insert(row, k));
+        }
+        sets
+    }
+
     /// The `count` rows from row `first` on; none where there are fewer.
     #[must_use]
     pub fn slice(self, first: usize, count: usize) -> Self {
         let per_row = self.labels.div_ceil(WORD);
         match self.words.get(first * per_row..(first + count) * per_row) {
-            Some(words) => Self { words, rows: count, labels: self.labels },
-            None => Self { words: &[], rows: 0, labels: self.labels },
+            Some(words) => Self { words, rows: count, ..self },
+            None => Self { words: &[], rows: 0, ..self },
         }
     }
 }
@@ -135,6 +160,11 @@ mod tests {
         assert_eq!(picked.view().rows(), 3);
         assert_eq!((picked.view().words(0), picked.view().count(1)), (all.words(1), 0));
         assert_eq!(picked.view().words(2), all.words(0));
+        let some = all.of_labels(&[64, 0, 7]);
+        assert_eq!((some.view().labels(), some.view().count(0), some.view().words(1)), (3, 0, &[3][..]));
+        let weights = [0.5; 70];
+        let weighed = all.weighted(Some(&weights)).slice(1, 1);
+        assert_eq!((weighed.weights(), all.weights()), (Some(&weights[..]), None));
         let mut more = sets.clone();
         more.extend(last);
         more.extend(LabelSets::new(3, 5).view());

@@ -8,6 +8,7 @@
 use super::classes::{ClassError, ClassList, Labels};
 use super::encode::{Encoded, Purpose, Recipe};
 use super::features::Features;
+use super::formula::nearest;
 use super::label_sets::LabelRows;
 use super::read::{ArffData, SparseData};
 use super::rows::{Rows, Shape};
@@ -155,6 +156,40 @@ impl SampleSet {
         Self { storage, answers, weights: None, places: None, rows_of_data, notes: Vec::new() }
     }
 
+    /// The same rows without some labels, which are no features either.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a name that is no label, with the nearest one.
+    pub fn drop_labels(mut self, dropped: &[String]) -> Result<Self> {
+        let (Answers::Labels { names }, Storage::Arff(data)) = (&mut self.answers, &mut self.storage) else {
+            return Ok(self);
+        };
+        if let Some(unknown) = dropped.iter().find(|name| !names.contains(*name)) {
+            return Err(no_label(unknown, names));
+        }
+        let kept: Vec<usize> = (0..names.len()).filter(|k| !dropped.contains(&names[*k])).collect();
+        data.keep_labels(&kept);
+        *names = data.labels().to_vec();
+        Ok(self)
+    }
+
+    /// A weight for each label, 1 where none is given: see [`LabelRows::weighted`].
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a name that is no label, with the nearest one.
+    pub fn label_weights(&self, given: &[(String, f64)]) -> Result<Vec<f64>> {
+        let Answers::Labels { names } = &self.answers else { return Ok(Vec::new()) };
+        let mut weights = vec![1.0; names.len()];
+        for (name, weight) in given {
+            let place = names.iter().position(|label| label == name);
+            let Some(place) = place.and_then(|place| weights.get_mut(place)) else {
+                return Err(no_label(name, names));
+            };
+            *place = *weight;
+        }
+        Ok(weights)
+    }
+
     /// Classes by the rows that have a weight; rows of other classes are left out.
     fn weigh(mut self, labels: &Labels) -> Result<Self> {
         let weights = self.weights.take().unwrap_or_default();
@@ -293,6 +328,14 @@ impl SampleSet {
         }
     }
 
+    /// The names of the labels, where the targets are sets of such.
+    pub fn label_names(&self) -> &[String] {
+        match &self.answers {
+            Answers::Labels { names } => names,
+            Answers::Classes { .. } | Answers::Values { .. } => &[],
+        }
+    }
+
     /// The sets of labels, where the targets are such.
     pub fn labels(&self) -> Option<LabelRows<'_>> {
         match &self.storage {
@@ -375,6 +418,17 @@ fn gather(rows: &dyn Rows) -> Result<Gathered> {
 fn kept(rows: usize, left_out: &[usize]) -> Vec<usize> {
     let mut out = left_out.iter().copied().peekable();
     (0..rows).filter(|row| out.next_if_eq(row).is_none()).collect()
+}
+
+fn no_label(name: &str, names: &[String]) -> Error {
+    let near = nearest(name, names.iter().map(String::as_str));
+    Error::Usage {
+        what: format!("no label is called `{name}`"),
+        hint: near.map_or_else(
+            || "`--labels` says which attributes are labels".to_owned(),
+            |near| format!("did you mean `{near}`?"),
+        ),
+    }
 }
 
 fn rows_in_words(count: usize) -> String {

@@ -69,6 +69,27 @@ impl<'a> Samples<'a> {
             .checked()
     }
 
+    /// The same with a weight for each label, in place of 1 ([`LabelRows::weighted`]).
+    ///
+    /// # Errors
+    /// Targets that are no sets of labels; numbers that are not one a label, or not all above 0 and finite.
+    pub fn with_label_weights(self, weights: &'a [f64]) -> Result<Self> {
+        let refuse = |what: String| {
+            let hint = "give a number above 0 for each label".to_owned();
+            Err(Error::Usage { what, hint })
+        };
+        let Targets::Labels(labels) = self.targets else {
+            return refuse("there are weights of labels, and the targets are no sets of labels".to_owned());
+        };
+        if weights.len() != labels.labels() {
+            return refuse(format!("there are {} weights for {} labels", weights.len(), labels.labels()));
+        }
+        if let Some(label) = weights.iter().position(|weight| !(*weight > 0.0 && weight.is_finite())) {
+            return refuse(format!("the weight of label {} is {}", label + 1, weights[label]));
+        }
+        Ok(Self { targets: Targets::Labels(labels.weighted(Some(weights))), ..self })
+    }
+
     fn checked(self) -> Result<Self> {
         let rows = self.x.rows();
         let targets = match self.targets {
@@ -183,6 +204,14 @@ mod tests {
             samples.map(|samples| samples.outputs).map_err(|error| error.to_string())
         };
         assert_eq!(made(LabelSets::new(3, 70)), Ok(70));
+        let sets = LabelSets::new(3, 2);
+        let samples = Samples::of_labels(Features::F64(x.as_ref()), sets.view(), None, &*loss).unwrap();
+        let weighed = |weights: &[f64]| {
+            samples.with_label_weights(weights).map(drop).map_err(|error| error.to_string())
+        };
+        assert_eq!(weighed(&[2.0, 0.5]), Ok(()));
+        assert_eq!(weighed(&[2.0]), Err("there are 1 weights for 2 labels".to_owned()));
+        assert_eq!(weighed(&[2.0, 0.0]), Err("the weight of label 2 is 0".to_owned()));
         assert_eq!(made(LabelSets::new(2, 70)), Err("there are 2 targets for 3 rows".to_owned()));
         assert_eq!(
             made(LabelSets::new(3, 1)),

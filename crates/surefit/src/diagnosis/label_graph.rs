@@ -1,4 +1,4 @@
-//! SF208: labels without a finite intercept, and SF209: rows without a pair.
+//! SF208: labels without a finite intercept.
 //!
 //! A row says of every label that it has not, l, and every one that it has, k, that the score of l is to be below that of
 //! k: an edge from l to k. Around a cycle of edges what one row gains by moving intercepts apart another loses. Where
@@ -10,12 +10,12 @@
 //! Test: the graph itself. A label that a row has is reached from all that it has not, so the edges of a row are its two
 //! sets, and what is reached is found in O(n c) steps for each round, without the pairs.
 
-use super::words::{count, counted, list};
-use super::{Code, Finding};
+use super::words::{counted, figure, list};
+use super::{Code, Diagnosis, Finding, Fix, Remedy};
 use crate::data::{LabelRows, Samples};
 use crate::loss::Targets;
 use crate::problem::{Intercept, LossKind};
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 
 /// Labels that are listed as evidence.
 const LISTED: usize = 20;
@@ -61,8 +61,32 @@ impl Unbounded {
         any.then_some(found)
     }
 
-    /// What is said of it, with labels by their names.
-    pub fn finding(&self, name: &dyn Fn(usize) -> String) -> Finding {
+    /// Labels to leave out, so that those of the others that are compared have finite intercepts; none where fewer than two
+    /// would be left.
+    pub fn to_leave_out(samples: &Samples<'_>, loss: LossKind) -> Option<Vec<usize>> {
+        let Targets::Labels(labels) = samples.targets else { return None };
+        let mut kept: Vec<usize> = (0..labels.labels()).collect();
+        loop {
+            let sets = labels.of_labels(&kept);
+            let targets = Targets::Labels(sets.view());
+            let Some(found) = Self::of(&Samples { targets, ..*samples }, loss, Intercept::Free) else {
+                break;
+            };
+            let mut gone: Vec<usize> = found.never.iter().chain(&found.always).copied().collect();
+            if gone.is_empty() {
+                let fewer = found.above.len() < found.below.len();
+                gone = if fewer { found.above } else { found.below };
+            }
+            kept = kept.iter().enumerate().filter(|(at, _)| !gone.contains(at)).map(|(_, k)| *k).collect();
+            if kept.len() < 2 {
+                return None;
+            }
+        }
+        Some((0..labels.labels()).filter(|k| !kept.contains(k)).collect())
+    }
+
+    /// What holds, with labels by their names.
+    fn message(&self, name: &dyn Fn(usize) -> String) -> String {
         let names = |labels: &[usize]| list(&labels.iter().map(|k| name(*k)).collect::<Vec<_>>());
         let verb = |labels: &[usize]| if labels.len() == 1 { "is" } else { "are" };
         let mut parts = Vec::new();
@@ -80,23 +104,91 @@ impl Unbounded {
                 names(&self.above)
             ));
         }
-        let total = self.never.len() + self.always.len() + self.above.len();
-        let message = format!(
+        let total = self.total();
+        format!(
             "{} {} no finite intercept: {}",
             counted(total as u64, "label"),
             if total == 1 { "has" } else { "have" },
             parts.join("; ")
-        );
+        )
+    }
+
+    fn total(&self) -> usize {
+        self.never.len() + self.always.len() + self.above.len()
+    }
+
+    fn evidence(&self, name: &dyn Fn(usize) -> String) -> Map<String, Value> {
         let listed = |labels: &[usize]| labels.iter().take(LISTED).map(|k| name(*k)).collect::<Vec<_>>();
         let mut evidence = Map::new();
-        evidence.insert("labels".to_owned(), json!(total));
+        evidence.insert("labels".to_owned(), json!(self.total()));
         for (key, labels) in
             [("never", &self.never), ("always", &self.always), ("above", &self.above), ("below", &self.below)]
         {
             evidence.insert(key.to_owned(), json!(listed(labels)));
         }
+        evidence
+    }
+
+    /// What is said of it beside another cause.
+    pub fn finding(&self, name: &dyn Fn(usize) -> String) -> Finding {
+        let (message, evidence) = (self.message(name), self.evidence(name));
         Finding { code: Code::Sf208, message, evidence, remedies: Vec::new() }
     }
+
+    /// The cause that an answer within `gap` of the least value, which no intercept attains, is none of the best ones; with
+    /// the fits that were tried and certified.
+    pub fn diagnosis(&self, name: &dyn Fn(usize) -> String, gap: f64, tried: &[Tried]) -> Diagnosis {
+        let reason = format!(
+            "the objective only nears its least value as their scores go on for ever; here it is within {}",
+            figure(gap, 2)
+        );
+        Diagnosis {
+            code: Code::Sf208,
+            message: self.message(name),
+            reasons: vec![reason],
+            evidence: self.evidence(name),
+            also: Vec::new(),
+            remedies: tried.iter().map(|tried| tried.remedy(name)).collect(),
+            exact: None,
+        }
+    }
+}
+
+/// A fit of a changed problem that has a best answer, and is certified.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tried {
+    /// The labels that were left out; none where the intercept was shrunk instead.
+    pub left_out: Vec<usize>,
+    /// Its objective.
+    pub objective: f64,
+}
+
+impl Tried {
+    fn remedy(&self, name: &dyn Fn(usize) -> String) -> Remedy {
+        let certified = format!("certified at objective {}", figure(self.objective, 6));
+        let (change, command) = if self.left_out.is_empty() {
+            let flag = "--penalize-intercept".to_owned();
+            (format!("shrink the intercept too: {certified}"), Some(flag))
+        } else {
+            let names: Vec<String> = self.left_out.iter().map(|k| name(*k)).collect();
+            let bare = |name: &String| name.trim_matches('`').to_owned();
+            let flags: Vec<String> =
+                names.iter().map(|name| format!("--drop-label {}", in_shell(&bare(name)))).collect();
+            let flags = flags.join(" ");
+            let command = (names.len() <= LISTED).then_some(flags);
+            (format!("leave out {}: {certified}", list(&names)), command)
+        };
+        Remedy { change, command, steps: None, proven: true, safe: false, fix: Fix::Several(Vec::new()) }
+    }
+}
+
+/// A word as a shell takes it.
+fn in_shell(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | '+' | ':');
+    if !word.is_empty() && !word.starts_with('-') && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
 }
 
 /// Labels that the first one does not reach and those it does, or those that do not reach it: the labels of the upper side
@@ -140,86 +232,9 @@ fn reached(labels: LabelRows<'_>, rows: &[usize], from: usize, upwards: bool) ->
     }
 }
 
-/// Rows that compare nothing, for a loss of pairs.
-#[derive(Clone, Debug, PartialEq)]
-pub struct WithoutPairs {
-    /// Rows of a weight above 0 without a label.
-    pub empty: Vec<usize>,
-    /// Those with every label.
-    pub full: Vec<usize>,
-    /// Rows of a weight above 0, all of them.
-    pub rows: usize,
-    /// Their weight, by which the sum of the losses is divided, and how much of it the rows without a pair have.
-    pub weight: (f64, f64),
-}
-
-impl WithoutPairs {
-    /// Those of some samples, where there are any and the loss is one of pairs.
-    pub fn of(samples: &Samples<'_>, loss: LossKind) -> Option<Self> {
-        let Targets::Labels(labels) = samples.targets else { return None };
-        if !loss.is_of_pairs() {
-            return None;
-        }
-        let counted: Vec<usize> = (0..labels.rows()).filter(|row| samples.weight(*row) > 0.0).collect();
-        let with = |count: usize| -> Vec<usize> {
-            counted.iter().copied().filter(|row| labels.count(*row) == count).collect()
-        };
-        let (empty, full) = (with(0), with(labels.labels()));
-        if empty.is_empty() && full.is_empty() {
-            return None;
-        }
-        let without = empty.iter().chain(&full).map(|row| samples.weight(*row)).sum();
-        Some(Self { empty, full, rows: counted.len(), weight: (samples.total_weight(), without) })
-    }
-
-    /// The row weights that leave them out, so that the mean is over the rows with a pair; none where no row is left.
-    pub fn weights_without(&self, samples: &Samples<'_>) -> Option<Vec<f64>> {
-        let mut weights: Vec<f64> = (0..samples.x.rows()).map(|row| samples.weight(row)).collect();
-        for row in self.empty.iter().chain(&self.full) {
-            *weights.get_mut(*row)? = 0.0;
-        }
-        weights.iter().any(|s| *s > 0.0).then_some(weights)
-    }
-
-    /// What is said of it; `left_out` where the fit was made with [`Self::weights_without`].
-    pub fn finding(&self, left_out: bool) -> Finding {
-        let without = self.empty.len() + self.full.len();
-        let parts: Vec<String> =
-            [(self.empty.len(), "without a label"), (self.full.len(), "with every label")]
-                .into_iter()
-                .filter(|(rows, _)| *rows > 0)
-                .map(|(rows, what)| format!("{} {what}", count(rows as u64)))
-                .collect();
-        let divisor = if left_out {
-            format!("left out: the mean is over the other {}", counted((self.rows - without) as u64, "row"))
-        } else {
-            format!("counted with loss 0: the mean is over all {}", counted(self.rows as u64, "row"))
-        };
-        let message = format!(
-            "{} of {} {} no pair of labels to rank ({}) and {} {divisor}",
-            count(without as u64),
-            counted(self.rows as u64, "row"),
-            if without == 1 { "has" } else { "have" },
-            parts.join(", "),
-            if without == 1 { "is" } else { "are" },
-        );
-        let mut evidence = Map::new();
-        let divided = self.weight.0 - if left_out { self.weight.1 } else { 0.0 };
-        for (key, value) in [
-            ("rows", json!(self.rows)),
-            ("empty", json!(self.empty.len())),
-            ("full", json!(self.full.len())),
-            ("divisor", json!(divided)),
-        ] {
-            evidence.insert(key.to_owned(), value);
-        }
-        Finding { code: Code::Sf209, message, evidence, remedies: Vec::new() }
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::data::LabelSets;
     use crate::data::features::Features;
@@ -227,7 +242,7 @@ mod tests {
     use crate::num::random::Random;
     use faer::Mat;
 
-    fn sets(rows: &[&[usize]], labels: usize) -> LabelSets {
+    pub fn sets(rows: &[&[usize]], labels: usize) -> LabelSets {
         let mut sets = LabelSets::new(0, labels);
         for row in rows {
             sets.push(row.iter().copied());
@@ -235,7 +250,7 @@ mod tests {
         sets
     }
 
-    fn with<T>(sets: &LabelSets, weights: Option<&[f64]>, run: impl FnOnce(&Samples<'_>) -> T) -> T {
+    pub fn with<T>(sets: &LabelSets, weights: Option<&[f64]>, run: impl FnOnce(&Samples<'_>) -> T) -> T {
         let x = Mat::<f64>::zeros(sets.view().rows(), 1);
         let loss = named(LossKind::Bpmll);
         run(&Samples::of_labels(Features::F64(x.as_ref()), sets.view(), weights, &*loss).unwrap())
@@ -323,17 +338,36 @@ mod tests {
     }
 
     #[test]
-    fn rows_without_a_pair_are_counted_and_the_divisor_is_stated() {
-        let sets = sets(&[&[], &[0], &[0, 1, 2], &[1, 2], &[]], 3);
-        let weights = [2.0, 1.0, 1.5, 1.0, 0.0];
-        with(&sets, Some(&weights), |samples| {
-            let found = WithoutPairs::of(samples, LossKind::Bpmll).unwrap();
-            assert_eq!((found.empty.as_slice(), found.full.as_slice()), (&[0][..], &[2][..]));
-            assert_eq!(found.weights_without(samples), Some(vec![0.0, 1.0, 0.0, 1.0, 0.0]));
-            let (all, others) = (found.finding(false), found.finding(true));
-            insta::assert_snapshot!(format!("{}\n{}", all.message, others.message));
-            assert_eq!((&all.evidence["divisor"], &others.evidence["divisor"]), (&json!(5.5), &json!(2.0)));
-            assert_eq!(WithoutPairs::of(samples, LossKind::Zlpr), None);
-        });
+    fn what_is_left_out_leaves_finite_intercepts() {
+        let of = |rows: &[&[usize]], c: usize, loss| {
+            with(&sets(rows, c), None, |samples| Unbounded::to_leave_out(samples, loss))
+        };
+        assert_eq!(of(&[&[0], &[1], &[0, 1]], 3, LossKind::Bpmll), Some(vec![2]));
+        assert_eq!(of(&[&[0, 2], &[1, 2], &[2]], 4, LossKind::Lsep), Some(vec![2, 3]));
+        assert_eq!(of(&[&[0], &[1], &[0, 1, 2], &[0, 1, 3]], 4, LossKind::Bpmll), Some(vec![2, 3]));
+        assert_eq!(of(&[&[0], &[0, 1]], 2, LossKind::Bpmll), None);
+        assert_eq!(of(&[&[0], &[1]], 2, LossKind::Zlpr), Some(Vec::new()));
+    }
+
+    #[test]
+    fn remedies_name_labels_as_a_shell_takes_them() {
+        let found = unbounded(&sets(&[&[0], &[1], &[0, 1]], 3), LossKind::Bpmll).unwrap();
+        let tried = [
+            Tried { left_out: vec![2], objective: 0.512_345_678 },
+            Tried { left_out: Vec::new(), objective: 0.75 },
+        ];
+        let name = |k: usize| format!("`it's {k}`");
+        let cause = found.diagnosis(&name, 3.14e-7, &tried);
+        let lines: Vec<String> = cause
+            .remedies
+            .iter()
+            .map(|remedy| format!("{}   {}", remedy.change, remedy.command.clone().unwrap()))
+            .collect();
+        insta::assert_snapshot!(format!(
+            "{}\n{}\n{}",
+            cause.message,
+            cause.reasons.join("\n"),
+            lines.join("\n")
+        ));
     }
 }

@@ -30,12 +30,13 @@ mod stopped_early;
 pub mod trace;
 mod unproven;
 mod unproven_samples;
+mod without_pairs;
 mod words;
 mod wrong_gradient;
 
 pub use catalogue::{Page, codes, page};
 pub use facts::Facts;
-pub use label_graph::{Unbounded, WithoutPairs};
+pub use label_graph::{Tried, Unbounded};
 pub use lint::{Checkup, beside_a_fit, columns, lint, worth_a_look};
 pub use long_rows::{LongRow, LongRows};
 pub use path_cut_short::path_cut_short;
@@ -44,6 +45,7 @@ pub use separable::{Separation, separation};
 pub use situation::{Context, Quality, diagnose};
 pub use unproven::{proven_gap, unproven};
 pub use unproven_samples::unproven_samples;
+pub use without_pairs::WithoutPairs;
 pub use wrong_gradient::wrong_gradient;
 
 use crate::data::scale::Scale;

@@ -1,5 +1,5 @@
-//! Many penalties on samples, and which of them to take: the one with the least mean loss on rows that the fits did
-//! not see.
+//! Many penalties on samples, and which of them to take: the one with the least mean loss, or the best value of a measure of
+//! labels, on rows that the fits did not see.
 //!
 //! Penalties go from the largest to the smallest, each fit begins with the answer of the one before, and each has its
 //! own certificate. In cross-validation a fold is a set of row weights: the rows that are left out weigh 0, so nothing
@@ -7,16 +7,19 @@
 //! standard error is `√(Σ v_f (L_f − L)² / (Σ v_f (F − 1)))`, as in `glmnet` (J. Friedman, T. Hastie and R. Tibshirani,
 //! J. Stat. Softw. 33, 2010).
 
-use super::Verdict;
+mod judge;
+
+pub use judge::By;
+
+use self::judge::{Judged, point};
 use super::samples::{Progress, SampleFit, SampleSettings, Start, fit_from};
+use super::{Verdict, unbounded};
 use crate::data::Samples;
 use crate::diagnosis;
 use crate::error::{Error, Result};
 use crate::loss::Targets;
-use crate::metrics::class;
 use crate::num::random::Random;
-use crate::oracle::Pass;
-use crate::problem::{LossKind, Problem, Ridge};
+use crate::problem::{Problem, Ridge};
 use crate::solver::Stop;
 use std::time::{Duration, Instant};
 
@@ -48,7 +51,9 @@ pub struct PathPoint {
     pub lambda: f64,
     /// The weighted mean loss on rows that the fits did not see.
     pub loss: f64,
-    /// Its standard error over the folds, where there are such.
+    /// The measure there, where penalties are compared by one: the mean over the folds, weighted by the rows that it is over.
+    pub measure: Option<f64>,
+    /// The standard error over the folds, where there are such, of what penalties are compared by.
     pub std_error: Option<f64>,
     /// The share of those rows, by weight, that were given their class.
     pub accuracy: Option<f64>,
@@ -63,7 +68,7 @@ pub struct PathPoint {
 pub struct SamplePath {
     /// The penalties that were compared, the largest first.
     pub points: Vec<PathPoint>,
-    /// The place of the one with the least loss, the largest of equals.
+    /// The place of the one with the least loss, or the best measure, the largest of equals.
     pub best: usize,
     /// Penalties that were asked for.
     pub asked: usize,
@@ -85,16 +90,25 @@ pub fn fit_path(
     problem: &Problem,
     penalties: &[f64],
     choose: Choose<'_>,
+    by: By,
     settings: &SampleSettings,
     watch: &(dyn Fn(PathProgress) -> bool + Sync),
 ) -> Result<SamplePath> {
     let mut order = penalties.to_vec();
     order.sort_by(|a, b| b.total_cmp(a));
-    let search = Search { samples, problem, settings, watch, begun: Instant::now(), order };
+    let search = Search { samples, problem, by, settings, watch, begun: Instant::now(), order };
     let mut path = match choose {
         Choose::Folds(count) => search.by_folds(count)?,
         Choose::Held(held) => search.by_rows(&held)?,
     };
+    if let (None, Some(best)) = (path.cut_short, path.points.get(path.best)) {
+        let penalty = Ridge { lambda: best.lambda, ..problem.penalty.clone() };
+        let problem = Problem { penalty, ..problem.clone() };
+        let all = (path.asked, path.asked);
+        path.fit = unbounded::judged(samples, &problem, settings, path.fit, &|fit| {
+            watch(PathProgress { penalty: all, fold: (0, 0), fit })
+        })?;
+    }
     if let (Some(stop), Some(best)) = (path.cut_short, path.points.get(path.best)) {
         path.fit.verdict = Verdict::Uncertified;
         path.fit.candidate.stop = stop;
@@ -109,6 +123,7 @@ pub fn fit_path(
 struct Search<'r, 's> {
     samples: &'r Samples<'s>,
     problem: &'r Problem,
+    by: By,
     settings: &'r SampleSettings,
     watch: &'r (dyn Fn(PathProgress) -> bool + Sync),
     begun: Instant,
@@ -118,6 +133,7 @@ struct Search<'r, 's> {
 /// The points so far, and the best of them.
 #[derive(Default)]
 struct Course {
+    by: By,
     points: Vec<PathPoint>,
     best: usize,
     cut_short: Option<Stop>,
@@ -126,8 +142,9 @@ struct Course {
 impl Course {
     /// Whether the point is the best so far.
     fn push(&mut self, point: PathPoint) -> bool {
+        let cost = |point: &PathPoint| self.by.cost(point);
         let better =
-            self.points.get(self.best).is_none_or(|best| point.loss < best.loss || best.loss.is_nan());
+            self.points.get(self.best).is_none_or(|best| cost(&point) < cost(best) || cost(best).is_nan());
         if better {
             self.best = self.points.len();
         }
@@ -136,16 +153,20 @@ impl Course {
     }
 
     fn path(self, asked: usize, always_fitted: usize, fit: SampleFit) -> SamplePath {
-        let Self { points, best, cut_short } = self;
+        let Self { points, best, cut_short, .. } = self;
         SamplePath { points, best, asked, cut_short, always_fitted, fit }
     }
 }
 
 impl Search<'_, '_> {
+    fn course(&self) -> Course {
+        Course { by: self.by, ..Course::default() }
+    }
+
     fn by_folds(&self, count: usize) -> Result<SamplePath> {
         let folds = Folds::deal(self.samples, count, self.settings.seed)?;
         let mut starts: Vec<Option<Start>> = vec![None; count];
-        let (mut course, mut begin) = (Course::default(), None);
+        let (mut course, mut begin) = (self.course(), None);
         'search: for (nth, &lambda) in self.order.iter().enumerate() {
             let mut fits = Vec::with_capacity(count);
             for (fold, start) in starts.iter_mut().enumerate() {
@@ -158,7 +179,7 @@ impl Search<'_, '_> {
                 }
                 let left_out = folds.weights(self.samples, |of_row| of_row == Some(fold));
                 let held = Samples { weights: Some(&left_out), ..*self.samples };
-                fits.push(Judged::of(&held, self.problem.loss, &fit)?);
+                fits.push(Judged::of(&held, &train, self.problem.loss, self.by, &fit)?);
                 *start = Some(fit.into());
             }
             if course.push(point(lambda, &fits)) {
@@ -171,14 +192,14 @@ impl Search<'_, '_> {
     }
 
     fn by_rows(&self, held: &Samples<'_>) -> Result<SamplePath> {
-        let (mut course, mut found, mut start) = (Course::default(), None, None);
+        let (mut course, mut found, mut start) = (self.course(), None, None);
         for (nth, &lambda) in self.order.iter().enumerate() {
             let fit = self.fit(self.samples, lambda, start.take(), (nth, (0, 0)))?;
             course.cut_short = cut_short(&fit);
             if course.cut_short.is_some() {
                 break;
             }
-            let judged = Judged::of(held, self.problem.loss, &fit)?;
+            let judged = Judged::of(held, self.samples, self.problem.loss, self.by, &fit)?;
             if course.push(point(lambda, &[judged])) {
                 found = Some(fit.clone());
             }
@@ -210,59 +231,6 @@ impl Search<'_, '_> {
 fn cut_short(fit: &SampleFit) -> Option<Stop> {
     let stop = fit.candidate.stop;
     (fit.verdict != Verdict::Certified && matches!(stop, Stop::Time | Stop::Interrupted)).then_some(stop)
-}
-
-/// A fit on rows that it did not see.
-struct Judged {
-    weight: f64,
-    loss: f64,
-    accuracy: Option<f64>,
-    relative_gap: f64,
-    certified: bool,
-}
-
-impl Judged {
-    fn of(held: &Samples<'_>, loss: LossKind, fit: &SampleFit) -> Result<Self> {
-        let mut pass = Pass::new(*held, loss)?;
-        let mean = pass.score(&fit.candidate.coefficients);
-        Ok(Self {
-            weight: held.total_weight(),
-            loss: mean,
-            accuracy: accuracy(held, &pass),
-            relative_gap: fit.certificate.relative_gap(),
-            certified: fit.verdict == Verdict::Certified,
-        })
-    }
-}
-
-/// The share of the rows, by weight, whose class their scores tell.
-fn accuracy(held: &Samples<'_>, pass: &Pass<'_>) -> Option<f64> {
-    let Targets::Classes(of_rows) = held.targets else { return None };
-    let scores = pass.scores();
-    let right = of_rows.iter().enumerate().filter(|(i, truth)| {
-        let given = class((0..scores.ncols()).map(|k| scores[(*i, k)]));
-        given.is_some() && given == usize::try_from(**truth).ok()
-    });
-    Some(right.map(|(i, _)| held.weight(i)).sum::<f64>() / held.total_weight())
-}
-
-fn point(lambda: f64, folds: &[Judged]) -> PathPoint {
-    let total: f64 = folds.iter().map(|fold| fold.weight).sum();
-    let mean =
-        |of: &dyn Fn(&Judged) -> f64| folds.iter().map(|fold| fold.weight * of(fold)).sum::<f64>() / total;
-    let loss = mean(&|fold| fold.loss);
-    let spread = mean(&|fold| (fold.loss - loss).powi(2));
-    PathPoint {
-        lambda,
-        loss,
-        std_error: (folds.len() > 1).then(|| (spread / (folds.len() - 1) as f64).sqrt()),
-        accuracy: folds
-            .iter()
-            .all(|fold| fold.accuracy.is_some())
-            .then(|| mean(&|fold| fold.accuracy.unwrap_or(f64::NAN))),
-        relative_gap: folds.iter().map(|fold| fold.relative_gap).fold(0.0, f64::max),
-        certified: folds.iter().all(|fold| fold.certified),
-    }
 }
 
 /// Which fold leaves each row out.

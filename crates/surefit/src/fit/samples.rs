@@ -3,15 +3,15 @@
 //! Hinges are solved in their dual, smooth losses by Newton's method or L-BFGS. A solver stops by its own estimate
 //! of the gap; where the certificate then finds a little more, it goes on from where it was towards a smaller one.
 
-use super::Verdict;
+use super::{Verdict, unbounded};
 use crate::certificate::{Certificate, certify_samples};
 use crate::data::Samples;
-use crate::diagnosis::{self, Diagnosis, LongRows, Separation};
+use crate::diagnosis::{self, Diagnosis, LongRows, Separation, Tried, Unbounded};
 use crate::error::{Error, Result};
 use crate::loss::{self, Curvature};
 use crate::oracle::Pass;
 use crate::problem::{Coefficients, Intercept, LossKind, Problem};
-use crate::solver::{Candidate, Stop, dual_ascent, lbfgs, newton_cg, smooth};
+use crate::solver::{Candidate, Stop, dual_ascent, lbfgs, newton_cg, smooth, smoothing};
 use faer::Mat;
 use std::time::{Duration, Instant};
 
@@ -99,6 +99,8 @@ pub struct SampleFit {
     pub long_rows: Option<LongRows>,
     /// The weights that show that there is no optimum, where there is none.
     pub separation: Option<Separation>,
+    /// The labels without a finite intercept, where these alone keep the answer from being certified, and what was tried.
+    pub unbounded: Option<(Unbounded, Vec<Tried>)>,
 }
 
 /// The algorithm for a loss and the shape of the data, and the reason in words.
@@ -109,7 +111,7 @@ pub fn choose_method(method: Method, samples: &Samples<'_>, problem: &Problem) -
     let loss = problem.loss;
     check_method(method, loss)?;
     let why = match method {
-        Method::Auto if has_kinks(loss) => {
+        Method::Auto if has_kinks(loss) && loss != LossKind::PairwiseHinge => {
             let why = "dual ascent: the loss has kinks, and its dual has none".to_owned();
             return Ok((Method::DualAscent, why));
         }
@@ -123,7 +125,8 @@ pub fn choose_method(method: Method, samples: &Samples<'_>, problem: &Problem) -
         Method::Auto => {
             let (method, why) = smooth::choose(samples);
             let method = if method == smooth::Method::Lbfgs { Method::Lbfgs } else { Method::NewtonCg };
-            return Ok((method, why));
+            let rounded = if has_kinks(loss) { "kinks rounded ever less, by " } else { "" };
+            return Ok((method, format!("{rounded}{why}")));
         }
         Method::DualAscent => "dual ascent, as asked",
         Method::NewtonCg => "Newton-CG, as asked",
@@ -138,17 +141,16 @@ pub fn choose_method(method: Method, samples: &Samples<'_>, problem: &Problem) -
 /// [`Error::Usage`] with the algorithms that can.
 pub fn check_method(method: Method, loss: LossKind) -> Result<()> {
     match method {
-        _ if loss == LossKind::PairwiseHinge => Err(usage(
-            format!(
-                "the {} loss has kinks in every pair of labels, and no solver here crosses those",
-                loss.name()
-            ),
-            "use pairwise-squared-hinge, which has none",
+        Method::DualAscent if loss.is_of_labels() => Err(usage(
+            format!("dual ascent is for the hinges of classes, and the {} loss ranks labels", loss.name()),
+            "leave out `--solver`, or use newton-cg or lbfgs",
         )),
         Method::DualAscent if !dual_ascent::takes(loss) => Err(usage(
             format!("dual ascent is for the hinges, and the {} loss is none of them", loss.name()),
             "leave out `--solver`, or use newton-cg or lbfgs",
         )),
+        // Its kinks are rounded.
+        Method::NewtonCg | Method::Lbfgs if loss == LossKind::PairwiseHinge => Ok(()),
         Method::NewtonCg | Method::Lbfgs if has_kinks(loss) => Err(usage(
             format!("the {} loss has kinks, which this solver cannot cross", loss.name()),
             "leave out `--solver`, or use dual-ascent",
@@ -187,10 +189,14 @@ pub fn fit_samples(
     settings: &SampleSettings,
     watch: &(dyn Fn(Progress) -> bool + Sync),
 ) -> Result<SampleFit> {
-    fit_from(samples, problem, settings, None, watch)
+    let begun = Instant::now();
+    let fit = fit_from(samples, problem, settings, None, watch)?;
+    let left = settings.time_limit.map(|limit| limit.saturating_sub(begun.elapsed()));
+    unbounded::judged(samples, problem, &SampleSettings { time_limit: left, ..*settings }, fit, watch)
 }
 
-/// The same from another answer on.
+/// The same from another answer on, without a look at whether the intercepts of labels have an end: certified is an answer
+/// whose objective is near enough to the least value, which none may have.
 ///
 /// # Errors
 /// As [`fit_samples`].
@@ -283,6 +289,7 @@ fn fit_once(
         dual: answer.dual,
         long_rows: None,
         separation: None,
+        unbounded: None,
     })
 }
 
@@ -324,6 +331,7 @@ fn failed(
         dual: None,
         long_rows: None,
         separation: Some(separation),
+        unbounded: None,
     })
 }
 
@@ -399,10 +407,16 @@ impl Runner<'_, '_> {
             time_limit: left,
             start: from.candidate.map(|candidate| candidate.coefficients),
         };
-        let mut pass = Pass::new(*self.samples, self.problem.loss)?;
         let watch = |step: newton_cg::Step| {
             (self.watch)(Progress { step: step.step, objective: step.objective, gap: step.gap })
         };
+        if self.problem.loss == LossKind::PairwiseHinge {
+            let by = if method == Method::Lbfgs { smooth::Method::Lbfgs } else { smooth::Method::NewtonCg };
+            let found = smoothing::minimize(by, self.samples, self.problem, &settings, &watch)?;
+            let passes = from.passes + found.run.passes as f64;
+            return Ok(Answer { candidate: Some(found.run.candidate), dual: Some(found.dual), passes });
+        }
+        let mut pass = Pass::new(*self.samples, self.problem.loss)?;
         let run = if method == Method::Lbfgs {
             lbfgs::minimize(&mut pass, self.problem, &settings, &watch)?
         } else {

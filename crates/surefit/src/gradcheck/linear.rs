@@ -301,8 +301,9 @@ impl<'a> Objective<'a> {
                 self.loss.block(block, Targets::Values(y.as_ref()), weights.as_deref())
             }
             Targets::Labels(labels) => {
-                let labels = labels.picked(rows);
-                self.loss.block(block, Targets::Labels(labels.view()), weights.as_deref())
+                let picked = labels.picked(rows);
+                let picked = picked.view().weighted(labels.weights());
+                self.loss.block(block, Targets::Labels(picked), weights.as_deref())
             }
         }
     }
@@ -385,7 +386,10 @@ impl<'a> Objective<'a> {
             | LossKind::Log1pBpmll
             | LossKind::Zlpr
             | LossKind::PairwiseLogistic
+            | LossKind::GlobalThreshold
             | LossKind::LabelLogistic => f64::INFINITY,
+            // Two kinks of the second derivative, which are not looked for.
+            LossKind::SmoothPairwiseHinge { .. } => 0.0,
         }
     }
 }

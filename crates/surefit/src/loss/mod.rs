@@ -132,6 +132,8 @@ pub fn named(kind: LossKind) -> Box<dyn Loss> {
         LossKind::PairwiseHinge => Box::new(ByLabels(ranking::Hinge)),
         LossKind::PairwiseSquaredHinge => Box::new(ByLabels(ranking::SquaredHinge)),
         LossKind::PairwiseLogistic => Box::new(ByLabels(ranking::Logistic)),
+        LossKind::SmoothPairwiseHinge { width } => Box::new(ByLabels(ranking::SmoothHinge { width })),
+        LossKind::GlobalThreshold => Box::new(ByLabels(ranking::GlobalThreshold)),
         LossKind::LabelLogistic => Box::new(ByLabels(ranking::LabelLogistic)),
     }
 }

@@ -27,6 +27,44 @@ pub enum Threshold {
     Top(usize),
 }
 
+/// How a threshold is made of the scores of rows whose label sets are known.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Rule {
+    /// [`Threshold::fit`].
+    LeastSquares,
+    /// [`Threshold::fit_per_label`].
+    PerLabel,
+    /// [`Threshold::Constant`].
+    Constant(f64),
+    /// [`Threshold::Top`].
+    Top(usize),
+}
+
+impl Rule {
+    /// The one for a loss where nothing else is asked for: 0 where the loss compares each label with 0.
+    pub fn usual(loss: LossKind) -> Self {
+        if loss.is_of_pairs() { Self::LeastSquares } else { Self::Constant(0.0) }
+    }
+
+    /// Whether the rows have a say.
+    pub fn is_fitted(self) -> bool {
+        matches!(self, Self::LeastSquares | Self::PerLabel)
+    }
+
+    /// The threshold by n × c scores of rows, and their label sets.
+    ///
+    /// # Errors
+    /// As [`Threshold::fit`], where the rows have a say.
+    pub fn fit(self, scores: MatRef<'_, f64>, labels: LabelRows<'_>) -> Result<Threshold> {
+        match self {
+            Self::LeastSquares => Threshold::fit(scores, labels),
+            Self::PerLabel => Threshold::fit_per_label(scores, labels),
+            Self::Constant(limit) => Ok(Threshold::Constant(limit)),
+            Self::Top(count) => Ok(Threshold::Top(count)),
+        }
+    }
+}
+
 impl Threshold {
     /// The linear threshold that is least squares on the best threshold of each row, [`best`]: n × c scores of rows, and
     /// their label sets. Where it is not the only one, as for scores that add up to 0, it is the one of the least norm.
@@ -34,18 +72,7 @@ impl Threshold {
     /// # Errors
     /// Numbers of rows or labels that differ, no rows, or scores so large that the fit leaves the range of `f64`.
     pub fn fit(scores: MatRef<'_, f64>, labels: LabelRows<'_>) -> Result<Self> {
-        if (scores.nrows(), scores.ncols()) != (labels.rows(), labels.labels()) {
-            return Err(Error::Usage {
-                what: format!(
-                    "there are {} × {} scores for {} rows of {} labels",
-                    scores.nrows(),
-                    scores.ncols(),
-                    labels.rows(),
-                    labels.labels()
-                ),
-                hint: "give a score for every row and label".to_owned(),
-            });
-        }
+        check(scores, labels)?;
         let targets: Vec<f64> = (0..scores.nrows()).map(|i| best(&row(scores, i), labels, i)).collect();
         let y = Mat::from_fn(targets.len(), 1, |i, _| targets[i]);
         let design = Design { x: scores.to_owned(), x_low: None, y, weights: None };
@@ -54,6 +81,21 @@ impl Threshold {
         let answer = exact::solve(&design, &problem, &|| true)?.candidate.coefficients;
         let weights = (0..answer.weights.nrows()).map(|k| answer.weights[(k, 0)]).collect();
         Ok(Self::Linear { weights, bias: answer.intercept.first().copied().unwrap_or(0.0) })
+    }
+
+    /// For each label the number above which its scores have the largest F1 on these rows (R.-E. Fan and C.-J. Lin, *A study on
+    /// threshold selection for multi-label classification*, 2007), the highest of equals: the middle between two scores,
+    /// or 0.1 below the lowest. A label that none of the rows has is given to no row.
+    ///
+    /// # Errors
+    /// Numbers of rows or labels that differ.
+    pub fn fit_per_label(scores: MatRef<'_, f64>, labels: LabelRows<'_>) -> Result<Self> {
+        check(scores, labels)?;
+        let of_label = |k: usize| {
+            let rows = (0..scores.nrows()).map(|i| (scores[(i, k)], labels.has(i, k)));
+            largest_f1(rows.filter(|(score, _)| !score.is_nan()).collect())
+        };
+        Ok(Self::PerLabel((0..scores.ncols()).map(of_label).collect()))
     }
 
     /// The labels that each row of n × c scores is given; a score that is no number gives none.
@@ -87,6 +129,43 @@ impl Threshold {
             }
         }
     }
+}
+
+fn check(scores: MatRef<'_, f64>, labels: LabelRows<'_>) -> Result<()> {
+    if (scores.nrows(), scores.ncols()) == (labels.rows(), labels.labels()) {
+        return Ok(());
+    }
+    Err(Error::Usage {
+        what: format!(
+            "there are {} × {} scores for {} rows of {} labels",
+            scores.nrows(),
+            scores.ncols(),
+            labels.rows(),
+            labels.labels()
+        ),
+        hint: "give a score for every row and label".to_owned(),
+    })
+}
+
+/// Scores of one label, and whether the row has it.
+fn largest_f1(mut rows: Vec<(f64, bool)>) -> f64 {
+    rows.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
+    let all = rows.iter().filter(|(_, has)| *has).count();
+    let (mut best, mut limit, mut given, mut right) = (0.0, f64::INFINITY, 0, 0);
+    let mut tied = rows.chunk_by(|a, b| a.0 >= b.0 && b.0 >= a.0).peekable();
+    while let Some(group) = tied.next() {
+        given += group.len();
+        right += group.iter().filter(|(_, has)| *has).count();
+        let f1 = 2.0 * right as f64 / (given + all) as f64;
+        if f1 > best {
+            best = f1;
+            let above = group.first().map_or(0.0, |(score, _)| *score);
+            let below = tied.peek().and_then(|next| next.first());
+            // Halves first: the sum of two scores can be beyond the largest number.
+            limit = below.map_or(above - BEYOND, |(below, _)| below / 2.0 + above / 2.0);
+        }
+    }
+    limit
 }
 
 fn row(scores: MatRef<'_, f64>, i: usize) -> Vec<f64> {
@@ -214,5 +293,39 @@ mod tests {
                 prop_assert!(wrong > least || (wrong == least && !(other < found && apart)), "{} {}", other, found);
             }
         }
+    }
+
+    #[test]
+    fn the_threshold_of_a_label_has_the_largest_f1_that_any_number_has() {
+        let mut random = crate::num::random::Random(5);
+        for _ in 0..200 {
+            let rows: Vec<(f64, bool)> =
+                (0..1 + random.below(9)).map(|_| (random.below(5) as f64, random.below(2) == 0)).collect();
+            let all = rows.iter().filter(|(_, has)| *has).count();
+            let f1 = |limit: f64| {
+                let given = rows.iter().filter(|(score, _)| *score > limit);
+                let (given, right) =
+                    given.fold((0usize, 0usize), |(n, right), (_, has)| (n + 1, right + usize::from(*has)));
+                if given + all == 0 { 0.0 } else { 2.0 * right as f64 / (given + all) as f64 }
+            };
+            let found = largest_f1(rows.clone());
+            let most = (-1..6).map(|limit| f1(f64::from(limit) + 0.5)).fold(0.0, f64::max);
+            assert!((f1(found) - most).abs() < 1e-15, "{rows:?} {found}");
+            assert_eq!(found == f64::INFINITY, all == 0, "{rows:?}");
+        }
+    }
+
+    #[test]
+    fn a_rule_makes_the_threshold_of_its_name() {
+        let labels = sets(2, &[&[0], &[0, 1], &[1]]);
+        let scores = faer::mat![[2.0, -1.0], [1.0, 0.5], [0.0, 3.0]];
+        let of = |rule: Rule| rule.fit(scores.as_ref(), labels.view()).unwrap();
+        assert_eq!(of(Rule::PerLabel), Threshold::PerLabel(vec![0.5, -0.25]));
+        assert_eq!(of(Rule::Top(1)), Threshold::Top(1));
+        assert_eq!(of(Rule::Constant(0.5)), Threshold::Constant(0.5));
+        assert_eq!(of(Rule::LeastSquares), Threshold::fit(scores.as_ref(), labels.view()).unwrap());
+        assert_eq!(Rule::usual(LossKind::Zlpr), Rule::Constant(0.0));
+        assert_eq!(Rule::usual(LossKind::Bpmll), Rule::LeastSquares);
+        assert!(Rule::PerLabel.fit(scores.as_ref(), LabelSets::new(2, 2).view()).is_err());
     }
 }

@@ -10,6 +10,7 @@ pub mod lbfgs;
 pub mod newton_cg;
 pub mod ridge_path;
 pub mod smooth;
+pub(crate) mod smoothing;
 
 /// Why a solver stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

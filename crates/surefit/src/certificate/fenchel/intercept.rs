@@ -23,13 +23,14 @@
 //! - *One against the rest*: output k is a problem of two classes with margins `±z_k`. From `f ≥ δ − margin` (δ = 1,
 //!   logistic 0) on the positive side, `−b′ₖ ≤ SP/S₊ − δ + Rρ₊`, and `b′ₖ ≤ SP/S₋ − δ + Rρ₋` on the other; squared
 //!   with √(SP/S±).
-//! - *Labels, each for itself* (ZLPR, the logistic loss of labels): label k is such a problem too, as both losses are at
-//!   least `log(1 + e^{∓zₖ}) ≥ ∓zₖ`.
+//! - *Labels, each for itself* (ZLPR, the global threshold, the logistic loss of labels): label k is such a problem too, as these
+//!   losses are at least `log(1 + e^{∓zₖ}) ≥ ∓zₖ` or `e^{∓zₖ} ≥ ∓zₖ`. With a weight ω of the label the first two are at least
+//!   `∓zₖ + log ω`, and the last one ω times as much, as if its rows were of weight ωs.
 //! - *Pairs of labels*: see [`pairs`](super::pairs); the sums of m over all outputs are 0 again.
 //! - *Numbers*: `|b′ₖ| ≤ r + Rρ + mean|yₖ|` with r a bound on the mean absolute residual: √2P for the squared
 //!   loss, and `P/δ + ½δ` for Huber's, which is at least `δ|r| − ½δ²`.
 
-use super::{CHUNK, Case, Square};
+use super::{CHUNK, Case, Square, label_weights};
 use crate::data::LabelRows;
 use crate::loss::{Curvature, Targets};
 use crate::num::dense::{cholesky, solve_lower, solve_upper};
@@ -71,12 +72,14 @@ impl Domain {
             | LossKind::OvrSquaredHinge
             | LossKind::OvrLogistic
             | LossKind::Zlpr
+            | LossKind::GlobalThreshold
             | LossKind::LabelLogistic => Self::Single,
             LossKind::Bpmll
             | LossKind::Lsep
             | LossKind::Log1pBpmll
             | LossKind::PairwiseHinge
             | LossKind::PairwiseSquaredHinge
+            | LossKind::SmoothPairwiseHinge { .. }
             | LossKind::PairwiseLogistic => Self::Pairs,
             LossKind::Squared | LossKind::Huber { .. } => Self::Values,
         }
@@ -118,6 +121,8 @@ impl Case<'_> {
         if self.loss.curvature() == Curvature::Piecewise {
             match Domain::of(self.problem.loss) {
                 Domain::Single => (0..self.samples.outputs).for_each(|k| self.balance_alone(g, k)),
+                // What is missing is paid for: a pull that moves in one row moves others of it.
+                Domain::Pairs => {}
                 domain => self.balance_pairs(g, domain),
             }
             self.project(g);
@@ -180,9 +185,11 @@ impl Case<'_> {
     /// The rows that have each label, and the others.
     fn shares_of_labels(&self, labels: LabelRows<'_>) -> Vec<[Share; 2]> {
         let mut shares = vec![[Share::default(); 2]; labels.labels()];
+        let of_labels = if self.problem.loss == LossKind::LabelLogistic { labels.weights() } else { None };
         for (i, s) in self.rows_with_weight() {
             for (k, sides) in shares.iter_mut().enumerate() {
                 let share = &mut sides[usize::from(!labels.has(i, k))];
+                let s = s * of_labels.and_then(|weights| weights.get(k)).copied().unwrap_or(1.0);
                 share.weight += s;
                 share.lengths += s * self.scores.rows[i].sqrt();
             }
@@ -253,11 +260,17 @@ impl Case<'_> {
         let norm = |share: Share| {
             share.lengths / share.weight * (1.0 + 4.0 * self.samples.x.rows() as f64 * UNIT_ROUNDOFF)
         };
-        let of_share = |share: Share| {
+        let moved = |k: usize| match self.problem.loss {
+            LossKind::Zlpr | LossKind::GlobalThreshold => {
+                label_weights(self.samples).get(k).map_or(0.0, |weight| weight.ln())
+            }
+            _ => 0.0,
+        };
+        let of_share = |k: usize, share: Share| {
             let mean = self.total * objective / share.weight;
             let mean = if squared { mean.sqrt() } else { mean };
             if share.weight > 0.0 {
-                (mean - self.reach.2 + spread * norm(share)).max(0.0)
+                (mean - self.reach.2 - moved(k) + spread * norm(share)).max(0.0)
             } else {
                 f64::INFINITY
             }
@@ -282,7 +295,7 @@ impl Case<'_> {
                 let apart = self.apart(labels, objective, &idle);
                 idle.iter().map(|idle| [if *idle { f64::INFINITY } else { apart }; 2]).collect()
             }
-            _ => shares.iter().map(|sides| sides.map(of_share)).collect(),
+            _ => shares.iter().enumerate().map(|(k, sides)| sides.map(|share| of_share(k, share))).collect(),
         }
     }
 

@@ -32,7 +32,12 @@
 //!   of the exponents, 2 differences of scores: within the 6 of εᵢ.
 //! - The conjugate has logarithms of shares. They are as large as `2 log c + |log ‖g‖₁/s|`, and 37 for that of 1 − t, whose
 //!   rounding is that of the sum t: ‖gᵢ‖₁ times all of these is among the absolute terms.
-//! - Means over pairs other than BP-MLL's have no conjugate in closed form. Theirs is taken at the scores z′ at which g is
+//! - Weights ω of labels move the scores of exponentials by log ω, whose rounding and whose part in the conjugate are those of
+//!   a margin; other losses have them as factors. The form of a global threshold has the slope `A(1 + B) + B(1 + A)`, that
+//!   grows by `e^{2εᵢ}` as the product does.
+//! - The dual points of the pairwise hinge are those that flow (`loss::ranking::transport`), up to `(4c + 8)u` of their sum, and
+//!   its conjugate is linear in them.
+//! - Means over pairs other than BP-MLL's and the hinge's have no conjugate in closed form. Theirs is taken at the scores z′ at which g is
 //!   the gradient. The computed g is a sum over pairs of numbers in the domain of f*, off from −f′ only by the
 //!   rounding of one difference of scores, to the second order in the bracket; as the terms of an entry have one sign
 //!   (`loss::ranking`), the sum is off by `(3c + 8)u` of each entry, as the brackets and `XᵀG` allow for.
@@ -144,6 +149,8 @@ struct Case<'a> {
     scores: Scores,
     /// `maxₖ √Σ mⱼwⱼₖ²`, `max |b|`, and δ.
     reach: (f64, f64, f64),
+    /// `max |log ω|`.
+    logs: f64,
     /// What multiplies the sum of [`Self::reach`] in the error of a score.
     roundoff: f64,
 }
@@ -162,6 +169,14 @@ fn counted(samples: &Samples<'_>, mut scores: Scores) -> Scores {
         }
     }
     scores
+}
+
+/// ω of each label; none where labels have no weights.
+fn label_weights<'a>(samples: &Samples<'a>) -> &'a [f64] {
+    match samples.targets {
+        Targets::Labels(labels) => labels.weights().unwrap_or_default(),
+        Targets::Classes(_) | Targets::Values(_) => &[],
+    }
 }
 
 /// What [`Case::evaluate`] finds.
@@ -211,7 +226,8 @@ impl<'a> Case<'a> {
             LossKind::OvrHinge
             | LossKind::OvrSquaredHinge
             | LossKind::PairwiseHinge
-            | LossKind::PairwiseSquaredHinge => 1.0,
+            | LossKind::PairwiseSquaredHinge
+            | LossKind::SmoothPairwiseHinge { .. } => 1.0,
             LossKind::Huber { .. }
             | LossKind::Squared
             | LossKind::Softmax
@@ -221,6 +237,7 @@ impl<'a> Case<'a> {
             | LossKind::Log1pBpmll
             | LossKind::Zlpr
             | LossKind::PairwiseLogistic
+            | LossKind::GlobalThreshold
             | LossKind::LabelLogistic => 0.0,
         };
         let largest = answer.intercept.iter().fold(0.0f64, |most, b| most.max(b.abs()));
@@ -232,6 +249,7 @@ impl<'a> Case<'a> {
             total: samples.total_weight(),
             scores: counted(samples, rows::scores(samples.x, answer, &metric)),
             reach: ((0..c).map(norm).fold(0.0, f64::max), largest, margin),
+            logs: label_weights(samples).iter().fold(0.0, |most, weight| most.max(weight.ln().abs())),
             roundoff: (rows::longest(samples.x) + 6.0) * UNIT_ROUNDOFF,
             metric,
             penalized,
@@ -285,7 +303,7 @@ impl<'a> Case<'a> {
     /// εᵢ.
     fn score_error(&self, row: usize) -> f64 {
         let (weights, intercept, margin) = self.reach;
-        self.roundoff * (self.scores.rows[row].sqrt() * weights + intercept + margin)
+        self.roundoff * (self.scores.rows[row].sqrt() * weights + intercept + margin + self.logs)
     }
 
     /// The dual point; none where it is not finite. Without a conjugate one that is given proves nothing.
@@ -378,7 +396,8 @@ impl<'a> Case<'a> {
                 2.0 * c as f64 * s
             };
             product += of_row;
-            size += absolute + 2.0 * self.reach.2.max(1.0) * length + self.against_targets(i, g);
+            let fixed = 2.0 * (self.reach.2.max(1.0) + self.logs);
+            size += absolute + fixed * length + self.against_targets(i, g);
             sums.carried += (steep + length) * error;
         }
         sums.sum += Dd::sum(value, conjugate) - product;

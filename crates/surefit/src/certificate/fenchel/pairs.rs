@@ -14,14 +14,17 @@
 //! | pairwise squared hinge | ½ ((1 + t)⁺)²/pq | √(2v) − 1 |
 //! | pairwise logistic | log(1 + eᵗ)/pq ≥ t/pq | v |
 //!
+//! Weights ω of labels make pq the weight of the pairs, a share of it ω_l ω_k/pq, and of the second and third loss
+//! `t + log(ω_l ω_k)` and the like: log of the largest pq/ω_l ω_k, or 1/ω_l ω_k, is added there.
+//!
 //! With `|x·(w′_l − w′_k)| ≤ √2 R‖x‖` this bounds `b′_l − b′_k` by the length of an edge from l to k. Any two labels are
 //! bounded by a path between them, and all by the longest way to some label and from it (E. W. Dijkstra, 1959).
 
-use super::Case;
+use super::{Case, label_weights};
 use crate::data::LabelRows;
 use crate::problem::LossKind;
 
-/// `S_lk`, row by row, and the largest pq.
+/// `S_lk`, row by row, and the most that is taken the logarithm of.
 struct Compared {
     weights: Vec<f64>,
     most: f64,
@@ -46,8 +49,9 @@ impl Case<'_> {
             let value = total / weights[l * c + k];
             let apart = match loss {
                 LossKind::Bpmll => value.ln(),
-                LossKind::Log1pBpmll => value + most.ln(),
+                LossKind::Log1pBpmll | LossKind::Lsep => value + most.ln(),
                 LossKind::PairwiseHinge => value - 1.0,
+                LossKind::SmoothPairwiseHinge { width } => value - 1.0 + 0.5 * width,
                 LossKind::PairwiseSquaredHinge => (2.0 * value).sqrt() - 1.0,
                 _ => value,
             };
@@ -63,15 +67,18 @@ impl Case<'_> {
         let c = labels.labels();
         let mut compared = Compared { weights: vec![0.0; c * c], most: 1.0 };
         let whole = matches!(self.problem.loss, LossKind::Lsep | LossKind::Log1pBpmll);
+        let of_labels = label_weights(self.samples);
+        let weight = |k: usize| of_labels.get(k).copied().unwrap_or(1.0);
         for (i, s) in self.rows_with_weight() {
             let [own, others] = sides(labels, i);
-            let pairs = (own.len() * others.len()) as f64;
-            let share = if whole { s } else { s / pairs };
-            compared.most = compared.most.max(pairs);
+            let [total, rest] = [&own, &others].map(|side| side.iter().map(|k| weight(*k)).sum::<f64>());
+            let pairs = if self.problem.loss == LossKind::Lsep { 1.0 } else { total * rest };
             for l in others {
                 let weights = &mut compared.weights[l * c..(l + 1) * c];
                 for k in &own {
-                    weights[*k] += share;
+                    let pair = weight(l) * weight(*k);
+                    weights[*k] += if whole { s } else { s * (pair / pairs) };
+                    compared.most = compared.most.max(pairs / pair);
                 }
             }
         }

@@ -39,7 +39,7 @@ pub(super) static SF302: Page = Page {
         points it must not be above the mean of their values, by more than rounding; and from a point outwards, ten times \
         as far each time up to 10⁸, it must not fall by as much again as the distance grows. The points are random and \
         the same each time. What is found is a proof; that nothing is found is none. The losses that surefit has \
-        itself are convex and not below 0.",
+        itself are convex and not below 0; of a network with a hidden layer (`--hidden`) they are not convex in its weights.",
     example: "A logistic loss whose author wrote −log(1 + e^{−m}): between the scores −2 and 2 the middle lies 0.434 above the mean of \
         the ends.",
     remedies: &[

@@ -2,9 +2,12 @@
 
 #![allow(clippy::unwrap_used)]
 
+use super::judge::accuracy;
 use super::*;
 use crate::data::Features;
 use crate::loss::named;
+use crate::oracle::Pass;
+use crate::problem::LossKind;
 use faer::Mat;
 
 fn rows(classes: &[u32], count: usize, weights: Option<&[f64]>, seed: u64) -> Result<Folds> {
@@ -99,9 +102,16 @@ fn a_fold_left_out_by_weights_is_a_fit_to_a_copy_of_the_other_rows() {
     for (loss, gap) in [(LossKind::Softmax, 1e-11), (LossKind::Hinge { margin: 1.0 }, 1e-7)] {
         let samples = clouds.samples(loss);
         let penalties = [1e-2, 1.0, 1e-1];
-        let path =
-            fit_path(&samples, &problem(loss, 0.0), &penalties, Choose::Folds(3), &settings(gap), &|_| true)
-                .unwrap();
+        let path = fit_path(
+            &samples,
+            &problem(loss, 0.0),
+            &penalties,
+            Choose::Folds(3),
+            By::Loss,
+            &settings(gap),
+            &|_| true,
+        )
+        .unwrap();
         assert!(path.points.windows(2).all(|pair| pair[0].lambda > pair[1].lambda));
         assert!(path.points.iter().all(|point| point.certified), "{:?}", path.points);
         assert_eq!((path.cut_short, path.asked, path.always_fitted), (None, 3, 0));
@@ -161,6 +171,7 @@ fn rows_of_a_file_choose_by_their_loss_and_a_row_of_weight_2_is_two_rows() {
             &problem(loss, 0.0),
             &[0.01, 0.1, 1.0],
             choose,
+            By::Loss,
             &settings(1e-5),
             &|_| true,
         )
@@ -182,9 +193,15 @@ fn a_search_that_is_stopped_has_the_best_of_what_was_compared_and_one_without_an
     let penalties = [1.0, 0.1, 0.01, 0.001];
     let run = |most: usize| {
         let samples = clouds.samples(loss);
-        fit_path(&samples, &problem(loss, 0.0), &penalties, Choose::Folds(4), &settings(1e-9), &|told| {
-            told.penalty.0 < most
-        })
+        fit_path(
+            &samples,
+            &problem(loss, 0.0),
+            &penalties,
+            Choose::Folds(4),
+            By::Loss,
+            &settings(1e-9),
+            &|told| told.penalty.0 < most,
+        )
     };
     let path = run(2).unwrap();
     assert_eq!((path.points.len(), path.asked, path.cut_short), (2, 4, Some(Stop::Interrupted)));

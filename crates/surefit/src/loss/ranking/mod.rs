@@ -4,29 +4,38 @@
 //! pairs, without forming them: what factorises goes through `exponentials`, O(c), hinges are sorted, O(c log c), and
 //! only the pairwise logistic loss visits the pairs. A row with p = 0 or q = 0 has no pair, and loss 0.
 //!
+//! Labels can have weights ω > 0: a label counts as ω labels, ω_k·ω_l a pair, and means over pairs are divided by the sum of those.
+//! As `ω e^{−z} = e^{−(z − log ω)}`, whatever is made of exponentials is the same loss at scores that are moved by log ω, down
+//! on Y and up on Ȳ, with the same gradient; its conjugate is less by `Σ |g| log ω`.
+//!
 //! A dual point has `g ≤ 0` on Y and `g ≥ 0` on Ȳ, and for losses of pairs both sides have the same sum.
 
 mod bpmll;
 mod exponentials;
+mod global_threshold;
 mod hinge;
 mod label_logistic;
 mod log1p;
 mod logistic;
 mod lsep;
 mod product;
+mod smooth_hinge;
 mod sorted;
 mod squared_hinge;
 #[cfg(test)]
 mod tests;
+mod transport;
 mod zlpr;
 
 pub(super) use self::bpmll::Bpmll;
+pub(super) use self::global_threshold::GlobalThreshold;
 pub(super) use self::hinge::Hinge;
 pub(super) use self::label_logistic::LabelLogistic;
 pub(super) use self::log1p::Log1p;
 pub(super) use self::logistic::Logistic;
 pub(super) use self::lsep::Lsep;
 pub(super) use self::product::Product;
+pub(super) use self::smooth_hinge::SmoothHinge;
 pub(super) use self::squared_hinge::SquaredHinge;
 pub(super) use self::zlpr::Zlpr;
 
@@ -35,18 +44,52 @@ use crate::num::UNIT_ROUNDOFF;
 use faer::{MatMut, MatRef};
 use std::fmt::Debug;
 
-/// A loss of one row's scores, of which each label has one, in a row of weight s > 0. Labels are bits, as
-/// [`LabelRows::words`](crate::data::LabelRows::words) has them.
+/// The labels of a row, as bits ([`LabelRows::words`](crate::data::LabelRows::words)), and their weights.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Labels<'a> {
+    pub words: &'a [u64],
+    /// One a label; absent means 1.
+    pub weights: Option<&'a [f64]>,
+}
+
+impl Labels<'_> {
+    /// ω of a label.
+    fn weight(&self, label: usize) -> f64 {
+        self.weights.map_or(1.0, |weights| weights.get(label).copied().unwrap_or(1.0))
+    }
+
+    /// Σω over Y, and over Ȳ: p and q where labels have no weights.
+    fn counts(&self, columns: usize) -> [f64; 2] {
+        let Some(weights) = self.weights else { return counts(self.words, columns) };
+        let mut sums = [0.0; 2];
+        weights.iter().zip(bits(self.words)).for_each(|(weight, has)| sums[usize::from(!has)] += weight);
+        sums
+    }
+
+    /// Moves scores by log ω, to where exponentials have their weights.
+    fn weigh(&self, z: &mut [f64]) {
+        for ((z, weight), has) in z.iter_mut().zip(self.weights.unwrap_or_default()).zip(bits(self.words)) {
+            *z += if has { -weight.ln() } else { weight.ln() };
+        }
+    }
+
+    /// Σ |g| log ω.
+    fn logs(&self, g: &[f64]) -> f64 {
+        g.iter().zip(self.weights.unwrap_or_default()).map(|(g, weight)| g.abs() * weight.ln()).sum()
+    }
+}
+
+/// A loss of one row's scores, of which each label has one, in a row of weight s > 0.
 pub(super) trait RankingLoss: Sync + Debug {
     fn curvature(&self) -> Curvature {
         Curvature::Smooth
     }
 
     /// Returns s ℓ(z) and turns the scores into s ∂ℓ/∂z.
-    fn gradient(&self, z: &mut [f64], labels: &[u64], s: f64) -> f64;
+    fn gradient(&self, z: &mut [f64], labels: Labels<'_>, s: f64) -> f64;
 
     /// Turns `v` into s ∇²ℓ(z) v; the scores are a copy that may be overwritten.
-    fn hessian(&self, z: &mut [f64], labels: &[u64], s: f64, v: &mut [f64]);
+    fn hessian(&self, z: &mut [f64], labels: Labels<'_>, s: f64, v: &mut [f64]);
 
     /// See [`Loss::has_conjugate`].
     fn has_conjugate(&self) -> bool {
@@ -54,12 +97,12 @@ pub(super) trait RankingLoss: Sync + Debug {
     }
 
     /// s ℓ*(g/s), where there is one.
-    fn conjugate(&self, _g: &[f64], _labels: &[u64], _s: f64) -> Option<f64> {
+    fn conjugate(&self, _g: &[f64], _labels: Labels<'_>, _s: f64) -> Option<f64> {
         None
     }
 
     /// Moves `g` to where there is one.
-    fn project(&self, g: &mut [f64], labels: &[u64], s: f64);
+    fn project(&self, g: &mut [f64], labels: Labels<'_>, s: f64);
 }
 
 /// A [`RankingLoss`] over blocks.
@@ -67,9 +110,10 @@ pub(super) trait RankingLoss: Sync + Debug {
 pub(super) struct ByLabels<L>(pub L);
 
 /// The labels of a row, where there is one for each column.
-fn labels(targets: Targets<'_>, row: usize, columns: usize) -> Option<&[u64]> {
+fn labels(targets: Targets<'_>, row: usize, columns: usize) -> Option<Labels<'_>> {
     let Targets::Labels(labels) = targets else { return None };
-    (row < labels.rows() && labels.labels() == columns).then(|| labels.words(row))
+    let fits = labels.labels() == columns && labels.weights().is_none_or(|weights| weights.len() == columns);
+    (row < labels.rows() && fits).then(|| Labels { words: labels.words(row), weights: labels.weights() })
 }
 
 impl<L: RankingLoss> Loss for ByLabels<L> {

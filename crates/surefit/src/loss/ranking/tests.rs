@@ -36,6 +36,17 @@ fn by_pairs(kind: LossKind, z: &[f64], has: &dyn Fn(usize) -> bool) -> (f64, Vec
         let value = (0..z.len()).map(|j| logistic(sign(j) * z[j])[0]).sum();
         return (value, (0..z.len()).map(|j| -sign(j) * logistic(sign(j) * z[j])[1]).collect());
     }
+    if kind == LossKind::GlobalThreshold {
+        let a: f64 = own.iter().map(|k| (-z[*k]).exp()).sum();
+        let b: f64 = others.iter().map(|l| z[*l].exp()).sum();
+        for k in &own {
+            g[*k] = -(-z[*k]).exp() * (1.0 + b);
+        }
+        for l in &others {
+            g[*l] = z[*l].exp() * (1.0 + a);
+        }
+        return (a * b + a + b, g);
+    }
     if kind == LossKind::Zlpr {
         let a: f64 = own.iter().map(|k| (-z[*k]).exp()).sum();
         let b: f64 = others.iter().map(|l| z[*l].exp()).sum();
@@ -158,7 +169,10 @@ fn scores_of_a_million_or_beyond_single_precision_give_numbers_or_an_infinite_va
             for kind in rankings() {
                 let (value, g) = by_loss(kind, &z, &sets, 1.0);
                 assert!(!value.is_nan() && g.iter().all(|g| !g.is_nan()), "{kind:?} {z:?} {value} {g:?}");
-                let may_overflow = matches!(kind, LossKind::Bpmll | LossKind::PairwiseSquaredHinge);
+                let may_overflow = matches!(
+                    kind,
+                    LossKind::Bpmll | LossKind::GlobalThreshold | LossKind::PairwiseSquaredHinge
+                );
                 assert!(may_overflow || value.is_finite(), "{kind:?} {z:?}");
             }
         }
@@ -207,5 +221,91 @@ fn a_row_of_the_hessian_sums_to_0_for_losses_of_pairs() {
             v.as_mut(),
         );
         assert!((0..18).all(|j| v[(0, j)].abs() < 1e-14), "{kind:?}");
+    }
+}
+
+/// A label of weight 3 is three labels with its score, wherever losses add up over labels or pairs.
+#[test]
+fn a_weight_is_the_label_as_often() {
+    let mut random = Random(8);
+    for round in 0..200 {
+        let c = 2 + round % 9;
+        let z: Vec<f64> = (0..c).map(|_| 3.0 * number(&mut random)).collect();
+        let has: Vec<bool> = (0..c).map(|_| number(&mut random) < 0.0).collect();
+        let weights: Vec<f64> = (0..c).map(|_| 1.0 + random.below(3) as f64).collect();
+        let copies: Vec<usize> = (0..c).flat_map(|j| std::iter::repeat_n(j, weights[j] as usize)).collect();
+        let single = label_sets(1, c, |_, k| has[k]);
+        let repeated = label_sets(1, copies.len(), |_, k| has[copies[k]]);
+        let direction: Vec<f64> = (0..c).map(|_| number(&mut random)).collect();
+        let kinds = rankings().chain([LossKind::SmoothPairwiseHinge { width: 0.5 }]);
+        for kind in kinds {
+            let weighted = Targets::Labels(single.view().weighted(Some(&weights)));
+            let many: Vec<f64> = copies.iter().map(|j| z[*j]).collect();
+            let (wanted, pulls) = by_loss(kind, &many, &repeated, 1.0);
+            let mut g = z.clone();
+            let value = named(kind).block(MatMut::from_row_major_slice_mut(&mut g, 1, c), weighted, None);
+            assert!((value - wanted).abs() <= 1e-13 * (1.0 + wanted), "{kind:?} {value} {wanted}");
+            let gathered = |of: &[f64], j: usize| -> f64 {
+                copies.iter().zip(of).filter(|(copy, _)| **copy == j).map(|(_, g)| g).sum()
+            };
+            let size = 1.0 + pulls.iter().fold(0.0f64, |most, pull| most.max(pull.abs()));
+            for j in 0..c {
+                assert!((g[j] - gathered(&pulls, j)).abs() <= 1e-12 * size, "{kind:?} {j}");
+            }
+            let mut v = Mat::from_fn(1, c, |_, j| direction[j]);
+            named(kind).hessian(MatRef::from_row_major_slice(&z, 1, c), weighted, None, v.as_mut());
+            let mut all = Mat::from_fn(1, copies.len(), |_, j| direction[copies[j]]);
+            let scores = MatRef::from_row_major_slice(&many, 1, copies.len());
+            named(kind).hessian(scores, Targets::Labels(repeated.view()), None, all.as_mut());
+            let turned: Vec<f64> = (0..copies.len()).map(|j| all[(0, j)]).collect();
+            let size = 1.0 + turned.iter().fold(0.0f64, |most, turned| most.max(turned.abs()));
+            assert!((0..c).all(|j| (v[(0, j)] - gathered(&turned, j)).abs() <= 1e-12 * size), "{kind:?}");
+            let dual = Mat::from_fn(1, c, |_, j| g[j]);
+            if let Some(found) = named(kind).conjugate(dual.as_ref(), weighted, None) {
+                let dual = Mat::from_fn(1, copies.len(), |_, j| pulls[j]);
+                let wanted =
+                    named(kind).conjugate(dual.as_ref(), Targets::Labels(repeated.view()), None).unwrap();
+                assert!(
+                    (found - wanted).abs() <= 1e-12 * (1.0 + wanted.abs()) * size,
+                    "{kind:?} {found} {wanted}"
+                );
+            }
+        }
+    }
+}
+
+/// Below the hinge by half the width at most, with its derivative by differences, and dual points of the hinge.
+#[test]
+fn the_rounded_hinge_is_near_the_hinge_and_its_gradients_are_dual_points() {
+    let mut random = Random(4);
+    for round in 0..300 {
+        let c = 2 + round % 7;
+        let width = [1.0, 0.25, 1e-3][round % 3];
+        let kind = LossKind::SmoothPairwiseHinge { width };
+        let z: Vec<f64> = (0..c).map(|_| 2.0 * number(&mut random)).collect();
+        let sets = label_sets(1, c, |_, k| k % 2 == round % 2);
+        let (value, mut g) = by_loss(kind, &z, &sets, 1.0);
+        let hinge = by_loss(LossKind::PairwiseHinge, &z, &sets, 1.0).0;
+        assert!(value <= hinge + 1e-12 && hinge <= value + 0.5 * width + 1e-12, "{value} {hinge}");
+        let h = 1e-4 * width;
+        for j in 0..c {
+            let step = |by: f64| {
+                let mut z = z.clone();
+                z[j] += by;
+                by_loss(kind, &z, &sets, 1.0).0
+            };
+            let slope = (step(h) - step(-h)) / (2.0 * h);
+            assert!((slope - g[j]).abs() < 1e-3, "{slope} {}", g[j]);
+        }
+        let view = Targets::Labels(sets.view());
+        named(LossKind::PairwiseHinge).project_dual(
+            MatMut::from_row_major_slice_mut(&mut g, 1, c),
+            view,
+            None,
+        );
+        let dual = MatRef::from_row_major_slice(&g, 1, c);
+        let conjugate = named(LossKind::PairwiseHinge).conjugate(dual, view, None).unwrap();
+        let gap = hinge + conjugate - g.iter().zip(&z).map(|(g, z)| g * z).sum::<f64>();
+        assert!(gap >= -1e-12 && gap <= 0.25 * width + 1e-9, "{gap}");
     }
 }

@@ -5,7 +5,7 @@
 //! `Σ |g| log |g| + (1 − T) log(1 − T)` over both.
 
 use super::exponentials::{exponentials, scale};
-use super::{RankingLoss, bits, clip, entropies, entropy, slack, softplus, totals};
+use super::{Labels, RankingLoss, bits, clip, entropies, entropy, slack, softplus, totals};
 
 /// See the module.
 #[derive(Clone, Copy, Debug)]
@@ -17,38 +17,43 @@ fn per(sum: f64, by: f64) -> f64 {
 }
 
 impl RankingLoss for Zlpr {
-    fn gradient(&self, z: &mut [f64], labels: &[u64], s: f64) -> f64 {
-        let sides = exponentials(z, labels);
+    fn gradient(&self, z: &mut [f64], labels: Labels<'_>, s: f64) -> f64 {
+        labels.weigh(z);
+        let sides = exponentials(z, labels.words);
         let [own, others] = sides.logs().map(softplus);
-        scale(z, labels, [-s * per(own[1], sides.sums[0]), s * per(others[1], sides.sums[1])]);
+        scale(z, labels.words, [-s * per(own[1], sides.sums[0]), s * per(others[1], sides.sums[1])]);
         s * (own[0] + others[0])
     }
 
-    fn hessian(&self, z: &mut [f64], labels: &[u64], s: f64, v: &mut [f64]) {
-        let sides = exponentials(z, labels);
+    fn hessian(&self, z: &mut [f64], labels: Labels<'_>, s: f64, v: &mut [f64]) {
+        labels.weigh(z);
+        let sides = exponentials(z, labels.words);
         let slopes = sides.logs().map(|log| softplus(log)[1]);
         let mut means = [0.0; 2];
-        for ((e, v), has) in z.iter().zip(v.iter()).zip(bits(labels)) {
+        for ((e, v), has) in z.iter().zip(v.iter()).zip(bits(labels.words)) {
             means[usize::from(!has)] += e * v;
         }
-        for ((e, v), has) in z.iter().zip(v.iter_mut()).zip(bits(labels)) {
+        for ((e, v), has) in z.iter().zip(v.iter_mut()).zip(bits(labels.words)) {
             let side = usize::from(!has);
             let (slope, sum) = (slopes[side], sides.sums[side]);
             *v = s * slope * per(*e, sum) * (*v - slope * per(means[side], sum));
         }
     }
 
-    fn conjugate(&self, g: &[f64], labels: &[u64], s: f64) -> Option<f64> {
-        let totals = totals(g, labels)?;
+    fn conjugate(&self, g: &[f64], labels: Labels<'_>, s: f64) -> Option<f64> {
+        let totals = totals(g, labels.words)?;
         if totals.iter().any(|total| *total > s * (1.0 + slack(g.len()))) {
             return None;
         }
         let shares = totals.map(|total| (total / s).min(1.0));
         let of_side = |share: f64| entropy(share) + entropy(1.0 - share);
-        Some(entropies(g, labels, totals) + s * (of_side(shares[0]) + of_side(shares[1])))
+        Some(
+            entropies(g, labels.words, totals) - labels.logs(g)
+                + s * (of_side(shares[0]) + of_side(shares[1])),
+        )
     }
 
-    fn project(&self, g: &mut [f64], labels: &[u64], s: f64) {
-        clip(g, labels, s);
+    fn project(&self, g: &mut [f64], labels: Labels<'_>, s: f64) {
+        clip(g, labels.words, s);
     }
 }

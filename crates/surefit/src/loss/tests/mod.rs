@@ -10,7 +10,7 @@ use faer::Mat;
 use proptest::prelude::*;
 
 /// Every loss there is.
-pub(crate) const LOSSES: [LossKind; 17] = [
+pub(crate) const LOSSES: [LossKind; 18] = [
     LossKind::Squared,
     LossKind::Huber { delta: 1.345 },
     LossKind::Hinge { margin: 1.0 },
@@ -27,6 +27,7 @@ pub(crate) const LOSSES: [LossKind; 17] = [
     LossKind::PairwiseHinge,
     LossKind::PairwiseSquaredHinge,
     LossKind::PairwiseLogistic,
+    LossKind::GlobalThreshold,
     LossKind::LabelLogistic,
 ];
 
@@ -38,6 +39,7 @@ struct Block {
     values: Mat<f64>,
     classes: Vec<u32>,
     labels: LabelSets,
+    of_labels: Option<Vec<f64>>,
     weights: Option<Vec<f64>>,
 }
 
@@ -50,7 +52,7 @@ impl Block {
         if self.kind.is_of_classes() {
             Targets::Classes(&self.classes)
         } else if self.kind.is_of_labels() {
-            Targets::Labels(self.labels.view())
+            Targets::Labels(self.labels.view().weighted(self.of_labels.as_deref()))
         } else {
             Targets::Values(self.values.as_ref())
         }
@@ -88,6 +90,7 @@ impl Block {
             values: pick(&self.values),
             classes: rows.iter().map(|&i| self.classes[i]).collect(),
             labels: self.labels.view().picked(rows),
+            of_labels: self.of_labels.clone(),
             weights: None,
         }
     }
@@ -106,13 +109,15 @@ fn block(numbers: impl Strategy<Value = f64> + Clone) -> impl Strategy<Value = B
             prop::collection::vec(0..last, n),
             prop::collection::vec(0u8..4, n),
             prop::collection::vec(any::<bool>(), n * columns),
+            prop::option::of(prop::collection::vec(0.25f64..4.0, columns)),
         )
-            .prop_map(move |(scores, values, classes, weights, has)| Block {
+            .prop_map(move |(scores, values, classes, weights, has, of_labels)| Block {
                 kind,
                 scores: Mat::from_fn(n, columns, |i, k| scores[i * columns + k]),
                 values: Mat::from_fn(n, columns, |i, k| values[i * columns + k]),
                 classes,
                 labels: label_sets(n, columns, |i, k| has[i * columns + k]),
+                of_labels,
                 weights: weighted.then(|| weights.into_iter().map(f64::from).collect()),
             })
     })
@@ -333,7 +338,7 @@ proptest! {
         prop_assert!(entries(&gradient).all(|g| !g.is_nan()));
         let direction = numbers(block.scores.nrows(), block.scores.ncols(), seed);
         // Where even the gradient overflows nothing bends in a finite way.
-        if block.kind == LossKind::Bpmll && value.is_infinite() {
+        if matches!(block.kind, LossKind::Bpmll | LossKind::GlobalThreshold) && value.is_infinite() {
             return Ok(());
         }
         prop_assert!(entries(&block.hessian(&block.scores, &direction)).all(f64::is_finite));

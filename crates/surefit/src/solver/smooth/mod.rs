@@ -133,7 +133,7 @@ pub(super) struct Objective<'o, 'a> {
     unbounded: bool,
     /// Moving all intercepts by as much changes nothing: their sum is to be 0.
     centred: bool,
-    /// The problem with LSEP in place of BP-MLL.
+    /// The problem with LSEP in place of BP-MLL, or ZLPR in that of the global threshold.
     gentle: Option<Problem>,
     answer: Answer,
     pub passes: usize,
@@ -149,6 +149,11 @@ pub(super) struct Line {
     constant: f64,
     slope: f64,
     bend: f64,
+}
+
+/// Whether the loss of labels is 0 at finite scores.
+fn has_an_end(loss: LossKind) -> bool {
+    matches!(loss, LossKind::PairwiseSquaredHinge | LossKind::SmoothPairwiseHinge { .. })
 }
 
 impl<'o, 'a> Objective<'o, 'a> {
@@ -201,10 +206,13 @@ impl<'o, 'a> Objective<'o, 'a> {
             lambda,
             of_intercept: if penalized { problem.penalty.lambda } else { 0.0 },
             unbounded: matches!(problem.loss, LossKind::Softmax | LossKind::OvrLogistic)
-                || problem.loss.is_of_labels() && problem.loss != LossKind::PairwiseSquaredHinge,
+                || problem.loss.is_of_labels() && !has_an_end(problem.loss),
             centred: problem.loss.is_of_pairs() && problem.intercept == Intercept::Free,
-            gentle: (problem.loss == LossKind::Bpmll)
-                .then(|| Problem { loss: LossKind::Lsep, ..problem.clone() }),
+            gentle: match problem.loss {
+                LossKind::Bpmll => Some(Problem { loss: LossKind::Lsep, ..problem.clone() }),
+                LossKind::GlobalThreshold => Some(Problem { loss: LossKind::Zlpr, ..problem.clone() }),
+                _ => None,
+            },
             answer: Answer::new(shape),
             passes: 0,
             begun: Instant::now(),
@@ -231,7 +239,7 @@ impl<'o, 'a> Objective<'o, 'a> {
         Ok(here)
     }
 
-    /// Away from where BP-MLL is too steep for any step, by way of LSEP; to zeros, where that is no help.
+    /// Away from where BP-MLL is too steep for any step, by way of LSEP or its like; to zeros, where that is no help.
     fn approach(&mut self, here: &mut Here, settings: &Settings) -> Result<()> {
         let too_steep = |here: &Here| here.objective.is_nan() || here.objective > STEEP;
         let Some(gentle) = self.gentle.take().filter(|_| too_steep(here)) else { return Ok(()) };

@@ -201,6 +201,12 @@ impl ArffData {
         &self.sets
     }
 
+    /// Keeps only these labels, in this order; the others are no features either.
+    pub fn keep_labels(&mut self, kept: &[usize]) {
+        self.labels = kept.iter().filter_map(|k| self.labels.get(*k).cloned()).collect();
+        self.sets = self.sets.view().of_labels(kept);
+    }
+
     /// The features, n × d, borrowed: dense or sparse, as the first row is written.
     ///
     /// # Errors
