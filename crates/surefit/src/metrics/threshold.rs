@@ -300,7 +300,7 @@ mod tests {
         let mut random = crate::num::random::Random(5);
         for _ in 0..200 {
             let rows: Vec<(f64, bool)> =
-                (0..1 + random.below(9)).map(|_| (random.below(5) as f64, random.below(2) == 0)).collect();
+                (0..=random.below(9)).map(|_| (random.below(5) as f64, random.below(2) == 0)).collect();
             let all = rows.iter().filter(|(_, has)| *has).count();
             let f1 = |limit: f64| {
                 let given = rows.iter().filter(|(score, _)| *score > limit);

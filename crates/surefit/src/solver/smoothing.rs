@@ -38,7 +38,7 @@ pub(crate) struct Smoothed {
 /// # Errors
 /// As [`super::newton_cg::minimize`].
 pub(crate) fn minimize(
-    method: Method,
+    mut method: Method,
     samples: &Samples<'_>,
     problem: &Problem,
     settings: &Settings,
@@ -49,6 +49,7 @@ pub(crate) fn minimize(
     let mut width = if settings.start.is_some() { WIDTHS.1 } else { WIDTHS.0 };
     let mut start = settings.start.clone();
     let (mut steps, mut passes, mut gap) = (0, 0, f64::INFINITY);
+    let mut best: Option<Smoothed> = None;
     loop {
         let kind = LossKind::SmoothPairwiseHinge { width };
         let rounded = Problem { loss: kind, ..problem.clone() };
@@ -71,19 +72,32 @@ pub(crate) fn minimize(
         // P differs from that of the rounded problem by the loss alone.
         let objective = run.objective + value / total - mean;
         gap = rows / total + run.gap;
+        let stuck = run.candidate.stop == Stop::Tolerance;
         let stop = match run.candidate.stop {
             Stop::Certified | Stop::Tolerance if gap <= settings.gap * objective => Some(Stop::Certified),
-            Stop::Certified | Stop::Tolerance if width <= NARROWEST => Some(Stop::Tolerance),
-            Stop::Certified | Stop::Tolerance => None,
+            Stop::Certified if width > NARROWEST => None,
+            // A step that knows how the loss bends goes on where one that remembers does not.
+            Stop::Tolerance if method == Method::Lbfgs => None,
+            Stop::Certified => Some(Stop::Tolerance),
             other => Some(other),
         };
-        if let Some(stop) = stop {
+        start = Some(run.candidate.coefficients.clone());
+        let here = Smoothed { run: Run { objective, gap, passes, ..run }, dual };
+        if best.as_ref().is_none_or(|best| gap < best.run.gap || best.run.gap.is_nan()) {
+            best = Some(here);
+        }
+        if let Some(stop) = stop
+            && let Some(Smoothed { run, dual }) = best.take()
+        {
             let candidate = Candidate { stop, steps, ..run.candidate };
-            return Ok(Smoothed { run: Run { candidate, objective, gap, passes }, dual });
+            return Ok(Smoothed { run: Run { candidate, passes, ..run }, dual });
+        }
+        if stuck {
+            method = Method::NewtonCg;
+            continue;
         }
         let wanted = settings.gap * objective / gap;
         width = (width * (0.5 * wanted).clamp(NARROWER.1, NARROWER.0)).max(NARROWEST);
-        start = Some(run.candidate.coefficients);
     }
 }
 

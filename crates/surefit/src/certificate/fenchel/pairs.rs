@@ -14,8 +14,8 @@
 //! | pairwise squared hinge | ½ ((1 + t)⁺)²/pq | √(2v) − 1 |
 //! | pairwise logistic | log(1 + eᵗ)/pq ≥ t/pq | v |
 //!
-//! Weights ω of labels make pq the weight of the pairs, a share of it ω_l ω_k/pq, and of the second and third loss
-//! `t + log(ω_l ω_k)` and the like: log of the largest pq/ω_l ω_k, or 1/ω_l ω_k, is added there.
+//! Weights ω of labels make pq the weight of the pairs, a share of it `ω_l ω_k/pq`, and of the second and third loss
+//! `t + log(ω_l ω_k)` and the like: log of the largest `pq/ω_l ω_k`, or `1/ω_l ω_k`, is added there.
 //!
 //! With `|x·(w′_l − w′_k)| ≤ √2 R‖x‖` this bounds `b′_l − b′_k` by the length of an edge from l to k. Any two labels are
 //! bounded by a path between them, and all by the longest way to some label and from it (E. W. Dijkstra, 1959).

@@ -4,7 +4,7 @@
 //! pairs, without forming them: what factorises goes through `exponentials`, O(c), hinges are sorted, O(c log c), and
 //! only the pairwise logistic loss visits the pairs. A row with p = 0 or q = 0 has no pair, and loss 0.
 //!
-//! Labels can have weights ω > 0: a label counts as ω labels, ω_k·ω_l a pair, and means over pairs are divided by the sum of those.
+//! Labels can have weights ω > 0: a label counts as ω labels, `ω_k·ω_l` a pair, and means over pairs are divided by the sum of those.
 //! As `ω e^{−z} = e^{−(z − log ω)}`, whatever is made of exponentials is the same loss at scores that are moved by log ω, down
 //! on Y and up on Ȳ, with the same gradient; its conjugate is less by `Σ |g| log ω`.
 //!

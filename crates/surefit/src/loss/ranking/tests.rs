@@ -232,8 +232,9 @@ fn a_weight_is_the_label_as_often() {
         let c = 2 + round % 9;
         let z: Vec<f64> = (0..c).map(|_| 3.0 * number(&mut random)).collect();
         let has: Vec<bool> = (0..c).map(|_| number(&mut random) < 0.0).collect();
-        let weights: Vec<f64> = (0..c).map(|_| 1.0 + random.below(3) as f64).collect();
-        let copies: Vec<usize> = (0..c).flat_map(|j| std::iter::repeat_n(j, weights[j] as usize)).collect();
+        let counts: Vec<usize> = (0..c).map(|_| 1 + random.below(3)).collect();
+        let weights: Vec<f64> = counts.iter().map(|count| *count as f64).collect();
+        let copies: Vec<usize> = (0..c).flat_map(|j| std::iter::repeat_n(j, counts[j])).collect();
         let single = label_sets(1, c, |_, k| has[k]);
         let repeated = label_sets(1, copies.len(), |_, k| has[copies[k]]);
         let direction: Vec<f64> = (0..c).map(|_| number(&mut random)).collect();
@@ -249,9 +250,8 @@ fn a_weight_is_the_label_as_often() {
                 copies.iter().zip(of).filter(|(copy, _)| **copy == j).map(|(_, g)| g).sum()
             };
             let size = 1.0 + pulls.iter().fold(0.0f64, |most, pull| most.max(pull.abs()));
-            for j in 0..c {
-                assert!((g[j] - gathered(&pulls, j)).abs() <= 1e-12 * size, "{kind:?} {j}");
-            }
+            let near = |(j, g): (usize, &f64)| (g - gathered(&pulls, j)).abs() <= 1e-12 * size;
+            assert!(g.iter().enumerate().all(near), "{kind:?} {g:?}");
             let mut v = Mat::from_fn(1, c, |_, j| direction[j]);
             named(kind).hessian(MatRef::from_row_major_slice(&z, 1, c), weighted, None, v.as_mut());
             let mut all = Mat::from_fn(1, copies.len(), |_, j| direction[copies[j]]);

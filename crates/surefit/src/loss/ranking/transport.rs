@@ -2,8 +2,8 @@
 //! k to l, P and Q the weights of both sides: the domain of the pairwise hinge's conjugate.
 //!
 //! By the theorem of Ford and Fulkerson it is so if, of every set K of labels, what flows out is no more than the others take:
-//! `Σ_K r_k ≤ Σ_l min(c_l, u ω_l ω(K))`, u = s/PQ. For a given cut of the others the worst K has all labels with r_k/ω_k above a
-//! number, so that the sets that begin an order by r_k/ω_k are all that have to be looked at (for ω = 1 D. Gale and
+//! `Σ_K r_k ≤ Σ_l min(c_l, u ω_l ω(K))`, u = s/PQ. For a given cut of the others the worst K has all labels with `r_k/ω_k` above a
+//! number, so that the sets that begin an order by `r_k/ω_k` are all that have to be looked at (for ω = 1 D. Gale and
 //! H. J. Ryser, 1957): O(c log c).
 
 use super::{Labels, balanced, bits, slack};
