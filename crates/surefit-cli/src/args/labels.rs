@@ -247,8 +247,8 @@ mod tests {
         assert_eq!(threshold("top-3"), Ok(Rule::Top(3)));
         assert_eq!(threshold("-0.5"), Ok(Rule::Constant(-0.5)));
         for nonsense in ["top-0", "top-", "top3", "nan", "inf", "", "half"] {
-            let refused = threshold(nonsense).map(drop).unwrap_err();
-            assert!(refused.ends_with(&format!("not `{nonsense}`")), "{refused}");
+            let end = format!("not `{nonsense}`");
+            assert!(threshold(nonsense).is_err_and(|refused| refused.ends_with(&end)), "{nonsense}");
         }
     }
 

@@ -34,9 +34,6 @@ pub fn run(args: &FitArgs, screen: &Screen) -> Result<Exit, Halt> {
     args.keep_files_apart()?;
     let loss = args.loss()?;
     args.check_targets(loss)?;
-    if let (true, Some(hidden)) = (loss.is_of_labels(), args.ranking.hidden) {
-        return super::fit_network::run(args, loss, hidden, screen);
-    }
     if loss.is_of_labels() {
         return super::fit_labels::run(args, loss, screen);
     }

@@ -28,6 +28,9 @@ const HALF: f64 = 0.5;
 
 /// Runs the verb.
 pub fn run(args: &FitArgs, loss: LossKind, screen: &Screen) -> Result<Exit, Halt> {
+    if let Some(hidden) = args.ranking.hidden {
+        return super::fit_network::run(args, loss, hidden, screen);
+    }
     let begun = Instant::now();
     let (method, wish) = args.check_ranking(loss)?;
     let Input { set, label_weights, rule, test, validate, mut notes } = Input::read(args, loss, screen)?;
@@ -54,7 +57,7 @@ pub fn run(args: &FitArgs, loss: LossKind, screen: &Screen) -> Result<Exit, Halt
             let held = held.as_ref().map(|(file, held)| {
                 Rows::new(held, loss, label_weights, args.ranking.divisor).map(|rows| (file.as_str(), rows))
             });
-            let (fit, choice) = search.run(&samples, &problem(0.0), held.transpose()?, screen)?;
+            let (fit, choice) = search.run(&samples, &problem(0.0), held.transpose()?.as_ref(), screen)?;
             (problem(choice.lambda), fit, Some(choice))
         }
     };
@@ -205,16 +208,16 @@ impl Search<'_> {
         &self,
         samples: &Samples<'_>,
         problem: &Problem,
-        held: Option<(&str, Rows<'_>)>,
+        held: Option<&(&str, Rows<'_>)>,
         screen: &Screen,
     ) -> Result<(SampleFit, Choice), Halt> {
-        let choose = match (self.compare, &held) {
+        let choose = match (self.compare, held) {
             (Compare::Folds(count), _) => Choose::Folds(count),
             (_, Some((_, held))) => Choose::Held(held.samples()),
             (_, None) => return Err(Error::Internal("no rows to choose by".to_owned()).into()),
         };
         let path = searched(samples, problem, self.penalties, (choose, self.by), self.settings, screen)?;
-        let file = held.as_ref().map(|(file, _)| *file);
+        let file = held.map(|(file, _)| *file);
         let choice = chosen(&path, self.penalties, self.compare, self.by.measure(), file);
         Ok((path.fit, choice))
     }
