@@ -188,19 +188,41 @@ pub struct DescentArgs {
 }
 
 impl DescentArgs {
-    /// The gradient descent that was asked for, if it was. Without it its flags, and `also`, are refused.
-    fn check(&self, solver: SolverArg, also: &[(&str, bool)]) -> Result<Option<Descent>, Error> {
+    /// Its flags that were given, and those of `also`.
+    fn given<'f>(&self, also: &[(&'f str, bool)]) -> Vec<&'f str> {
         let own = [
             ("--learning-rate", self.learning_rate.is_some()),
             ("--tolerance", self.tolerance.is_some()),
             ("--max-iter", self.max_iter.is_some()),
             ("--start", self.start.is_some()),
         ];
+        own.iter().chain(also).filter(|(_, given)| *given).map(|(flag, _)| *flag).collect()
+    }
+
+    /// What is said of its flags beside `--solver exact`, which a remedy adds at the end of the command that it mends.
+    fn set_aside(&self, solver: SolverArg, also: &[(&str, bool)]) -> Option<String> {
+        let given = self.given(also);
+        let (last, others) = given.split_last().filter(|_| solver == SolverArg::Exact)?;
+        let (mut flags, are) = (String::new(), if others.is_empty() { "is" } else { "are" });
+        for flag in others {
+            let end = if flags.is_empty() { "" } else { ", " };
+            flags = format!("{flags}{end}`{flag}`");
+        }
+        let and = if flags.is_empty() { "" } else { " and " };
+        Some(format!("{flags}{and}`{last}` {are} set aside: the exact solver takes no steps"))
+    }
+
+    /// The gradient descent that was asked for, if it was. Without it its flags, and `also`, are refused, and set
+    /// aside where the exact solver was asked for by name.
+    fn check(&self, solver: SolverArg, also: &[(&str, bool)]) -> Result<Option<Descent>, Error> {
+        if solver == SolverArg::Exact {
+            return Ok(None);
+        }
         if solver != SolverArg::Gd {
-            let Some((flag, _)) = own.iter().chain(also).find(|(_, given)| *given) else { return Ok(None) };
+            let Some(flag) = self.given(also).first().copied() else { return Ok(None) };
             return Err(usage(
                 format!("`{flag}` is for gradient descent, but the solver is {}", solver.name()),
-                if *flag == "--tolerance" {
+                if flag == "--tolerance" {
                     "add `--solver gd`, or say how close the answer must be with `--gap`".to_owned()
                 } else {
                     format!("add `--solver gd`, or leave `{flag}` out")
@@ -548,7 +570,17 @@ impl FitArgs {
         }
         let solver = self.solver.squared()?;
         self.check_penalty()?;
-        self.descent.check(solver, &[("--trace", self.trace.is_some())])
+        self.descent.check(solver, &self.traced())
+    }
+
+    /// The flag beside those of [`DescentArgs`] that only gradient descent has a use for.
+    fn traced(&self) -> [(&'static str, bool); 1] {
+        [("--trace", self.trace.is_some())]
+    }
+
+    /// What is said of flags that the solver, asked for by name, has no use for.
+    pub fn set_aside(&self) -> Option<String> {
+        self.descent.set_aside(self.solver.squared().ok()?, &self.traced())
     }
 
     /// The algorithm that was asked for, for another loss than the squared one, and λ; every flag that such a loss
@@ -854,6 +886,11 @@ impl LintArgs {
         }
         self.shrinkage.check(self.penalty.is_some_and(|lambda| lambda > 0.0))?;
         self.descent.check(self.solver, &[])
+    }
+
+    /// What is said of flags that the solver, asked for by name, has no use for.
+    pub fn set_aside(&self) -> Option<String> {
+        self.descent.set_aside(self.solver, &[])
     }
 }
 

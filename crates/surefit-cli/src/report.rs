@@ -77,6 +77,8 @@ pub struct Proof {
     pub exact_fit: bool,
     /// How far each coefficient is, at most, from the best one's: d × c as [`Model::weights`], where known.
     pub coefficients_within: Option<Vec<Vec<f64>>>,
+    /// The same of each target's intercept.
+    pub intercept_within: Option<Vec<f64>>,
     /// The root mean square distance from the best predictions is at most this.
     pub predictions_within: Option<f64>,
 }
@@ -269,6 +271,8 @@ pub struct FitReport {
     pub forecast_steps: Option<u64>,
     /// The method in words: "Cholesky on the centred Gram, 13 digits".
     pub method: Option<String>,
+    /// Parameters without a penalty, where there are no more rows than these.
+    pub saturated: Option<usize>,
     /// The penalty that was chosen.
     pub choice: Option<Choice>,
     /// The score on `--test`, for targets that are numbers.

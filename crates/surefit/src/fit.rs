@@ -160,6 +160,7 @@ pub fn fit(rows: &dyn Rows, problem: &Problem, settings: &Settings, watch: &Watc
     let scaling = scaling(rows, settings)?;
     let (path, scaled) = choose(rows, problem, settings, &scaling, watch)?;
     let problem = in_user_units(&scaled, &scaling);
+    exact::check_penalty(&problem, rows.shape().columns, &settings.columns)?;
     let exact = exact::solve(rows, &problem, watch.go_on)?;
     // What the exact solver saw on its way is enough where descent is not asked for.
     let facts = match &settings.solver {
@@ -271,6 +272,7 @@ pub fn lint(
     let rows: &dyn Rows = &Watched::new(rows, go_on);
     let scaling = scaling(rows, settings)?;
     let own = in_user_units(problem, &scaling);
+    exact::check_penalty(&own, rows.shape().columns, &settings.columns)?;
     let exact = exact::solve(rows, &own, go_on)?;
     let facts = Facts::of(rows, &settings.columns, &settings.targets)?;
     let checkup = Checkup {

@@ -82,6 +82,7 @@ pub fn run(args: &CertifyArgs, screen: &Screen) -> Result<Exit, Halt> {
         effects: None,
         findings: convention.into_iter().collect(),
         minimum_norm: false,
+        saturated: None,
         stop: None,
         steps: 0,
         forecast_steps: None,

@@ -336,6 +336,7 @@ pub fn report(
         model,
         findings: Vec::new(),
         minimum_norm: false,
+        saturated: None,
         stop: None,
         steps: 0,
         forecast_steps: None,
