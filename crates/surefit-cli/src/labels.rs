@@ -299,19 +299,15 @@ impl<'f, 'o> LabelFile<'f, 'o> {
     }
 
     fn list_row(&mut self, x: Features<'_>, i: usize, told: &Told) -> io::Result<()> {
-        let mut line = self.fields.names(told).collect::<Vec<_>>().join(",");
+        let list = self.fields.names(told).collect::<Vec<_>>().join(",");
         let base = self.fields.base;
-        x.for_each_in_row(i, |j, value| {
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            line += &format!("{}:{value}", j + base);
-        });
-        if line.is_empty() {
+        let mut words = if list.is_empty() { Vec::new() } else { vec![list] };
+        x.for_each_in_row(i, |j, value| words.push(format!("{}:{value}", j + base)));
+        if words.is_empty() {
             // A line of nothing is no row; an entry of 0 is stored nowhere.
-            line = format!("{base}:0");
+            words.push(format!("{base}:0"));
         }
-        writeln!(self.out, "{line}")
+        writeln!(self.out, "{}", words.join(" "))
     }
 
     /// After the rows.
