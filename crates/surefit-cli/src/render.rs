@@ -238,13 +238,8 @@ fn left_out(page: &mut Page, report: &FitReport, count: usize) {
     if count > 0 {
         let what =
             if report.effects.is_some() { "smaller standardised effect" } else { "smaller coefficient" };
-        page.paragraph(&format!("… and {} ({} has all)", counted(count as u64, what), whole_model(report)));
+        page.paragraph(&format!("… and {} (`--json` or `-o MODEL` has all)", counted(count as u64, what)));
     }
-}
-
-/// Where all coefficients are.
-fn whole_model(report: &FitReport) -> &'static str {
-    if report.is_saved() { "`--json` or `-o MODEL`" } else { "`--json`" }
 }
 
 /// Estimate, standard error, t, p and interval of one target.

@@ -297,11 +297,6 @@ pub fn factors(problem: &surefit::Problem) -> Option<Vec<f64>> {
 }
 
 impl FitReport {
-    /// Whether `-o` keeps such models: a ranking of labels it does not.
-    pub fn is_saved(&self) -> bool {
-        self.samples.as_ref().is_none_or(|facts| facts.ranking.is_none())
-    }
-
     /// One sentence: what happened.
     pub fn message(&self) -> String {
         if let Some(diagnosis) = &self.diagnosis {

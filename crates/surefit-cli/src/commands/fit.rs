@@ -251,6 +251,7 @@ fn saved_model(fit: &Fit, args: &FitArgs, recipe: &Recipe, digest: &str, rows: u
         columns: recipe.names().to_vec(),
         targets: recipe.targets().to_vec(),
         classes: None,
+        threshold: None,
         mix: None,
         formula: args.formula.clone().unwrap_or_default(),
         inputs: Inputs::Table(Box::new(recipe.clone())),

@@ -15,8 +15,8 @@ use std::time::Instant;
 use surefit::certificate::Certificate;
 use surefit::data::{SampleSet, Samples};
 use surefit::fit::{
-    Choose, Method, SampleFit, SamplePath, SampleSettings, Verdict, fit_path, fit_samples, usual_gap,
-    usual_penalty,
+    Choose, Method, Progress as FitProgress, SampleFit, SamplePath, SampleSettings, Verdict, fit_path,
+    fit_samples, usual_gap, usual_penalty,
 };
 use surefit::metrics::{Confusion, margin};
 use surefit::model::{Fingerprint, Inputs, Model};
@@ -148,6 +148,7 @@ fn model(
         columns: set.names().collect(),
         targets: set.outputs(problem.loss),
         classes: set.classes().cloned(),
+        threshold: None,
         mix: None,
         formula: args.formula.clone().unwrap_or_default(),
         inputs,
@@ -186,9 +187,18 @@ pub fn watched(
     settings: &SampleSettings,
     screen: &Screen,
 ) -> Result<SampleFit> {
+    with_progress(settings.gap, screen, |watch| fit_samples(samples, problem, settings, watch))
+}
+
+/// Runs a fit that tells how far it has come.
+pub fn with_progress<T>(
+    gap: f64,
+    screen: &Screen,
+    run: impl FnOnce(&(dyn Fn(FitProgress) -> bool + Sync)) -> T,
+) -> T {
     let bar = Mutex::new(Progress::new(screen.quiet));
-    let wanted = rough(settings.gap);
-    fit_samples(samples, problem, settings, &|progress| {
+    let wanted = rough(gap);
+    run(&|progress| {
         if let Ok(bar) = bar.lock() {
             bar.show(progress.step as u64, None, || {
                 if progress.objective.is_infinite() {

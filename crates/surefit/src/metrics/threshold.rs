@@ -10,7 +10,8 @@ use faer::{Mat, MatRef};
 const BEYOND: f64 = 0.1;
 
 /// Which labels a row of scores is given.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Threshold {
     /// Those above `t(s) = wᵀs + b`, of all scores s of the row (Zhang and Zhou 2006, section 3.3); [`Threshold::fit`].
     Linear {
@@ -34,6 +35,18 @@ impl Threshold {
     /// # Errors
     /// Numbers of rows or labels that differ, no rows, or scores so large that the fit leaves the range of `f64`.
     pub fn fit(scores: MatRef<'_, f64>, labels: LabelRows<'_>) -> Result<Self> {
+        Self::fit_weighted(scores, labels, None)
+    }
+
+    /// The same with row weights, a weight of 2 being two such rows.
+    ///
+    /// # Errors
+    /// As [`Self::fit`].
+    pub fn fit_weighted(
+        scores: MatRef<'_, f64>,
+        labels: LabelRows<'_>,
+        weights: Option<&[f64]>,
+    ) -> Result<Self> {
         if (scores.nrows(), scores.ncols()) != (labels.rows(), labels.labels()) {
             return Err(Error::Usage {
                 what: format!(
@@ -48,7 +61,8 @@ impl Threshold {
         }
         let targets: Vec<f64> = (0..scores.nrows()).map(|i| best(&row(scores, i), labels, i)).collect();
         let y = Mat::from_fn(targets.len(), 1, |i, _| targets[i]);
-        let design = Design { x: scores.to_owned(), x_low: None, y, weights: None };
+        let weights = weights.map(<[f64]>::to_vec);
+        let design = Design { x: scores.to_owned(), x_low: None, y, weights };
         let problem =
             Problem { loss: LossKind::Squared, penalty: Ridge::default(), intercept: Intercept::Free };
         let answer = exact::solve(&design, &problem, &|| true)?.candidate.coefficients;
@@ -189,6 +203,24 @@ mod tests {
         assert!((0..6).map(residual).sum::<f64>().abs() < 1e-12);
         assert!(weights.iter().sum::<f64>().abs() < 1e-12, "{weights:?}");
         assert!(SetAccuracy::of(fitted.sets(s.as_ref()).view(), labels.view()).hamming < 0.34);
+    }
+
+    #[test]
+    fn a_weight_counts_rows_as_often() {
+        let s =
+            Mat::from_fn(5, 2, |i, k| [[2.0, -1.0], [0.5, 1.5], [-2.0, 0.25], [1.0, 0.75], [9.0, 0.0]][i][k]);
+        let labels = sets(2, &[&[0], &[1], &[0, 1], &[0], &[1]]);
+        let rows = [0, 0, 1, 2, 3];
+        let repeated = Mat::from_fn(5, 2, |i, k| s[(rows[i], k)]);
+        let weighted =
+            Threshold::fit_weighted(s.as_ref(), labels.view(), Some(&[2.0, 1.0, 1.0, 1.0, 0.0])).unwrap();
+        let plain = Threshold::fit(repeated.as_ref(), labels.view().picked(&rows).view()).unwrap();
+        let (Threshold::Linear { weights: a, bias: b }, Threshold::Linear { weights: c, bias: d }) =
+            (weighted, plain)
+        else {
+            unreachable!()
+        };
+        assert!((b - d).abs() < 1e-12 && a.iter().zip(&c).all(|(a, c)| (a - c).abs() < 1e-12));
     }
 
     #[test]

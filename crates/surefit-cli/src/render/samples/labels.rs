@@ -2,15 +2,15 @@
 
 use super::{INDENT, Page, no_room};
 use crate::numbers::{counted, significant};
-use crate::report::{Measured, Ranked};
+use crate::report::{FitReport, Measured, Ranked};
 use crate::text::{Column, table};
 use surefit::fit::Verdict;
 use surefit::metrics::threshold::Threshold;
 
 /// One table for the rows of the fit and one for those of `--test`, and how scores become sets; of an answer that is not
 /// certified, the first measure alone.
-pub fn measures(page: &mut Page, ranked: &Ranked, verdict: Verdict) {
-    if verdict != Verdict::Certified {
+pub fn measures(page: &mut Page, ranked: &Ranked, report: &FitReport) {
+    if report.verdict != Verdict::Certified {
         let test = ranked.test.as_ref().map(|(file, found)| (format!("{file}: "), found));
         for (place, found) in [(String::new(), &ranked.rows)].into_iter().chain(test) {
             let [answer, frequencies] =
@@ -21,9 +21,10 @@ pub fn measures(page: &mut Page, ranked: &Ranked, verdict: Verdict) {
         }
         return;
     }
-    of_rows(page, "of the fit", &ranked.rows);
+    let certified = report.command == "certify";
+    of_rows(page, if certified { "" } else { " of the fit" }, &ranked.rows);
     if let Some((file, found)) = &ranked.test {
-        of_rows(page, &format!("of {file}"), found);
+        of_rows(page, &format!(" of {file}"), found);
     }
     page.blank();
     page.paragraph(match &ranked.threshold {
@@ -33,7 +34,10 @@ pub fn measures(page: &mut Page, ranked: &Ranked, verdict: Verdict) {
              best thresholds of the rows of the fit"
         }
     });
-    page.paragraph("by frequency: labels ranked by their share of the rows of the fit, and given where it is above one half");
+    let rows = if certified { "these rows" } else { "the rows of the fit" };
+    page.paragraph(&format!(
+        "by frequency: labels ranked by their share of {rows}, and given where it is above one half"
+    ));
 }
 
 fn of_rows(page: &mut Page, which: &str, found: &Measured) {
@@ -43,7 +47,7 @@ fn of_rows(page: &mut Page, which: &str, found: &Measured) {
         0 => String::new(),
         rows => format!("; the first four measures leave out {} without a pair", counted(rows as u64, "row")),
     };
-    page.paragraph(&format!("{rows} {which}{without}"));
+    page.paragraph(&format!("{rows}{which}{without}"));
     let (answer, frequencies) = (found.answer.named(), found.frequencies.named());
     let names = answer.iter().map(|(name, _, more)| format!("{name} {}", if *more { "↑" } else { "↓" }));
     let values = |of: &[(&str, f64, bool)]| of.iter().map(|(_, value, _)| significant(*value, 4)).collect();
