@@ -63,7 +63,7 @@ class Ranking(unittest.TestCase):
                 found, ours = self.kernel(z, labels)
                 np.testing.assert_allclose(found, value, rtol=1e-13)
                 scale = np.abs(gradient).max(axis=1, keepdims=True)
-                np.testing.assert_array_less(np.abs(ours - gradient), 1e-13 * scale + 1e-300)
+                self.assertTrue((np.abs(ours - gradient) <= 1e-12 * scale).all(), (rows, columns, spread))
 
     def test_a_row_whose_loss_is_beyond_single_precision_has_its_gradient(self):
         z = np.array([[100.0, -100.0, 300.0, -300.0], [350.0, 2.0, -1.0, 0.0]])
@@ -100,7 +100,7 @@ class Ranking(unittest.TestCase):
         labels[:2], labels[2] = False, True
         train = arff(self.folder / "train.arff", x[:60], labels[:60])
         test = arff(self.folder / "test.arff", x[60:], labels[60:])
-        for loss in ["bpmll", "zlpr", "label-logistic"]:
+        for loss in ["bpmll", "zlpr", "lsep"]:
             result = fit(train, "--labels", "6", "--loss", loss, "--penalty", "0.05", "--test", test)
             model = result["model"]
             names = list(model["intercept"])
@@ -108,7 +108,7 @@ class Ranking(unittest.TestCase):
             scores = x @ weights + np.array([model["intercept"][name] for name in names])
             threshold = result["ranking"]["threshold"]
             at = np.zeros(len(x))
-            if isinstance(threshold, dict) and "weights" in threshold:
+            if loss != "zlpr":  # which has its threshold at 0
                 at = scores @ np.array(threshold["weights"]) + threshold["bias"]
             sets = scores > at[:, None]
             self.agree(result["ranking"], scores[:60], labels[:60], sets[:60])
