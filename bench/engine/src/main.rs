@@ -8,10 +8,13 @@
 //!
 //! `surefit-bench pass X.f64 COLUMNS CLASSES THREADS REPEATS f64|f32` times the fused pass of the hinge over X in
 //! row-major order, beside the same two rates. `surefit-bench classes FOLDER fashion|news LOSS LAMBDA GAP INTERCEPT
-//! THREADS` fits a real data set. `surefit-bench mix A.f64 T.f64 LOW SECONDS THREADS` finds the best mix of columns.
+//! THREADS` fits a real data set. `surefit-bench kernel Z.f64 LABELS.f64 COLUMNS LOSS REPEATS [GRADIENT.f64]` times value and gradient of a loss of
+//! label sets, `surefit-bench ranking FOLDER yeast|bibtex|delicious LOSS LAMBDA GAP METHOD THREADS` a fit of a real data
+//! set. `surefit-bench mix A.f64 T.f64 LOW SECONDS THREADS` finds the best mix of columns.
 
 mod classes;
 mod mix;
+mod ranking;
 
 use faer::MatRef;
 use pulp::{Arch, Simd, WithSimd};
@@ -130,6 +133,8 @@ fn main() -> Outcome<()> {
     match arguments.get(1).map(String::as_str) {
         Some("pass") => of_pass(&arguments),
         Some("classes") => of_classes(&arguments),
+        Some("kernel") => of_kernel(&arguments),
+        Some("ranking") => of_ranking(&arguments),
         Some("mix") => mix::run(&arguments[2..]),
         _ => of_squares(&arguments),
     }
@@ -160,6 +165,25 @@ fn of_classes(arguments: &[String]) -> Outcome<()> {
     threads(count)?;
     let folder = std::path::Path::new(folder);
     println!("{}", classes::fit(folder, data, loss, lambda.parse()?, gap.parse()?, intercept)?);
+    Ok(())
+}
+
+fn of_kernel(arguments: &[String]) -> Outcome<()> {
+    let [_, _, z, labels, columns, loss, repeats, to @ ..] = arguments else {
+        return Err("wrong number of arguments; see the source".into());
+    };
+    let (z, labels, to) = (read(z)?, read(labels)?, to.first().map(std::path::Path::new));
+    println!("{}", ranking::kernel(&z, &labels, columns.parse()?, loss, repeats.parse()?, to)?);
+    Ok(())
+}
+
+fn of_ranking(arguments: &[String]) -> Outcome<()> {
+    let [_, _, folder, data, loss, lambda, gap, method, count] = arguments else {
+        return Err("wrong number of arguments; see the source".into());
+    };
+    threads(count)?;
+    let folder = std::path::Path::new(folder);
+    println!("{}", ranking::fit(folder, data, loss, lambda.parse()?, gap.parse()?, method)?);
     Ok(())
 }
 

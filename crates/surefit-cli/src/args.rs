@@ -3,9 +3,11 @@
 
 mod labels;
 mod mix;
+mod ranking;
 
 pub use labels::{Divisor, LabelArgs};
 pub use mix::{DistanceArg, Group, MixArgs, MixFlags, MixPath, NamedSpan, Span, Sum};
+pub use ranking::{Reads, Tell, check_targets};
 
 use crate::files;
 use crate::numbers::counted;
@@ -14,9 +16,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::time::Duration;
-use surefit::data::read::{is_arff, is_svmlight};
+use surefit::data::read::is_svmlight;
 use surefit::data::scale::Scale;
-use surefit::fit::{Method, check_method, check_penalty};
+use surefit::fit::{Method, check_method, check_penalty, check_scale, intercept};
 use surefit::{Error, LossKind};
 
 /// Linear models with proof: a certificate of optimality, or a diagnosis with a named cause.
@@ -190,19 +192,41 @@ pub struct DescentArgs {
 }
 
 impl DescentArgs {
-    /// The gradient descent that was asked for, if it was. Without it its flags, and `also`, are refused.
-    fn check(&self, solver: SolverArg, also: &[(&str, bool)]) -> Result<Option<Descent>, Error> {
+    /// Its flags that were given, and those of `also`.
+    fn given<'f>(&self, also: &[(&'f str, bool)]) -> Vec<&'f str> {
         let own = [
             ("--learning-rate", self.learning_rate.is_some()),
             ("--tolerance", self.tolerance.is_some()),
             ("--max-iter", self.max_iter.is_some()),
             ("--start", self.start.is_some()),
         ];
+        own.iter().chain(also).filter(|(_, given)| *given).map(|(flag, _)| *flag).collect()
+    }
+
+    /// What is said of its flags beside `--solver exact`, which a remedy adds at the end of the command that it mends.
+    fn set_aside(&self, solver: SolverArg, also: &[(&str, bool)]) -> Option<String> {
+        let given = self.given(also);
+        let (last, others) = given.split_last().filter(|_| solver == SolverArg::Exact)?;
+        let (mut flags, are) = (String::new(), if others.is_empty() { "is" } else { "are" });
+        for flag in others {
+            let end = if flags.is_empty() { "" } else { ", " };
+            flags = format!("{flags}{end}`{flag}`");
+        }
+        let and = if flags.is_empty() { "" } else { " and " };
+        Some(format!("{flags}{and}`{last}` {are} set aside: the exact solver takes no steps"))
+    }
+
+    /// The gradient descent that was asked for, if it was. Without it its flags, and `also`, are refused, and set
+    /// aside where the exact solver was asked for by name.
+    fn check(&self, solver: SolverArg, also: &[(&str, bool)]) -> Result<Option<Descent>, Error> {
+        if solver == SolverArg::Exact {
+            return Ok(None);
+        }
         if solver != SolverArg::Gd {
-            let Some((flag, _)) = own.iter().chain(also).find(|(_, given)| *given) else { return Ok(None) };
+            let Some(flag) = self.given(also).first().copied() else { return Ok(None) };
             return Err(usage(
                 format!("`{flag}` is for gradient descent, but the solver is {}", solver.name()),
-                if *flag == "--tolerance" {
+                if flag == "--tolerance" {
                     "add `--solver gd`, or say how close the answer must be with `--gap`".to_owned()
                 } else {
                     format!("add `--solver gd`, or leave `{flag}` out")
@@ -506,14 +530,7 @@ impl FitArgs {
     /// # Errors
     /// [`Error::Usage`] for a δ that the loss does not have.
     pub fn loss(&self) -> Result<LossKind, Error> {
-        let (margin, delta) = (self.margin, self.delta);
-        match self.loss.unwrap_or(FitLoss::Of(LossName::Squared)) {
-            FitLoss::Of(loss) => LossArgs { loss: Some(loss), margin, delta }.check(),
-            FitLoss::Ranking(loss) => {
-                without_deltas(loss.kind(), [(margin, false), (delta, false)])?;
-                Ok(loss.kind())
-            }
-        }
+        FitLoss::check(self.loss, self.margin, self.delta)
     }
 
     /// The formula of a table.
@@ -530,9 +547,15 @@ impl FitArgs {
     }
 
     fn check_input(&self) -> Result<(), Error> {
-        if self.data == STANDARD_INPUT && self.test.as_deref() == Some(STANDARD_INPUT) {
+        let files = [
+            ("DATA", Some(self.data.as_str())),
+            ("`--test`", self.test.as_deref()),
+            ("`--validate`", self.ranking.validate.as_deref()),
+        ];
+        let mut given = files.iter().filter(|(_, file)| *file == Some(STANDARD_INPUT));
+        if let (Some((one, _)), Some((other, _))) = (given.next(), given.next()) {
             return Err(usage(
-                "`-` is given for DATA and for `--test`, but standard input can be read only once".to_owned(),
+                format!("`-` is given for {one} and for {other}, but standard input can be read only once"),
                 "name a file for one of them".to_owned(),
             ));
         }
@@ -573,7 +596,17 @@ impl FitArgs {
         }
         let solver = self.solver.squared()?;
         self.check_penalty()?;
-        self.descent.check(solver, &[("--trace", self.trace.is_some())])
+        self.descent.check(solver, &self.traced())
+    }
+
+    /// The flag beside those of [`DescentArgs`] that only gradient descent has a use for.
+    fn traced(&self) -> [(&'static str, bool); 1] {
+        [("--trace", self.trace.is_some())]
+    }
+
+    /// What is said of flags that the solver, asked for by name, has no use for.
+    pub fn set_aside(&self) -> Option<String> {
+        self.descent.set_aside(self.solver.squared().ok()?, &self.traced())
     }
 
     /// The algorithm that was asked for, for another loss than the squared one, and λ; every flag that such a loss
@@ -585,7 +618,7 @@ impl FitArgs {
         self.check_input()?;
         let refused = [
             ("--penalty-weight", !self.shrinkage.penalty_weight.is_empty()),
-            ("--scale", self.shrinkage.scale != ScaleArg::None),
+            ("--scale", self.shrinkage.scale != ScaleArg::None && !loss.is_of_labels()),
             ("--scale-target", self.shrinkage.scale_target),
             ("--weight-type precision", self.weight_type == Some(WeightTypeArg::Precision)),
             ("--fix", self.fix),
@@ -620,27 +653,7 @@ impl FitArgs {
     /// [`Error::Usage`] naming the two and the way out.
     pub fn check_targets(&self, loss: LossKind) -> Result<(), Error> {
         self.check_label_flags(loss)?;
-        let name = loss.name();
-        let (what, hint) = match (is_arff(&self.data), loss.is_of_labels(), self.labels.is_some()) {
-            (false, true, _) => (
-                format!("the {name} loss ranks the labels of an ARFF file, and DATA is {}", self.data),
-                "name an .arff file and its `--labels`, or use a loss of classes such as softmax",
-            ),
-            (true, false, _) => (
-                format!("{} has a set of labels in each row, which the {name} loss does not take", self.data),
-                "name a loss that ranks labels, such as `--loss bpmll`",
-            ),
-            (true, true, false) => (
-                "nothing says which attributes of the ARFF file are labels".to_owned(),
-                "add `--labels` with the Mulan XML file, the names with commas between them, or how many of the last \
-                 attributes are labels (-14: the first 14)",
-            ),
-            (false, false, true) => {
-                ("`--labels` is for ARFF files (.arff, .arff.gz)".to_owned(), "leave it out")
-            }
-            (true, true, true) | (false, false, false) => return Ok(()),
-        };
-        Err(usage(what, hint.to_owned()))
+        check_targets(&self.data, self.formula.as_deref(), self.labels.is_some(), loss)
     }
 
     /// The algorithm and λ of a loss that ranks labels; what does not go with it is refused as by
@@ -659,32 +672,9 @@ impl FitArgs {
     /// [`Error::Usage`] naming the flag and the way out.
     pub fn check_label_rows(&self) -> Result<(), Error> {
         self.check_input()?;
-        let refuse = |what: &str, hint: String| Err(usage(what.to_owned(), hint));
-        if let Some(formula) = &self.formula {
-            return refuse("an ARFF file has its own columns and labels", format!("leave out `{formula}`"));
-        }
-        if self.output.is_some() {
-            return refuse(
-                "`-o` saves models of classes and numbers, and a ranking of labels is none",
-                "leave it out: `--json` has all coefficients".to_owned(),
-            );
-        }
-        let flags = [
-            ("--weights", self.rows.weights.is_some()),
-            ("--missing", self.rows.missing.is_some()),
-            ("--zero-based", self.zero_based),
-            ("--delimiter", self.reading.dialect.delimiter.is_some()),
-            ("--header", self.reading.dialect.header),
-            ("--no-header", self.reading.dialect.no_header),
-            ("--memory-limit", self.reading.memory_limit.is_some()),
-        ];
-        if let Some((flag, _)) = flags.iter().find(|(_, given)| *given) {
-            return refuse(
-                &format!("`{flag}` is for other files, and DATA is an ARFF file"),
-                format!("leave out `{flag}`"),
-            );
-        }
-        Ok(())
+        let reads = Reads { reading: &self.reading, rows: &self.rows, zero_based: self.zero_based };
+        reads.check(&self.data, self.formula.as_deref())?;
+        check_scale(self.shrinkage.scale.into(), intercept(true, self.shrinkage.penalize_intercept))
     }
 
     /// The penalties of another loss than the squared one.
@@ -801,21 +791,24 @@ pub struct PredictArgs {
     /// A model saved by `surefit fit -o`
     #[arg(value_name = "MODEL")]
     pub model: PathBuf,
-    /// New rows, with the columns of the formula in any order; - for standard input
+    /// New rows, with the columns of the model in any order; - for standard input
     #[arg(value_name = "DATA")]
     pub data: String,
     /// What to do about missing values: drop predicts NaN there [default: as the model was fitted]
     #[arg(long, value_name = "HOW", help_heading = "Reading")]
     pub missing: Option<MissingArg>,
-    /// Also the score of every class, as columns `score:CLASS`
+    /// Also the score of every class or label, as columns `score:NAME`
     #[arg(long, help_heading = "Output")]
     pub scores: bool,
     /// Also the probability of every class, as columns `proba:CLASS`: models of softmax and ovr-logistic
     #[arg(long, help_heading = "Output")]
     pub proba: bool,
-    /// Write the predictions to this file (CSV) instead of standard output
+    /// Write the predictions to this file (CSV) instead of standard output; of labels also .arff or .svm, with the features
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     pub output: Option<PathBuf>,
+    /// What is told of models that rank labels.
+    #[command(flatten)]
+    pub tell: Tell,
     /// How results are shown.
     #[command(flatten)]
     pub show: Output,
@@ -886,6 +879,11 @@ impl LintArgs {
         self.shrinkage.check(self.penalty.is_some_and(|lambda| lambda > 0.0))?;
         self.descent.check(self.solver, &[])
     }
+
+    /// What is said of flags that the solver, asked for by name, has no use for.
+    pub fn set_aside(&self) -> Option<String> {
+        self.descent.set_aside(self.solver, &[])
+    }
 }
 
 /// `surefit diagnose`.
@@ -930,9 +928,12 @@ pub struct CertifyArgs {
     /// The first column of an svmlight file is 0, not 1
     #[arg(long, help_heading = "Reading")]
     pub zero_based: bool,
+    /// For coefficients: which attributes of an ARFF file are labels, as for `surefit fit`
+    #[arg(long, value_name = "XML|NAMES|N", allow_hyphen_values = true, help_heading = "Reading")]
+    pub labels: Option<String>,
     /// For coefficients: the loss [default: squared]
     #[arg(long, value_name = "LOSS", help_heading = "Problem")]
-    pub loss: Option<LossName>,
+    pub loss: Option<FitLoss>,
     /// For coefficients: δ of the hinges [default: 1]
     #[arg(long, value_name = "δ", value_parser = positive, allow_hyphen_values = true, help_heading = "Problem")]
     pub margin: Option<f64>,
@@ -959,8 +960,7 @@ impl CertifyArgs {
     /// # Errors
     /// [`Error::Usage`] for a δ that the loss does not have.
     pub fn loss(&self) -> Result<LossKind, Error> {
-        let loss = Some(self.loss.unwrap_or(LossName::Squared));
-        LossArgs { loss, margin: self.margin, delta: self.delta }.check()
+        FitLoss::check(self.loss, self.margin, self.delta)
     }
 }
 
@@ -1115,13 +1115,26 @@ impl RankingName {
     }
 }
 
-/// `--loss` of `fit`, which knows those of labels too.
+/// `--loss` of `fit` and `certify`, which know those of labels too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FitLoss {
     /// Of classes or numbers.
     Of(LossName),
     /// Of sets of labels.
     Ranking(RankingName),
+}
+
+impl FitLoss {
+    /// The loss that was asked for, or the squared one.
+    fn check(asked: Option<Self>, margin: Option<f64>, delta: Option<f64>) -> Result<LossKind, Error> {
+        match asked.unwrap_or(Self::Of(LossName::Squared)) {
+            Self::Of(loss) => LossArgs { loss: Some(loss), margin, delta }.check(),
+            Self::Ranking(loss) => {
+                without_deltas(loss.kind(), [(margin, false), (delta, false)])?;
+                Ok(loss.kind())
+            }
+        }
+    }
 }
 
 impl ValueEnum for FitLoss {

@@ -366,6 +366,8 @@ fn certificate(proof: &Proof, report: &FitReport) -> Value {
         "rounding": number(proof.rounding),
         "dependent": proof.dependent,
         "coefficients_within": proof.coefficients_within.as_ref().and_then(within),
+        "intercept_within": proof.intercept_within.as_ref().zip(report.model.as_ref())
+            .map(|(errors, model)| each(model, errors)),
         "predictions_within": proof.predictions_within.map(number),
         "scaled": report.scaled_unit.map(|unit| json!({
             "objective": number(proof.objective / unit),

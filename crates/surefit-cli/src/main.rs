@@ -6,6 +6,7 @@ mod commands;
 mod exit;
 mod files;
 mod json;
+mod labels;
 mod numbers;
 mod render;
 mod report;

@@ -238,13 +238,8 @@ fn left_out(page: &mut Page, report: &FitReport, count: usize) {
     if count > 0 {
         let what =
             if report.effects.is_some() { "smaller standardised effect" } else { "smaller coefficient" };
-        page.paragraph(&format!("… and {} ({} has all)", counted(count as u64, what), whole_model(report)));
+        page.paragraph(&format!("… and {} (`--json` or `-o MODEL` has all)", counted(count as u64, what)));
     }
-}
-
-/// Where all coefficients are.
-fn whole_model(report: &FitReport) -> &'static str {
-    if report.is_saved() { "`--json` or `-o MODEL`" } else { "`--json`" }
 }
 
 /// Estimate, standard error, t, p and interval of one target.
@@ -273,12 +268,16 @@ fn regression(page: &mut Page, report: &FitReport, model: &Model, target: usize,
         page.blank();
         return page.paragraph(&format!("{}, {}", constant(name, value), counted(report.rows as u64, "row")));
     }
+    // Nothing is known of what columns that depend on each other leave open.
+    let known = |term: &crate::report::Term, text: String| {
+        if term.found.std_error == f64::INFINITY { "–".to_owned() } else { text }
+    };
     columns.extend([
-        column("std error", 1, &|term| significant(term.found.std_error, 4)),
-        column("t", 3, &|term| significant(term.found.t, 3)),
-        column("p", 2, &|term| p_value(term.found.p)),
+        column("std error", 1, &|term| known(term, significant(term.found.std_error, 4))),
+        column("t", 3, &|term| known(term, significant(term.found.t, 3))),
+        column("p", 2, &|term| known(term, p_value(term.found.p))),
         column("95 % interval", 4, &|term| {
-            format!("{} … {}", significant(term.found.low, 4), significant(term.found.high, 4))
+            known(term, format!("{} … {}", significant(term.found.low, 4), significant(term.found.high, 4)))
         }),
     ]);
     let (lines, gone) = table(columns, INDENT, page.width);
@@ -424,17 +423,54 @@ fn left_out_directions(proof: &Proof) -> String {
     }
 }
 
-/// Correct digits where every coefficient has some; otherwise the largest distance.
+/// How sure the coefficients are, and the intercept where it is less so.
 fn coefficients_within(proof: &Proof, model: Option<&Model>) -> Option<String> {
-    let (errors, model) = (proof.coefficients_within.as_ref()?, model?);
-    let pairs = || errors.iter().flatten().zip(model.weights.iter().flatten());
-    let relative = pairs().map(|(error, value)| error / value.abs()).fold(0.0, f64::max);
-    let largest = pairs().map(|(error, _)| *error).fold(0.0, f64::max);
-    Some(if relative < 0.1 {
-        format!("coefficients proven to {}", digits(-relative.log10()))
-    } else {
-        format!("coefficients within ±{}", rough(largest))
-    })
+    let model = model?;
+    let errors = proof.coefficients_within.iter().flatten().flatten();
+    let weights = Precision::of(errors.zip(model.weights.iter().flatten()));
+    let intercepts = proof.intercept_within.iter().flatten().zip(model.intercept.iter().flatten());
+    let intercept = Precision::of(intercepts)
+        .filter(|intercept| weights.as_ref().is_none_or(|weights| intercept.told() < weights.told()));
+    let words = [("coefficients", weights), ("the intercept", intercept)];
+    let known: Vec<String> = words
+        .iter()
+        .filter_map(|(what, known)| Some(format!("{what} {}", known.as_ref()?.in_words())))
+        .collect();
+    (!known.is_empty()).then(|| known.join(", "))
+}
+
+/// How far numbers are, at most, from those of the best answer.
+struct Precision {
+    relative: f64,
+    largest: f64,
+}
+
+impl Precision {
+    /// From errors and the numbers that have them; none of no numbers.
+    fn of<'a>(pairs: impl Iterator<Item = (&'a f64, &'a f64)>) -> Option<Self> {
+        pairs.fold(None, |known, (error, value)| {
+            let known = known.unwrap_or(Self { relative: 0.0, largest: 0.0 });
+            let relative = known.relative.max(error / value.abs());
+            Some(Self { relative, largest: known.largest.max(*error) })
+        })
+    }
+
+    /// [`Self::digits`] as far as they are told.
+    fn told(&self) -> Option<f64> {
+        self.digits().map(|digits| digits.floor().min(15.0))
+    }
+
+    /// Correct digits where every number has some.
+    fn digits(&self) -> Option<f64> {
+        (self.relative < 0.1).then(|| -self.relative.log10())
+    }
+
+    fn in_words(&self) -> String {
+        match self.digits() {
+            Some(known) => format!("proven to {}", digits(known)),
+            None => format!("within ±{}", rough(self.largest)),
+        }
+    }
 }
 
 fn loss_in_words(loss: &str) -> &str {
@@ -448,6 +484,13 @@ fn method(page: &mut Page, report: &FitReport) {
     }
     if report.minimum_norm {
         page.paragraph("several answers are equally good: this is the one of smallest norm");
+    }
+    if let Some(parameters) = report.saturated {
+        page.paragraph(&format!(
+            "no degree of freedom is left for standard errors: {} of {}",
+            counted(parameters as u64, "parameter"),
+            counted(report.rows as u64, "row")
+        ));
     }
     if let Some(steps) = steps(report) {
         page.paragraph(&steps);

@@ -79,6 +79,8 @@ pub struct Proof {
     pub exact_fit: bool,
     /// How far each coefficient is, at most, from the best one's: d × c as [`Model::weights`], where known.
     pub coefficients_within: Option<Vec<Vec<f64>>>,
+    /// The same of each target's intercept.
+    pub intercept_within: Option<Vec<f64>>,
     /// The root mean square distance from the best predictions is at most this.
     pub predictions_within: Option<f64>,
 }
@@ -278,6 +280,8 @@ pub struct FitReport {
     pub forecast_steps: Option<u64>,
     /// The method in words: "Cholesky on the centred Gram, 13 digits".
     pub method: Option<String>,
+    /// Parameters without a penalty, where there are no more rows than these.
+    pub saturated: Option<usize>,
     /// The penalty that was chosen.
     pub choice: Option<Choice>,
     /// The score on `--test`, for targets that are numbers.
@@ -302,11 +306,6 @@ pub fn factors(problem: &surefit::Problem) -> Option<Vec<f64>> {
 }
 
 impl FitReport {
-    /// Whether `-o` keeps such models: a ranking of labels it does not.
-    pub fn is_saved(&self) -> bool {
-        self.samples.as_ref().is_none_or(|facts| facts.ranking.is_none())
-    }
-
     /// One sentence: what happened.
     pub fn message(&self) -> String {
         if let Some(diagnosis) = &self.diagnosis {

@@ -15,6 +15,8 @@ mod classes;
 mod mix;
 #[path = "cli/ranking.rs"]
 mod ranking;
+#[path = "cli/ranking_models.rs"]
+mod ranking_models;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")

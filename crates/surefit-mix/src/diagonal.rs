@@ -3,7 +3,7 @@
 //! Coordinate ascent on `Σ ω d + μ log det(Q − diag(d))` keeps `P = (Q − diag(d))⁻¹`: along coordinate `i` the best
 //! step is `δ = 1/P_ii − μ/ω_i`, after which `P` changes by rank one (Sherman & Morrison). `μ` is halved each sweep.
 
-use crate::prepare::Ask;
+use crate::core::Ask;
 use faer::linalg::solvers::DenseSolveCore as _;
 use faer::{Mat, MatRef, Side};
 

@@ -47,6 +47,14 @@ pub enum Error {
         /// The number.
         value: f64,
     },
+    /// More inputs than a simplex basis is kept for.
+    #[error("{inputs} inputs are left to choose from, and the distances l1 and linf take {most} at most")]
+    TooManyInputs {
+        /// Inputs that the limits leave.
+        inputs: usize,
+        /// So many are taken.
+        most: usize,
+    },
     /// A range that is upside down or not a number.
     #[error("the range of `{input}` is {low}..{high}: its low end is above its high end")]
     Range {
@@ -166,6 +174,9 @@ impl Error {
             }
             Self::LeastThroughZero { .. } => {
                 "give the inputs a least weight: it says what is used".to_owned()
+            }
+            Self::TooManyInputs { .. } => {
+                "take the distance l2, or leave inputs out: the distance l2 tells which come close".to_owned()
             }
             Self::TooSmall { .. } => "multiply the inputs and the target by one number".to_owned(),
         };

@@ -95,14 +95,23 @@ impl Form {
         form.set_unit();
         form.set_ranges(problem);
         for (r, limit) in problem.limits.iter().enumerate() {
-            for j in 0..n {
-                let (input, sign) = form.origin[j];
-                let own = limit.terms.iter().filter(|term| term.0 == input).map(|term| term.1).sum::<f64>();
-                form.rows[r * n + j] = sign * own;
+            let mut own = vec![0.0; problem.inputs.len()];
+            for (input, coefficient) in &limit.terms {
+                if let Some(own) = own.get_mut(*input) {
+                    *own += coefficient;
+                }
             }
+            let row = form.rows[r * n..(r + 1) * n].iter_mut();
+            row.zip(&form.origin).for_each(|(entry, (input, sign))| *entry = sign * own[*input]);
         }
         for count in &problem.counts {
-            let is_member = form.origin.iter().map(|(input, _)| count.members.contains(input)).collect();
+            let mut is_named = vec![false; problem.inputs.len()];
+            for input in &count.members {
+                if let Some(is_named) = is_named.get_mut(*input) {
+                    *is_named = true;
+                }
+            }
+            let is_member = form.origin.iter().map(|(input, _)| is_named[*input]).collect();
             form.counts.push(Members { is_member, least: count.least, most: count.most });
         }
         if let (Distance::L2, Some((terms, sum))) = (problem.distance, equation(problem)) {

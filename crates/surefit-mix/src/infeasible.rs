@@ -204,7 +204,8 @@ fn relaxation(problem: &Problem, part: &Part, go_on: GoOn<'_>) -> Result<Option<
             for (least, most) in choices.flatten() {
                 let mut changed = only(problem, &all);
                 (changed.counts[*k].least, changed.counts[*k].most) = (least, most);
-                if is_feasible(&changed, go_on)? == Some(true) {
+                let Some(mends) = is_feasible(&changed, go_on)? else { break };
+                if mends {
                     let (end, was, now) = if most == count.most {
                         ("at least", count.least, least)
                     } else {

@@ -1,7 +1,7 @@
 //! From a form to what a tree is searched on: the diagonal, the prices of the counts, and the inputs that are left.
 
 use crate::bound::{Proof, Terms};
-use crate::core::{End, Kind, Model, State, WHOLE, gram};
+use crate::core::{Ask, End, Kind, Model, State, WHOLE, gram};
 use crate::diagonal;
 use crate::form::Form;
 use crate::search::heuristics;
@@ -18,9 +18,6 @@ const SWEEPS: usize = 14;
 const HALVINGS: usize = 24;
 /// The share of inputs that must be decided at the root before the rest is taken alone.
 const WORTH: f64 = 0.2;
-
-/// Whether to go on.
-pub(crate) type Ask<'a> = &'a dyn Fn() -> bool;
 
 /// What preparing a form has come to.
 pub(crate) enum Prepared<R: Relaxation> {
@@ -45,7 +42,7 @@ pub(crate) fn prepare(
     let mut closed = f64::INFINITY;
     let mut begins = true;
     loop {
-        let Some(stage) = Stage::new(&form, kind.clone(), pool) else {
+        let Some(stage) = Stage::new(&form, kind.clone(), pool, ask) else {
             return if begins { Prepared::Infeasible } else { Prepared::Done(closed) };
         };
         let Stage { ground, root, mut proof, .. } = stage.raise(pool, begins, ask);
@@ -76,7 +73,7 @@ pub(crate) fn prepare_norms(
     let scale = (0..form.n).map(|j| form.column(j).iter().map(|a| a * a).sum::<f64>().sqrt()).collect();
     let plain = Terms::sharp(&form);
     let ground = Ground { relaxation: Norms::new(form.clone()), form, terms, plain, scale };
-    let (root, end) = ground.relaxation.solve(kind);
+    let (root, end) = ground.relaxation.solve(kind, ask);
     let mut proof = Proof::default();
     ground.prove(&root, &mut proof);
     if end == End::Infeasible && proof.bound >= ground.form.most() {
@@ -132,7 +129,7 @@ struct Stage {
 
 impl Stage {
     /// The relaxation without a diagonal; none if no weights keep the limits.
-    fn new(form: &Form, kind: Vec<Kind>, pool: &Pool) -> Option<Self> {
+    fn new(form: &Form, kind: Vec<Kind>, pool: &Pool, ask: Ask<'_>) -> Option<Self> {
         let gram = (form.n <= WHOLE).then(|| Arc::new(gram(form)));
         let own = |j: usize| form.column(j).iter().map(|a| a * a).sum::<f64>() + form.ridge;
         let scale: Vec<f64> = (0..form.n).map(|j| own(j).sqrt()).collect();
@@ -142,7 +139,7 @@ impl Stage {
             Model::new(form, gram.as_deref().map(Mat::as_ref), &terms.diagonal, &terms.price, 0.0, nudge);
         let plain = Terms::sharp(form);
         let ground = Ground { form: form.clone(), relaxation: Squares { model }, terms, plain, scale };
-        let (root, end) = ground.relaxation.solve(kind);
+        let (root, end) = ground.relaxation.solve(kind, ask);
         let mut stage = Self { gram, ground, root, proof: Proof::default(), nudge };
         stage.ground.prove(&stage.root, &mut stage.proof);
         // Only what is proven to be so is infeasible.
@@ -155,11 +152,13 @@ impl Stage {
         if begins {
             heuristics::round(&self.ground, &self.root, pool, ask);
             self.nudge = nudge(&self.ground.scale, pool);
-            if let Some(next) = self.with(self.ground.terms.diagonal.clone(), self.ground.terms.own.clone()) {
+            if let Some(next) =
+                self.with(self.ground.terms.diagonal.clone(), self.ground.terms.own.clone(), ask)
+            {
                 self = next;
             }
         }
-        self.set_prices();
+        self.set_prices(ask);
         if self.gram.is_none() {
             return self;
         }
@@ -172,9 +171,11 @@ impl Stage {
             if diagonal.iter().all(|d| *d == 0.0) {
                 break;
             }
-            let Some(mut next) = self.with(diagonal.clone(), self.ground.terms.own.clone()) else { break };
+            let Some(mut next) = self.with(diagonal.clone(), self.ground.terms.own.clone(), ask) else {
+                break;
+            };
             if round % 4 == 0 {
-                next.set_prices();
+                next.set_prices(ask);
             }
             for (j, weight) in weight.iter_mut().enumerate().filter(|(j, _)| self.is_open(*j)) {
                 let (w, low) = (next.root.w[j], next.ground.relaxation.model.knee[j]);
@@ -199,7 +200,7 @@ impl Stage {
     }
 
     /// The same form with another diagonal and other prices.
-    fn with(&self, diagonal: Vec<f64>, prices: Vec<f64>) -> Option<Self> {
+    fn with(&self, diagonal: Vec<f64>, prices: Vec<f64>, ask: Ask<'_>) -> Option<Self> {
         let form = &self.ground.form;
         let terms = Terms::new(form, diagonal, prices);
         let gram = self.gram.as_deref().map(Mat::as_ref);
@@ -207,7 +208,7 @@ impl Stage {
         let scale = self.ground.scale.clone();
         let plain = self.ground.plain.clone();
         let ground = Ground { form: form.clone(), relaxation: Squares { model }, terms, plain, scale };
-        let (root, end) = ground.relaxation.solve(self.root.kind.clone());
+        let (root, end) = ground.relaxation.solve(self.root.kind.clone(), ask);
         if end != End::Reached {
             return None;
         }
@@ -218,7 +219,7 @@ impl Stage {
 
     /// Finds for each count the price at which the relaxation keeps it, one after the other: the bound is concave
     /// in the price, with the excess of the count as its slope.
-    fn set_prices(&mut self) {
+    fn set_prices(&mut self, ask: Ask<'_>) {
         for k in 0..self.ground.form.counts.len() {
             let (least, most) = (self.ground.form.counts[k].least, self.ground.form.counts[k].most);
             let used = self.usage(k);
@@ -237,7 +238,7 @@ impl Stage {
                 let price = if none == 0.0 { enough * 0.1 } else { f64::midpoint(none, enough) };
                 let mut prices = self.ground.terms.own.clone();
                 prices[k] = sign * price;
-                let Some(next) = self.with(self.ground.terms.diagonal.clone(), prices) else { break };
+                let Some(next) = self.with(self.ground.terms.diagonal.clone(), prices, ask) else { break };
                 if (next.usage(k) - limit) * sign > 0.0 {
                     none = price;
                 } else {

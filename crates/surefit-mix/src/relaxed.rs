@@ -1,6 +1,6 @@
 //! The plain optimum: the same ranges without their holes, and no counts. What the holes cost is seen beside it.
 
-use crate::core::{End, Kind, Model, State, WHOLE, gram};
+use crate::core::{Ask, End, Kind, Model, State, WHOLE, gram};
 use crate::form::Form;
 use crate::polish::polish;
 use crate::presolve::tighten;
@@ -9,8 +9,8 @@ use crate::search::norms::Norms;
 use crate::search::relaxation::Relaxation as _;
 use crate::solve::Mix;
 
-/// The best weights without holes; none if there are none.
-pub(crate) fn solve(problem: &Problem) -> Option<Mix> {
+/// The best weights without holes; none if there are none, or `ask` said no before they were found.
+pub(crate) fn solve(problem: &Problem, ask: Ask<'_>) -> Option<Mix> {
     let mut plain = problem.clone();
     plain.counts.clear();
     for range in plain.ranges.iter_mut().filter(|range| range.optional) {
@@ -23,10 +23,10 @@ pub(crate) fn solve(problem: &Problem) -> Option<Mix> {
         return None;
     }
     let mut columns = match problem.distance {
-        Distance::L2 => squares(&form, &kind)?,
+        Distance::L2 => squares(&form, &kind, ask)?,
         Distance::L1 | Distance::LInf => {
             let norms = Norms::new(form.clone());
-            let (basis, end) = norms.solve(kind);
+            let (basis, end) = norms.solve(kind, ask);
             (end == End::Reached).then(|| norms.weights(&basis).to_vec())?
         }
     };
@@ -36,7 +36,7 @@ pub(crate) fn solve(problem: &Problem) -> Option<Mix> {
 }
 
 /// The least squares.
-fn squares(form: &Form, kind: &[Kind]) -> Option<Vec<f64>> {
+fn squares(form: &Form, kind: &[Kind], ask: Ask<'_>) -> Option<Vec<f64>> {
     let size = (0..form.n).map(|j| form.column(j).iter().map(|a| a * a).sum::<f64>()).sum::<f64>();
     let mean = if size > 0.0 { size / form.n as f64 } else { 1.0 };
     let gram = (form.n <= WHOLE).then(|| gram(form));
@@ -45,7 +45,7 @@ fn squares(form: &Form, kind: &[Kind]) -> Option<Vec<f64>> {
     [1e-12, 1e-9].into_iter().find_map(|nudge| {
         let gram = gram.as_ref().map(faer::Mat::as_ref);
         let model = Model::new(form, gram, &zero, &zero, 0.0, nudge * mean);
-        let (state, end) = State::solve(&model, kind.to_vec(), f64::INFINITY);
+        let (state, end) = State::solve(&model, kind.to_vec(), ask);
         (end == End::Reached).then_some(state.w)
     })
 }

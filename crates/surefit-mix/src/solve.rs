@@ -2,7 +2,7 @@
 
 use crate::bound::Terms;
 use crate::certificate::Certificate;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::form::Form;
 use crate::infeasible::{self, Conflict};
 use crate::polish::polish;
@@ -10,12 +10,14 @@ use crate::prepare::{Prepared, prepare, prepare_norms};
 use crate::presolve::tighten;
 use crate::problem::{Distance, Problem};
 use crate::relaxed;
+use crate::search::norms::Norms;
 use crate::search::pool::Pool;
 use crate::search::record::Record;
 use crate::search::relaxation::Relaxation;
 use crate::search::{Found, Standing, search};
 use crate::tree::Tree;
 use crate::validate::validate;
+use std::time::{Duration, Instant};
 
 /// How far to go.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -48,6 +50,9 @@ pub struct Progress {
     /// No mix has a lower one.
     pub bound: f64,
 }
+
+/// Time for the plain optimum beside a mix, whatever was asked for.
+const MOMENT: Duration = Duration::from_millis(500);
 
 /// What is known at the end.
 #[derive(Clone, Debug, PartialEq)]
@@ -108,7 +113,16 @@ pub fn solve(
         Attempt::Infeasible => Outcome::Infeasible(infeasible::explain(problem, go_on)?),
         Attempt::Nothing { bound, nodes } => Outcome::Nothing { bound, nodes },
         Attempt::Solved(mut solution) => {
-            solution.relaxed = relaxed::solve(problem);
+            let begun = Instant::now();
+            let standing = Progress {
+                nodes: solution.nodes,
+                open: 0,
+                objective: solution.best.objective,
+                bound: solution.certificate.bound,
+            };
+            // A search that was stopped has this beside its mix too, as long as it is a matter of a moment.
+            let ask = || begun.elapsed() < MOMENT || go_on(&standing);
+            solution.relaxed = relaxed::solve(problem, &ask);
             Outcome::Solved(solution)
         }
     })
@@ -173,6 +187,9 @@ fn pass(
             below(prepared, &pool, settings, is_stated, go_on)
         }
         Distance::L1 | Distance::LInf => {
+            if form.n > Norms::MOST {
+                return Err(Error::TooManyInputs { inputs: form.n, most: Norms::MOST });
+            }
             let prepared = prepare_norms(form, kind, &mut pool, &ask);
             below(prepared, &pool, settings, is_stated, go_on)
         }

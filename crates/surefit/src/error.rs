@@ -96,6 +96,7 @@ impl Error {
     pub fn evidence(&self) -> serde_json::Map<String, serde_json::Value> {
         match self {
             Self::Data(DataError::Classes(error)) if error.code().is_some() => error.evidence(),
+            Self::Data(DataError::Labels(error)) => error.evidence(),
             _ => serde_json::Map::new(),
         }
     }

@@ -6,6 +6,7 @@
 
 mod path;
 mod samples;
+mod scaled;
 mod trial;
 mod unbounded;
 
@@ -14,6 +15,8 @@ pub use samples::{
     Method, Progress, SampleFit, SampleSettings, Start, check_method, check_penalty, choose_method,
     dual_point, fit_from, fit_samples, intercept, usual_gap, usual_penalty,
 };
+
+pub use scaled::{fit_scaled, path_scaled};
 
 use crate::certificate::{Certificate, certify};
 use crate::data::scale::{Scale, Scaled, Scaling};
@@ -161,6 +164,7 @@ pub fn fit(rows: &dyn Rows, problem: &Problem, settings: &Settings, watch: &Watc
     let scaling = scaling(rows, settings)?;
     let (path, scaled) = choose(rows, problem, settings, &scaling, watch)?;
     let problem = in_user_units(&scaled, &scaling);
+    exact::check_penalty(&problem, rows.shape().columns, &settings.columns)?;
     let exact = exact::solve(rows, &problem, watch.go_on)?;
     // What the exact solver saw on its way is enough where descent is not asked for.
     let facts = match &settings.solver {
@@ -272,6 +276,7 @@ pub fn lint(
     let rows: &dyn Rows = &Watched::new(rows, go_on);
     let scaling = scaling(rows, settings)?;
     let own = in_user_units(problem, &scaling);
+    exact::check_penalty(&own, rows.shape().columns, &settings.columns)?;
     let exact = exact::solve(rows, &own, go_on)?;
     let facts = Facts::of(rows, &settings.columns, &settings.targets)?;
     let checkup = Checkup {
@@ -326,19 +331,7 @@ pub fn out_of_reach(
 fn check(problem: &Problem, settings: &Settings) -> Result<()> {
     problem.loss.require_squared("a fit")?;
     let usage = |what: &str, hint: &str| Err(Error::Usage { what: what.to_owned(), hint: hint.to_owned() });
-    let shifts = settings.scale != Scale::None;
-    if shifts && problem.intercept == Intercept::Absent {
-        return usage(
-            "a scale that subtracts something from the columns makes an intercept, and the formula asks for none",
-            "leave out `- 1`, or use `--scale none`",
-        );
-    }
-    if shifts && problem.intercept == Intercept::Penalized {
-        return usage(
-            "a penalised intercept means something else after the columns are shifted",
-            "leave out `--penalize-intercept`, or use `--scale none`",
-        );
-    }
+    check_scale(settings.scale, problem.intercept)?;
     if settings.penalties.is_some() && matches!(settings.solver, Solver::GradientDescent(_)) {
         return usage(
             "a range of penalties is chosen from by the exact solver, and gradient descent was asked for",
@@ -346,6 +339,25 @@ fn check(problem: &Problem, settings: &Settings) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// Refuses a scale beside an intercept that it would change.
+///
+/// # Errors
+/// [`Error::Usage`] with the two and the way out.
+pub fn check_scale(scale: Scale, intercept: Intercept) -> Result<()> {
+    let usage = |what: &str, hint: &str| Err(Error::Usage { what: what.to_owned(), hint: hint.to_owned() });
+    match (scale, intercept) {
+        (Scale::None, _) | (_, Intercept::Free) => Ok(()),
+        (_, Intercept::Absent) => usage(
+            "a scale that subtracts something from the columns makes an intercept, and the formula asks for none",
+            "leave out `- 1`, or use `--scale none`",
+        ),
+        (_, Intercept::Penalized) => usage(
+            "a penalised intercept means something else after the columns are shifted",
+            "leave out `--penalize-intercept`, or use `--scale none`",
+        ),
+    }
 }
 
 /// The problem in scaled units with its λ settled, and the path that settled it.

@@ -22,7 +22,7 @@ pub enum WeightType {
 pub struct Term {
     /// The coefficient.
     pub estimate: f64,
-    /// Its standard error.
+    /// Its standard error; infinite where columns that depend on each other leave it open.
     pub std_error: f64,
     /// estimate / `std_error`; infinite for an exact fit, 0 where both are 0.
     pub t: f64,
@@ -63,8 +63,8 @@ pub struct Inference {
     pub residual_df: f64,
 }
 
-/// The summary of an ordinary least-squares fit; nothing where λ > 0, columns depend on each other, or no
-/// degree of freedom is left.
+/// The summary of an ordinary least-squares fit; nothing where λ > 0, no degree of freedom is left, or the columns that
+/// depend on each other are too many to know which.
 pub fn summary(fit: &ExactFit, weights: WeightType) -> Option<Inference> {
     let covariance = fit.covariance.as_ref()?;
     let rows = match weights {
@@ -96,7 +96,12 @@ fn output(fit: &ExactFit, covariance: &Covariance, df: f64, k: usize) -> OutputI
     let total_df = df + columns;
     OutputInference {
         intercept: covariance.intercept.map(|root| term(coefficients.intercept[k], root)),
-        terms: (0..fit.rank).map(|j| term(coefficients.weights[(j, k)], covariance.columns[j])).collect(),
+        terms: covariance
+            .columns
+            .iter()
+            .enumerate()
+            .map(|(j, root)| term(coefficients.weights[(j, k)], *root))
+            .collect(),
         r_squared,
         adjusted_r_squared: varies.then(|| 1.0 - (fit.rss[k] / df) / (fit.tss[k] / total_df)),
         f_statistic,

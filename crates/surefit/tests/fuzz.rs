@@ -94,6 +94,7 @@ fn model() -> Vec<u8> {
         targets: recipe.targets().to_vec(),
         formula: formula.to_string(),
         classes: None,
+        threshold: None,
         mix: None,
         inputs: Inputs::Table(Box::new(recipe.clone())),
         problem,

@@ -9,6 +9,7 @@ use surefit::data::encode::Recipe;
 use surefit::data::scale::Scale;
 use surefit::data::{ClassList, Design, Rows};
 use surefit::fit::Verdict;
+use surefit::metrics::threshold::Threshold;
 use surefit::model::{
     Fingerprint, Inputs, MixDistance, MixFacts, Model, SparseInputs, coefficients_from_csv,
 };
@@ -45,6 +46,7 @@ fn model() -> Model {
         targets: vec!["sales".into(), "visits".into()],
         formula: "[sales, visits] ~ temp + `größe [m²]`".into(),
         classes: None,
+        threshold: None,
         mix: None,
         inputs: Inputs::Table(Box::new(recipe(
             &["sales", "visits"],
@@ -158,6 +160,7 @@ fn sparse() -> Model {
         columns: vec!["x0".into(), "x1".into()],
         targets: names.to_vec(),
         classes: Some(ClassList::of(&names)),
+        threshold: None,
         mix: None,
         formula: String::new(),
         inputs: Inputs::Sparse(SparseInputs { columns: 2, zero_based: true }),
@@ -236,6 +239,7 @@ fn mix() -> Model {
         coefficients: weights,
         targets: vec!["sales".into()],
         formula: "sales ~ 0 + temp + `größe [m²]`".into(),
+        threshold: None,
         mix: Some(MixFacts { distance: MixDistance::L1, ridge: 0.0 }),
         inputs: Inputs::Table(Box::new(recipe(&["sales"], "sales ~ 0 + temp + `größe [m²]`"))),
         problem: Problem { loss: LossKind::Squared, penalty: Ridge::default(), intercept: Intercept::Absent },
@@ -267,6 +271,89 @@ fn a_mix_comes_back_and_is_nothing_but_a_mix() {
     assert_eq!(
         message(&error),
         "this model cannot be saved: mix stands beside an intercept, a penalty or a loss"
+    );
+}
+
+/// A ranking of three labels from sparse rows.
+fn ranking() -> Model {
+    Model {
+        classes: None,
+        threshold: Some(Threshold::Linear { weights: vec![0.1, -1.0 / 3.0, 0.0], bias: 1e-17 }),
+        problem: Problem { loss: LossKind::Bpmll, ..model().problem },
+        ..sparse()
+    }
+}
+
+#[test]
+fn a_ranking_of_labels_comes_back_with_its_threshold() {
+    let rules = [
+        Threshold::Constant(-0.25),
+        Threshold::PerLabel(vec![0.5, 0.1, -2.0]),
+        Threshold::Top(2),
+        Threshold::Linear { weights: vec![0.1, -1.0 / 3.0, 0.0], bias: 1e-17 },
+    ];
+    for rule in rules {
+        let kept = Model { threshold: Some(rule), ..ranking() };
+        assert_eq!(Model::from_bytes(&kept.to_bytes().unwrap(), "m").unwrap(), kept);
+    }
+    // Labels of a table have its columns and its targets.
+    let table = Model {
+        threshold: Some(Threshold::Constant(0.0)),
+        problem: Problem { loss: LossKind::Zlpr, ..model().problem },
+        ..model()
+    };
+    assert_eq!(Model::from_bytes(&table.to_bytes().unwrap(), "m").unwrap(), table);
+}
+
+#[test]
+fn a_threshold_that_does_not_fit_is_named() {
+    let cases = [
+        (r#"{"constant": null}"#, "`threshold` is wrong: invalid type: null, expected f64"),
+        (r#"{"top": 0}"#, "`threshold` gives 0 of 3 labels"),
+        (r#"{"top": 4}"#, "`threshold` gives 4 of 3 labels"),
+        (r#"{"per-label": [1.0, 2.0]}"#, "`threshold` has 2 numbers for 3 labels"),
+        (r#"{"linear": {"weights": [1.0], "bias": 0.0}}"#, "`threshold` has 1 numbers for 3 labels"),
+        (r#"{"linear": {"weights": [1.0, 2.0, 3.0]}}"#, "`threshold` is wrong: missing field `bias`"),
+        (
+            r#"{"half": 1.0}"#,
+            "`threshold` is wrong: unknown variant `half`, expected one of `linear`, `constant`, `per-label`, `top`",
+        ),
+    ];
+    for (value, why) in cases {
+        let bytes = edited_of(&ranking(), |fields| {
+            fields.insert("threshold".to_owned(), serde_json::from_str(value).unwrap());
+        });
+        assert_eq!(message(&Model::from_bytes(&bytes, "m").unwrap_err()), format!("m is damaged: {why}"));
+    }
+    let bytes = edited_of(&ranking(), |fields| {
+        fields.shift_remove("threshold");
+    });
+    assert_eq!(
+        message(&Model::from_bytes(&bytes, "m").unwrap_err()),
+        "m is damaged: `threshold` is missing, and the bpmll loss ranks labels"
+    );
+    let unsaveable = |model: Model| message(&model.to_bytes().unwrap_err());
+    let told = [
+        unsaveable(Model { threshold: Some(Threshold::Constant(f64::NAN)), ..ranking() }),
+        unsaveable(Model { threshold: ranking().threshold, ..sparse() }),
+        unsaveable(Model { classes: sparse().classes, ..ranking() }),
+        unsaveable(Model { targets: ["9", "0", "10"].map(str::to_owned).to_vec(), ..ranking() }),
+        unsaveable(Model {
+            coefficients: Coefficients { weights: Mat::zeros(2, 1), intercept: vec![0.0] },
+            targets: vec!["0".to_owned()],
+            ..ranking()
+        }),
+    ];
+    assert_eq!(
+        told,
+        [
+            "threshold has NaN among its numbers",
+            "threshold is there, and the crammer-singer loss ranks no labels",
+            "classes is there, and the bpmll loss is of labels",
+            "targets is not in order, or has a label twice",
+            "targets has 1 of the two labels or more that a ranking needs",
+        ]
+        .map(|why| format!("this model cannot be saved: {why}"))
     );
 }
 

@@ -2,6 +2,7 @@
 
 use super::{FitArgs, finite, positive, usage};
 use clap::{Args, ValueEnum};
+use surefit::data::read::is_arff;
 use surefit::metrics::measure::Measure;
 use surefit::metrics::threshold::Rule;
 use surefit::{Error, LossKind};
@@ -125,6 +126,9 @@ impl FitArgs {
         if self.ranking.hidden.is_some() {
             return self.check_network();
         }
+        if self.output.is_some() {
+            self.check_saved()?;
+        }
         let of_network = [
             ("--epochs", self.ranking.epochs.is_some()),
             ("--patience", self.ranking.patience.is_some()),
@@ -156,9 +160,33 @@ impl FitArgs {
 }
 
 impl FitArgs {
+    /// Refuses what a saved model does not keep, and could not be certified without.
+    fn check_saved(&self) -> Result<(), Error> {
+        let changed = [
+            ("--label-weights", !self.ranking.label_weights.is_empty()),
+            ("--divisor usable", self.ranking.divisor == Divisor::Usable),
+        ];
+        if let Some((flag, _)) = changed.iter().find(|(_, given)| *given) {
+            return Err(usage(
+                format!(
+                    "a saved model has the plain loss of all rows and labels, and `{flag}` makes another"
+                ),
+                format!("leave out `{flag}`, or leave out `-o`: `--json` has all coefficients"),
+            ));
+        }
+        if !self.ranking.drop_label.is_empty() && !is_arff(&self.data) {
+            return Err(usage(
+                format!("a saved model would miss the label that `--drop-label` leaves out in {}", self.data),
+                "take the label out of the file, or leave out `-o`: `--json` has all coefficients".to_owned(),
+            ));
+        }
+        Ok(())
+    }
+
     /// Refuses what a network has no use for.
     fn check_network(&self) -> Result<(), Error> {
         let refused = [
+            ("-o", self.output.is_some()),
             ("--gap", self.gap.is_some()),
             ("--max-iter", self.descent.max_iter.is_some()),
             ("--tolerance", self.descent.tolerance.is_some()),
@@ -178,6 +206,7 @@ impl FitArgs {
                 format!("`{flag}` is for linear models, and `--hidden` asks for a network"),
                 match *flag {
                     "--max-iter" => "say how long to train with `--epochs`".to_owned(),
+                    "-o" => "leave out one of the two: only linear models are kept in files".to_owned(),
                     flag => format!("leave out one of `{flag}` and `--hidden`"),
                 },
             ));

@@ -35,7 +35,7 @@ pub fn run(args: &CertifyArgs, screen: &Screen) -> Result<Exit, Halt> {
         of_model(args, model, screen)?
     } else {
         match args.loss()? {
-            LossKind::Squared => of_coefficients(args, screen)?,
+            LossKind::Squared if args.labels.is_none() => of_coefficients(args, screen)?,
             loss => return super::certify_samples::of_coefficients(args, loss, begun, screen),
         }
     };
@@ -82,6 +82,7 @@ pub fn run(args: &CertifyArgs, screen: &Screen) -> Result<Exit, Halt> {
         effects: None,
         findings: convention.into_iter().collect(),
         minimum_norm: false,
+        saturated: None,
         stop: None,
         steps: 0,
         forecast_steps: None,
@@ -139,6 +140,7 @@ fn saved(args: &CertifyArgs) -> Result<Model> {
 /// Flags that say what coefficients are for, beside a file that says so itself.
 fn refuse_flags_of_coefficients(args: &CertifyArgs, why: &str) -> Result<()> {
     let given = [
+        ("--labels", args.labels.is_some()),
         ("--loss", args.loss.is_some()),
         ("--margin", args.margin.is_some()),
         ("--delta", args.delta.is_some()),

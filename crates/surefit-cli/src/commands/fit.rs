@@ -42,7 +42,7 @@ pub fn run(args: &FitArgs, screen: &Screen) -> Result<Exit, Halt> {
     }
     let descent = args.check()?;
     let formula = args.formula()?;
-    for path in args.output.iter().chain(&args.trace) {
+    for path in args.output.iter().chain(args.trace.iter().filter(|_| descent.is_some())) {
         files::probe(path)?;
     }
     let options = EncodeOptions {
@@ -55,6 +55,7 @@ pub fn run(args: &FitArgs, screen: &Screen) -> Result<Exit, Halt> {
         load::by_formula(&args.data, formula, weights, &args.reading, options, screen)?;
     let encoded = Encoded::new(&table, &recipe)?;
     notes.extend(encoded.notes());
+    notes.extend(args.set_aside());
     screen.notes(&notes);
     let left_out = encoded.left_out()?;
     let numbers = Numbers::of(encoded, descent.is_some())?;
@@ -190,7 +191,12 @@ impl Job<'_> {
         let steps = count(forecast.steps);
         let what = if self.problem.penalty.lambda == 0.0 { "½ mean r²" } else { "the objective" };
         let units = if self.settings.scale_target { " in scaled units" } else { "" };
-        let above = format!("{what} {} above the optimum{units}", rough(forecast.gap));
+        // Below that the loss cannot tell.
+        let above = if forecast.gap <= f64::EPSILON * forecast.loss.abs() {
+            format!("{what} within rounding of the optimum{units}")
+        } else {
+            format!("{what} {} above the optimum{units}", rough(forecast.gap))
+        };
         match forecast.stop {
             Stop::Diverged if forecast.steps == 0 => {
                 "forecast: the loss of the start is beyond all numbers".to_owned()
@@ -245,6 +251,7 @@ fn saved_model(fit: &Fit, args: &FitArgs, recipe: &Recipe, digest: &str, rows: u
         columns: recipe.names().to_vec(),
         targets: recipe.targets().to_vec(),
         classes: None,
+        threshold: None,
         mix: None,
         formula: args.formula.clone().unwrap_or_default(),
         inputs: Inputs::Table(Box::new(recipe.clone())),
@@ -294,7 +301,9 @@ fn report(
         minimum_norm: fit.descent.is_none()
             && fit.problem.penalty.lambda == 0.0
             && fit.exact.rank < shape.columns,
-        stop: Some(fit.candidate.stop),
+        // A direct method ends by itself, certified or not.
+        stop: Some(fit.candidate.stop)
+            .filter(|stop| *stop != Stop::Certified || fit.verdict == Verdict::Certified),
         steps: fit.candidate.steps as u64,
         forecast_steps: fit
             .descent
@@ -302,6 +311,9 @@ fn report(
             .and_then(|(_, forecast)| forecast.as_ref())
             .map(|told| told.steps),
         method: fit.descent.is_none().then(|| method(fit)),
+        saturated: (fit.descent.is_none() && fit.problem.penalty.lambda == 0.0)
+            .then_some(fit.exact.parameters)
+            .filter(|parameters| *parameters as f64 >= fit.exact.positive_rows as f64),
         choice: fit.path.as_ref().map(choice),
         test: None,
         samples: None,
@@ -342,6 +354,7 @@ pub fn proof(certificate: &Certificate) -> Proof {
         dependent: certificate.dependent(),
         exact_fit: certificate.is_exact_fit(),
         coefficients_within: certificate.coefficient_errors().map(matrix),
+        intercept_within: certificate.intercept_errors(),
         predictions_within: certificate.prediction_rms().filter(|size| size.is_finite()),
     }
 }

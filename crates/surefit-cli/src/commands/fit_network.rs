@@ -1,9 +1,9 @@
 //! `surefit fit --hidden N`: a network with one hidden layer on label sets, trained as people train it, without a certificate.
 
 use super::fit::{exit_of, title};
-use super::fit_labels::{Input, Rows, measure, usual};
+use super::fit_labels::{Input, Rows, measure, threshold, usual};
 use super::fit_samples::lambda;
-use crate::args::{FitArgs, Penalty};
+use crate::args::{FitArgs, Penalty, usage};
 use crate::exit::Exit;
 use crate::numbers::{count, plain};
 use crate::report::{FitReport, NetworkFacts, Ranked, SampleFacts};
@@ -30,13 +30,22 @@ const HELD_OUT: f64 = 0.2;
 pub fn run(args: &FitArgs, loss: LossKind, hidden: usize, screen: &Screen) -> Result<Exit, Halt> {
     let begun = Instant::now();
     args.check_label_rows()?;
-    let Input { set, label_weights, rule, test, validate, mut notes } = Input::read(args, loss, screen)?;
+    let penalized = !matches!(args.penalty, Some(Penalty::One(lambda)) if lambda <= 0.0);
+    let read = Input::read(args, loss, penalized, screen)?;
+    let Input { set, intercept, label_weights, rule, test, validate, mut notes, .. } = read;
+    if !intercept {
+        return Err(usage(
+            "a network has intercepts, and the formula asks for none".to_owned(),
+            "leave out `- 1`, or leave out `--hidden`".to_owned(),
+        )
+        .into());
+    }
     let (weights, divisor) = (label_weights.as_deref(), args.ranking.divisor);
     let mut rows = Rows::new(&set, loss, weights, divisor)?;
     let (without, samples) = (rows.without.take(), rows.samples());
     let lambda = match args.penalty {
         Some(Penalty::One(lambda)) => lambda,
-        _ if rows.weights.is_some() => usual(loss, &samples, &mut notes, screen),
+        _ if rows.weights.is_some() => usual(loss, &samples, set.weights(), &mut notes, screen),
         _ => lambda(None, loss, &set, &mut notes, screen)?,
     };
     let settings = Settings {
@@ -54,11 +63,14 @@ pub fn run(args: &FitArgs, loss: LossKind, hidden: usize, screen: &Screen) -> Re
     };
     let trained = watched(args, &samples, loss, held, &settings, begun, screen)?;
     let scores = |set: &SampleSet| Ok(trained.network.scores(&set.features()?));
-    let ranked = measure(&scores, rule, &set, test.as_ref().map(|(file, test)| (file.as_str(), test)))?;
+    let threshold = threshold(&scores, rule, &set)?;
+    let test = test.as_ref().map(|(file, test)| (file.as_str(), test));
+    let ranked = measure(&scores, &threshold, &set, test)?;
     let file = validate.as_ref().map(|(file, _)| file.clone());
     let facts = NetworkFacts { settings, trained, file };
     let left_out = rows.weights.is_some();
-    let mut report = report(&set, loss, facts, ranked);
+    let formula = args.formula.as_deref().unwrap_or_default();
+    let mut report = report(&set, loss, formula, facts, ranked);
     // The same answer is that of a linear model.
     let finding = |found: WithoutPairs| Finding { remedies: Vec::new(), ..found.finding(left_out, lambda) };
     report.findings.extend(without.map(finding));
@@ -123,12 +135,18 @@ fn cause(facts: &NetworkFacts) -> Diagnosis {
     }
 }
 
-fn report(set: &SampleSet, loss: LossKind, network: NetworkFacts, ranked: Ranked) -> FitReport {
+fn report(
+    set: &SampleSet,
+    loss: LossKind,
+    formula: &str,
+    network: NetworkFacts,
+    ranked: Ranked,
+) -> FitReport {
     let course = &network.trained.course;
     FitReport {
         command: "fit",
         verdict: Verdict::Uncertified,
-        formula: String::new(),
+        formula: formula.to_owned(),
         loss: loss.name(),
         penalty: network.settings.lambda,
         factors: None,
@@ -144,6 +162,7 @@ fn report(set: &SampleSet, loss: LossKind, network: NetworkFacts, ranked: Ranked
         model: None,
         findings: Vec::new(),
         minimum_norm: false,
+        saturated: None,
         stop: Some(course.stop),
         steps: course.epochs.len().saturating_sub(1) as u64,
         forecast_steps: None,

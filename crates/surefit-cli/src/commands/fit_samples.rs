@@ -15,8 +15,8 @@ use std::time::Instant;
 use surefit::certificate::Certificate;
 use surefit::data::{SampleSet, Samples};
 use surefit::fit::{
-    By, Choose, Method, SampleFit, SamplePath, SampleSettings, Verdict, fit_path, fit_samples, usual_gap,
-    usual_penalty,
+    By, Choose, Method, PathProgress, Progress as FitProgress, SampleFit, SamplePath, SampleSettings,
+    Verdict, fit_path, fit_samples, usual_gap, usual_penalty,
 };
 use surefit::metrics::measure::Measure;
 use surefit::metrics::{Confusion, margin};
@@ -55,7 +55,9 @@ pub fn run(args: &FitArgs, loss: LossKind, screen: &Screen) -> Result<Exit, Halt
                 }
                 (Compare::Folds(count), _) => Choose::Folds(*count),
             };
-            let path = searched(&samples, &problem(0.0), penalties, (choose, By::Loss), &settings, screen)?;
+            let path = with_path_progress(screen, |watch| {
+                fit_path(&samples, &problem(0.0), penalties, choose, By::Loss, &settings, watch)
+            })?;
             if let Some(note) = always_fitted(path.always_fitted) {
                 screen.note(&note);
                 notes.push(note);
@@ -149,6 +151,7 @@ fn model(
         columns: set.names().collect(),
         targets: set.outputs(problem.loss),
         classes: set.classes().cloned(),
+        threshold: None,
         mix: None,
         formula: args.formula.clone().unwrap_or_default(),
         inputs,
@@ -187,9 +190,18 @@ pub fn watched(
     settings: &SampleSettings,
     screen: &Screen,
 ) -> Result<SampleFit> {
+    with_progress(settings.gap, screen, |watch| fit_samples(samples, problem, settings, watch))
+}
+
+/// Runs a fit that tells how far it has come.
+pub fn with_progress<T>(
+    gap: f64,
+    screen: &Screen,
+    run: impl FnOnce(&(dyn Fn(FitProgress) -> bool + Sync)) -> T,
+) -> T {
     let bar = Mutex::new(Progress::new(screen.quiet));
-    let wanted = rough(settings.gap);
-    fit_samples(samples, problem, settings, &|progress| {
+    let wanted = rough(gap);
+    run(&|progress| {
         if let Ok(bar) = bar.lock() {
             bar.show(progress.step as u64, None, || {
                 if progress.objective.is_infinite() {
@@ -204,16 +216,12 @@ pub fn watched(
 }
 
 /// Compares penalties, showing how far that is.
-pub fn searched(
-    samples: &Samples<'_>,
-    problem: &Problem,
-    penalties: &[f64],
-    (choose, by): (Choose<'_>, By),
-    settings: &SampleSettings,
+pub fn with_path_progress<T>(
     screen: &Screen,
-) -> Result<SamplePath, Halt> {
+    run: impl FnOnce(&(dyn Fn(PathProgress) -> bool + Sync)) -> T,
+) -> T {
     let bar = Mutex::new(Progress::new(screen.quiet));
-    let path = fit_path(samples, problem, penalties, choose, by, settings, &|told| {
+    run(&|told| {
         if let Ok(bar) = bar.lock() {
             let ((done, all), (fold, folds)) = (told.penalty, told.fold);
             bar.show(done as u64, Some(all as u64), || match (done < all, folds) {
@@ -223,8 +231,7 @@ pub fn searched(
             });
         }
         !watch::interrupted()
-    });
-    Ok(path?)
+    })
 }
 
 /// What was chosen from what, and by what.
@@ -349,6 +356,7 @@ pub fn report(
         model,
         findings: Vec::new(),
         minimum_norm: false,
+        saturated: None,
         stop: None,
         steps: 0,
         forecast_steps: None,

@@ -29,7 +29,7 @@ pub fn run(args: &LintArgs, screen: &Screen) -> Result<Exit, Halt> {
     let loaded = load::by_formula(&args.data, &args.formula, weights, &args.reading, options, screen)?;
     let load::Loaded { table, recipe, notes } = loaded;
     let encoded = Encoded::new(&table, &recipe)?;
-    screen.notes(notes.iter().chain(&encoded.notes()));
+    screen.notes(notes.iter().chain(&encoded.notes()).chain(&args.set_aside()));
     let left_out = encoded.left_out()?;
     let numbers = Numbers::of(encoded, false)?;
     let rows = numbers.rows();

@@ -6,9 +6,7 @@ use crate::watch::{self, Progress};
 use std::path::Path;
 use surefit::data::encode::{EncodeOptions, Encoded, Missing, Purpose, Recipe};
 use surefit::data::formula::Formula;
-use surefit::data::read::{
-    ArffData, ArffOptions, LabelChoice, ReadOptions, Source, SparseData, SvmlightOptions, Want, is_svmlight,
-};
+use surefit::data::read::{ReadOptions, Source, SparseData, SvmlightOptions, Want, is_svmlight};
 use surefit::data::spool::Table;
 use surefit::data::{ClassList, Design, Rows, SampleSet};
 use surefit::model::{Fingerprint, Inputs, ModelError, SparseInputs, coefficients_from_csv};
@@ -153,20 +151,25 @@ pub fn sourced(asked: &Asked<'_>, screen: &Screen) -> Result<Sourced> {
         ));
     }
     let set = &loaded.samples.set;
-    let (d, c) = (set.columns(), set.outputs(asked.loss).len());
-    if d.saturating_mul(c) > MOST_COEFFICIENTS {
-        let count = |value: usize| crate::numbers::count(value as u64);
-        return Err(usage(
-            format!(
-                "{} columns and {} outputs make more than the {} coefficients that are kept in memory",
-                count(d),
-                count(c),
-                count(MOST_COEFFICIENTS)
-            ),
-            "number the columns that occur from 1 on".to_owned(),
-        ));
-    }
+    check_size(set.columns(), set.outputs(asked.loss).len())?;
     Ok(loaded)
+}
+
+/// Refuses more coefficients than are kept in memory.
+pub fn check_size(d: usize, c: usize) -> Result<()> {
+    if d.saturating_mul(c) <= MOST_COEFFICIENTS {
+        return Ok(());
+    }
+    let count = |value: usize| crate::numbers::count(value as u64);
+    Err(usage(
+        format!(
+            "{} columns and {} outputs make more than the {} coefficients that are kept in memory",
+            count(d),
+            count(c),
+            count(MOST_COEFFICIENTS)
+        ),
+        "number the columns that occur from 1 on".to_owned(),
+    ))
 }
 
 fn sparse(asked: &Asked<'_>, screen: &Screen) -> Result<Sourced> {
@@ -184,19 +187,6 @@ fn sparse(asked: &Asked<'_>, screen: &Screen) -> Result<Sourced> {
     let set = SampleSet::of_sparse(rows, asked.loss, asked.zero_based)?;
     let (samples, inputs) = (LoadedSamples { set, intercept: true }, Inputs::Sparse(inputs));
     Ok(Sourced { samples, inputs, digest, notes: Vec::new() })
-}
-
-/// Reads an ARFF file with the labels that are chosen, with progress.
-pub fn labelled(data: &str, labels: &LabelChoice, screen: &Screen) -> Result<SampleSet> {
-    let _waiting = screen.wait();
-    let bar = Progress::new(screen.quiet);
-    let read = ArffData::open(Path::new(data), labels, &ArffOptions::default(), &|progress| {
-        bar.show(progress.bytes, progress.total, || {
-            format!("{} rows read", crate::numbers::count(progress.rows as u64))
-        });
-        watch::go_on()
-    });
-    Ok(SampleSet::of_arff(read?))
 }
 
 /// Reads an svmlight file, with progress.
@@ -219,7 +209,7 @@ pub fn sparse_for(data: &str, inputs: SparseInputs, screen: &Screen) -> Result<S
 }
 
 /// How a table is read that is walked once, to lay its rows out: more of it in memory would come on top of them.
-fn read_once(reading: &Reading) -> Reading {
+pub fn read_once(reading: &Reading) -> Reading {
     /// Bytes that are kept in memory where nothing else was asked for.
     const ONCE: usize = 8 << 20;
     Reading { memory_limit: Some(reading.memory_limit.unwrap_or(ONCE)), ..reading.clone() }

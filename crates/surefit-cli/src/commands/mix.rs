@@ -368,6 +368,7 @@ fn saved(
         columns: recipe.names().to_vec(),
         targets: recipe.targets().to_vec(),
         classes: None,
+        threshold: None,
         mix: Some(MixFacts {
             distance: match problem.distance {
                 Distance::L2 => MixDistance::L2,

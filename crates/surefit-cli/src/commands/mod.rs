@@ -14,12 +14,14 @@ mod fit_network;
 mod fit_samples;
 pub mod lint;
 mod load;
+mod load_labels;
 pub mod mix;
 mod mix_data;
 mod mix_path;
 mod mix_problem;
 mod mix_tree;
 pub mod predict;
+mod predict_labels;
 mod score;
 
 use surefit::data::Shape;

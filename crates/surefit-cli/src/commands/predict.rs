@@ -27,6 +27,16 @@ pub fn run(args: &PredictArgs, screen: &Screen) -> Result<Exit, Halt> {
     if let Some(missing) = args.missing {
         model = model.with_missing(load::missing(missing))?;
     }
+    if let Some(threshold) = model.threshold.clone() {
+        return super::predict_labels::run(args, &model, &threshold, screen);
+    }
+    if let Some(flag) = args.tell.given() {
+        return Err(usage(
+            format!("`{flag}` is for models that rank labels, and the loss is {}", model.problem.loss.name()),
+            format!("leave out `{flag}`"),
+        )
+        .into());
+    }
     let fields = Fields::of(&model, args)?;
     match &model.inputs {
         Inputs::Table(recipe) => {

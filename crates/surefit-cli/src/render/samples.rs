@@ -47,6 +47,9 @@ pub fn fit(page: &mut Page, report: &FitReport, facts: &SampleFacts, verdict: Ve
             rough(proof.gap)
         ));
     }
+    if let Some(factors) = &report.factors {
+        page.paragraph(&super::factors_in_words(factors));
+    }
     accuracy(page, facts, report);
     if let Some(method) = &report.method {
         page.paragraph(method);
@@ -67,13 +70,14 @@ fn problem(report: &FitReport, facts: &SampleFacts) -> String {
         LossKind::Huber { delta } => format!("huber (δ = {})", plain(delta)),
         _ => report.loss.to_owned(),
     };
+    let norm = if report.factors.is_some() { "Σ kⱼ ‖Wⱼ‖²" } else { "‖W‖²" };
     let penalty = match (report.penalty == 0.0, facts.penalized_intercept) {
         (true, _) => " without a penalty".to_owned(),
-        (false, false) => format!(" plus {}/2 ‖W‖²", plain(report.penalty)),
-        (false, true) => format!(" plus {}/2 (‖W‖² + ‖b‖²)", plain(report.penalty)),
+        (false, false) => format!(" plus {}/2 {norm}", plain(report.penalty)),
+        (false, true) => format!(" plus {}/2 ({norm} + ‖b‖²)", plain(report.penalty)),
     };
     let classes = facts.classes.as_ref().map(|classes| (classes.len(), "classes"));
-    let labels = report.model.as_ref().filter(|_| facts.ranking.is_some());
+    let labels = report.model.as_ref().filter(|_| facts.loss.is_of_labels());
     let outputs = classes.or(labels.map(|model| (model.targets.len(), "labels")));
     let outputs = outputs.map(|(number, what)| format!("{} {what}, ", count(number as u64)));
     format!(
@@ -88,12 +92,7 @@ fn problem(report: &FitReport, facts: &SampleFacts) -> String {
 fn coefficients(page: &mut Page, report: &FitReport, model: &Model) {
     if model.unlisted || model.terms.len() > MOST_COLUMNS {
         let all = report.columns.saturating_mul(model.targets.len());
-        let place = match (model.unlisted, report.is_saved()) {
-            (true, true) => "`-o MODEL` keeps them",
-            (true, false) => "too many to be listed",
-            (false, true) => "`--json` or `-o MODEL` has them",
-            (false, false) => "`--json` has them",
-        };
+        let place = if model.unlisted { "`-o MODEL` keeps them" } else { "`--json` or `-o MODEL` has them" };
         return page.paragraph(&format!("{} coefficients: {place}", count(all as u64)));
     }
     let (terms, more) = shown(report, model);
@@ -115,12 +114,13 @@ fn coefficients(page: &mut Page, report: &FitReport, model: &Model) {
     left_out(page, report, more);
     if model.targets.len() > side {
         let rest = count((model.targets.len() - side) as u64);
-        let what = match (model.by_class, report.is_saved()) {
+        let ranks = report.samples.as_ref().is_some_and(|facts| facts.loss.is_of_labels());
+        let what = match (model.by_class, ranks) {
             (true, _) => "classes",
-            (false, true) => "targets",
-            (false, false) => "labels",
+            (false, true) => "labels",
+            (false, false) => "targets",
         };
-        page.paragraph(&format!("… and {rest} more {what} ({} has all)", super::whole_model(report)));
+        page.paragraph(&format!("… and {rest} more {what} (`--json` or `-o MODEL` has all)"));
     }
 }
 
@@ -141,7 +141,7 @@ fn widest(column: &Column) -> usize {
 /// How many rows get their class, those of `--test` too, and which are taken for others.
 fn accuracy(page: &mut Page, facts: &SampleFacts, report: &FitReport) {
     if let Some(ranked) = &facts.ranking {
-        return labels::measures(page, ranked, report.verdict);
+        return labels::measures(page, ranked, report);
     }
     let Some(classes) = &facts.classes else { return super::tests_of_numbers(page, report) };
     if let Some(rows) = &facts.rows {

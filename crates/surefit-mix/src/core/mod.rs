@@ -24,6 +24,14 @@ mod model;
 mod path;
 mod state;
 
+/// Whether to go on.
+pub(crate) type Ask<'a> = &'a dyn Fn() -> bool;
+
+/// The [`Ask`] of what is short.
+pub(crate) fn always() -> bool {
+    true
+}
+
 pub(crate) use factor::add;
 pub(crate) use model::{Model, WHOLE, gram};
 pub(crate) use path::End;

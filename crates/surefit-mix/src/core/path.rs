@@ -1,9 +1,9 @@
 //! Walking the path of optima, one straight piece after another.
 
-use super::Model;
 use super::events::Event;
 use super::factor::{add, dot};
 use super::state::{At, Kind, RowAt, State};
+use super::{Ask, Model, always};
 
 /// How a way ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,11 +40,14 @@ pub(super) struct Fading {
     pub high: Vec<f64>,
 }
 
+/// Pieces after which it is asked again whether to go on: with 10,000 inputs a few milliseconds.
+const ASKED: usize = 32;
+
 impl State {
-    /// Solves the relaxation from nothing.
-    pub(crate) fn solve(m: &Model, kind: Vec<Kind>, cutoff: f64) -> (Self, End) {
+    /// Solves the relaxation from nothing, or stalls when `ask` says no.
+    pub(crate) fn solve(m: &Model, kind: Vec<Kind>, ask: Ask<'_>) -> (Self, End) {
         let mut state = Self::new(m, kind);
-        let end = pulp::Arch::new().dispatch(Begin { state: &mut state, m, cutoff });
+        let end = pulp::Arch::new().dispatch(Begin { state: &mut state, m, ask });
         (state, end)
     }
 
@@ -57,7 +60,7 @@ impl State {
 struct Begin<'a> {
     state: &'a mut State,
     m: &'a Model,
-    cutoff: f64,
+    ask: Ask<'a>,
 }
 
 impl pulp::NullaryFnOnce for Begin<'_> {
@@ -65,7 +68,7 @@ impl pulp::NullaryFnOnce for Begin<'_> {
 
     #[inline(always)]
     fn call(self) -> End {
-        let Self { state, m, cutoff } = self;
+        let Self { state, m, ask } = self;
         // Held by an outer force, with the rows' limits where they are met.
         let mut fading =
             Fading { left: 1.0, force: vec![0.0; m.n], low: vec![0.0; m.q], high: vec![0.0; m.q] };
@@ -88,7 +91,7 @@ impl pulp::NullaryFnOnce for Begin<'_> {
                 state.activate(m, r, RowAt::Equal);
             }
         }
-        state.walk(m, Way::Begin, &mut fading, cutoff)
+        state.walk(m, Way::Begin, &mut fading, f64::INFINITY, ask)
     }
 }
 
@@ -154,7 +157,7 @@ impl pulp::NullaryFnOnce for Decide<'_> {
                 Way::Balance(j)
             }
         };
-        let end = state.walk(m, way, &mut Fading::default(), cutoff);
+        let end = state.walk(m, way, &mut Fading::default(), cutoff, &always);
         state.kind[j] = kind;
         if end != End::Reached || state.at[j] != At::Driven {
             return end;
@@ -163,7 +166,7 @@ impl pulp::NullaryFnOnce for Decide<'_> {
         if state.movable(m, j) && state.v[j] > state.window(m, j).1 {
             // The price of being used is paid now: there is no reason to stay at the lower end.
             state.at[j] = At::Driven;
-            return state.walk(m, Way::Balance(j), &mut Fading::default(), cutoff);
+            return state.walk(m, Way::Balance(j), &mut Fading::default(), cutoff, &always);
         }
         end
     }
@@ -172,9 +175,12 @@ impl pulp::NullaryFnOnce for Decide<'_> {
 impl State {
     /// Walks until the way ends.
     #[inline(always)]
-    fn walk(&mut self, m: &Model, way: Way, fading: &mut Fading, cutoff: f64) -> End {
+    fn walk(&mut self, m: &Model, way: Way, fading: &mut Fading, cutoff: f64, ask: Ask<'_>) -> End {
         let limit = 200 + 12 * (m.n + m.q);
-        for _ in 0..limit {
+        for piece in 1..=limit {
+            if piece % ASKED == 0 && !ask() {
+                break;
+            }
             let side = self.side(m, way);
             if side == 0.0 && !matches!(way, Way::Begin) {
                 return self.arrive(m, way, fading);

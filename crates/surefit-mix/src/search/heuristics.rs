@@ -2,8 +2,7 @@
 
 use super::pool::Pool;
 use super::relaxation::{Ground, Relaxation};
-use crate::core::{End, Kind};
-use crate::prepare::Ask;
+use crate::core::{Ask, End, Kind};
 use crate::presolve::propagate;
 
 /// Inputs tried for each place, those with the greatest force first.
@@ -37,7 +36,7 @@ pub(crate) fn round<R: Relaxation>(ground: &Ground<R>, root: &R::State, pool: &m
             continue;
         }
         kind.iter_mut().filter(|kind| **kind == Kind::Open).for_each(|kind| *kind = Kind::Out);
-        let (state, end) = relaxation.solve(kind);
+        let (state, end) = relaxation.solve(kind, ask);
         if end == End::Reached && form.allows(relaxation.weights(&state)) {
             let value = form.objective(relaxation.weights(&state));
             if value == 0.0 {

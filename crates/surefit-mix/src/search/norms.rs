@@ -11,7 +11,7 @@
 
 use super::relaxation::Relaxation;
 use crate::bound::Dual;
-use crate::core::{End, Kind};
+use crate::core::{Ask, End, Kind, always};
 use crate::form::Form;
 use crate::problem::Distance;
 
@@ -19,6 +19,8 @@ use crate::problem::Distance;
 const TOLERANCE: f64 = 1e-10;
 /// Pivots between fresh inverses.
 const FRESH: usize = 64;
+/// Pivots after which it is asked again whether to go on.
+const ASKED: usize = 8;
 
 /// The linear program of a form.
 #[derive(Clone, Debug)]
@@ -78,6 +80,9 @@ enum Variable {
 }
 
 impl Norms {
+    /// Inputs at most: the inverse of a basis is kept, and taken anew from time to time at the cost of their cube.
+    pub(crate) const MOST: usize = 1000;
+
     pub(crate) fn new(form: Form) -> Self {
         let is_max = form.distance == Distance::LInf;
         let spread = |j: usize| 1.0 + (0.618_033_988_749_894_9 * (j + 1) as f64).fract();
@@ -277,11 +282,14 @@ impl Norms {
     }
 
     /// The simplex method from a feasible basis.
-    fn optimise(&self, basis: &mut Basis, cutoff: f64) -> End {
+    fn optimise(&self, basis: &mut Basis, cutoff: f64, ask: Ask<'_>) -> End {
         let rows = self.rows;
         let limit = 200 + 20 * (rows + self.form.m);
         let mut column = vec![0.0; rows];
         for pivot in 1..=limit {
+            if pivot % ASKED == 0 && !ask() {
+                break;
+            }
             if pivot % FRESH == 0 && !self.refactor(basis) {
                 return End::Stalled;
             }
@@ -405,16 +413,16 @@ impl Relaxation for Norms {
     type State = Basis;
     type Packed = PackedBasis;
 
-    fn solve(&self, kind: Vec<Kind>) -> (Basis, End) {
+    fn solve(&self, kind: Vec<Kind>, ask: Ask<'_>) -> (Basis, End) {
         let mut basis = self.start(kind);
-        let end = self.optimise(&mut basis, f64::INFINITY);
+        let end = self.optimise(&mut basis, f64::INFINITY, ask);
         (basis, end)
     }
 
     fn decide(&self, state: &mut Basis, j: usize, kind: Kind, cutoff: f64) -> End {
         state.kind[j] = kind;
         self.price(state);
-        self.optimise(state, cutoff)
+        self.optimise(state, cutoff, &always)
     }
 
     fn pack(&self, state: &Basis) -> PackedBasis {
@@ -432,8 +440,8 @@ impl Relaxation for Norms {
         state.basic = packed.basic.iter().map(|&k| k as usize).collect();
         state.is_at_upper.fill(false);
         packed.upper.iter().for_each(|&k| state.is_at_upper[k as usize] = true);
-        if !self.refactor(state) || self.optimise(state, f64::INFINITY) != End::Reached {
-            (*state, _) = self.solve(packed.kind.to_vec());
+        if !self.refactor(state) || self.optimise(state, f64::INFINITY, &always) != End::Reached {
+            (*state, _) = self.solve(packed.kind.to_vec(), &always);
         }
     }
 
@@ -449,7 +457,7 @@ impl Relaxation for Norms {
         state.kind[j] = kind;
         self.price(state);
         // The costs have changed, the optimum has not: there is little to do.
-        self.optimise(state, f64::INFINITY);
+        self.optimise(state, f64::INFINITY, &always);
     }
 
     fn weights<'a>(&self, state: &'a Basis) -> &'a [f64] {

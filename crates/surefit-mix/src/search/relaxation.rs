@@ -1,7 +1,7 @@
 //! What the search asks of a relaxation, and the one for squares.
 
 use crate::bound::{Dual, Proof, Terms};
-use crate::core::{At, End, Kind, Model, RowAt, State};
+use crate::core::{Ask, At, End, Kind, Model, RowAt, State, always};
 use crate::form::Form;
 
 /// A convex relaxation whose optimum follows decisions.
@@ -11,8 +11,8 @@ pub(crate) trait Relaxation: Sync {
     /// The same, compact.
     type Packed: Clone + Send + Sync;
 
-    /// The optimum under these decisions, from nothing.
-    fn solve(&self, kind: Vec<Kind>) -> (Self::State, End);
+    /// The optimum under these decisions, from nothing; stalled where `ask` says no before.
+    fn solve(&self, kind: Vec<Kind>, ask: Ask<'_>) -> (Self::State, End);
     /// Decides input `j`, and goes on to the optimum of that, or until the value is above the cutoff.
     fn decide(&self, state: &mut Self::State, j: usize, kind: Kind, cutoff: f64) -> End;
     /// Packs a state.
@@ -57,8 +57,8 @@ impl Relaxation for Squares {
     type State = State;
     type Packed = Packed;
 
-    fn solve(&self, kind: Vec<Kind>) -> (State, End) {
-        State::solve(&self.model, kind, f64::INFINITY)
+    fn solve(&self, kind: Vec<Kind>, ask: Ask<'_>) -> (State, End) {
+        State::solve(&self.model, kind, ask)
     }
 
     fn decide(&self, state: &mut State, j: usize, kind: Kind, cutoff: f64) -> End {
@@ -76,7 +76,7 @@ impl Relaxation for Squares {
 
     fn unpack(&self, packed: &Packed, state: &mut State) {
         if !state.restore(&self.model, &packed.kind, &packed.at, &packed.row_at, &packed.lambda) {
-            (*state, _) = self.solve(packed.kind.to_vec());
+            (*state, _) = self.solve(packed.kind.to_vec(), &always);
         }
     }
 

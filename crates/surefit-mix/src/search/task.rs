@@ -7,7 +7,7 @@ use super::record::{Record, Step, Witness};
 use super::relaxation::{Ground, Relaxation};
 use super::{Node, SLACK};
 use crate::bound::{Dual, Proof};
-use crate::core::{End, Kind};
+use crate::core::{End, Kind, always};
 use crate::polish::{hold, polish, sharpen};
 use crate::presolve::propagate;
 use crate::problem::Distance;
@@ -177,7 +177,7 @@ impl<'a, R: Relaxation> Task<'a, R> {
         let mut value = relaxation.value(state);
         if value < *bound - 1e-6 * bound.abs() {
             // Decisions do not lower the value: rounding has led the path astray.
-            (*state, _) = relaxation.solve(relaxation.kind(state).to_vec());
+            (*state, _) = relaxation.solve(relaxation.kind(state).to_vec(), &always);
             value = relaxation.value(state);
         }
         *bound = bound.max(value - SLACK * value.abs());
@@ -281,7 +281,7 @@ impl<'a, R: Relaxation> Task<'a, R> {
             if used { Kind::In } else { Kind::Out }
         });
         let kind: Vec<Kind> = kind.collect();
-        let (solved, end) = relaxation.solve(kind.clone());
+        let (solved, end) = relaxation.solve(kind.clone(), &always);
         let mut weights = relaxation.weights(&solved).to_vec();
         if end != End::Reached || !form.allows(&weights) {
             // Rounding has the last word on nearly singular forms; Newton's method on the original one does not
@@ -319,7 +319,7 @@ impl<'a, R: Relaxation> Task<'a, R> {
             end = relaxation.decide(&mut child, j, kind, f64::INFINITY);
         }
         if end != End::Reached {
-            let (solved, end) = relaxation.solve(relaxation.kind(&child).to_vec());
+            let (solved, end) = relaxation.solve(relaxation.kind(&child).to_vec(), &always);
             child = solved;
             if end == End::Infeasible
                 && let Some(witness) = self.closes(&child)

@@ -149,6 +149,11 @@ impl From<Certificate> for Record {
     }
 }
 
+/// √(2·gap·inverse); infinite where the inverse of a curvature has no digits left, which says nothing.
+fn distance(gap: f64, inverse: f64) -> f64 {
+    if inverse >= f64::MIN_POSITIVE { (2.0 * gap).sqrt() * inverse.sqrt() } else { f64::INFINITY }
+}
+
 impl Certificate {
     /// P at the answer; infinite when the answer is not finite or its objective overflows.
     pub fn objective(&self) -> f64 {
@@ -248,7 +253,7 @@ impl Certificate {
     /// An upper bound on `‖W − W*‖`: `√(2·gap/μ)` with μ the least curvature, from the penalty or from
     /// the second moments; none where neither bounds it.
     pub fn coefficient_radius(&self) -> Option<f64> {
-        let radius = (2.0 * self.gap * self.shape.inverse_norm?).sqrt();
+        let radius = distance(self.gap, self.shape.inverse_norm?);
         radius.is_finite().then_some(radius)
     }
 
@@ -260,15 +265,19 @@ impl Certificate {
     pub fn coefficient_errors(&self) -> Option<Mat<f64>> {
         let inverse = self.shape.inverse.as_ref()?;
         let errors = Mat::from_fn(inverse.len(), self.output_gaps.len(), |j, k| {
-            (2.0 * self.output_gaps[k] * inverse[j]).sqrt()
+            distance(self.output_gaps[k], inverse[j])
         });
         errors.is_all_finite().then_some(errors)
     }
 
-    /// Upper bounds on `|bₖ − b*ₖ|` for each output, from the same argument on (W, b) together.
+    /// Upper bounds on `|bₖ − b*ₖ|` for each output, from the same argument on (W, b) together; none without an
+    /// intercept either.
     pub fn intercept_errors(&self) -> Option<Vec<f64>> {
         let inverse = self.shape.inverse_intercept?;
-        let errors: Vec<f64> = self.output_gaps.iter().map(|gap| (2.0 * gap * inverse).sqrt()).collect();
+        if self.intercept == Intercept::Absent {
+            return None;
+        }
+        let errors: Vec<f64> = self.output_gaps.iter().map(|gap| distance(*gap, inverse)).collect();
         errors.iter().all(|error| error.is_finite()).then_some(errors)
     }
 

@@ -2,6 +2,7 @@
 
 use super::classes::ClassError;
 use super::formula::{did_you_mean, quoted};
+use super::label_columns::LabelError;
 use super::read::{Looks, level_hints};
 use crate::diagnosis::Code;
 use crate::error::Asker;
@@ -104,9 +105,6 @@ pub enum DataError {
     AllDropped { rows: usize, most: Option<Place> },
     #[error("the new data has no column `{name}`, which the model needs{}{}", did_you_mean(.near.as_deref()), headerless(*.unnamed))]
     NoInput { name: String, near: Option<String>, unnamed: Option<usize> },
-    /// Features or labels that are taken by their places.
-    #[error("{what} {} of the new data {}, and the model {}", grouped(*.place), named_here(.found.as_deref()), has(.expected.as_deref()))]
-    OtherName { what: &'static str, place: usize, found: Option<String>, expected: Option<String> },
     #[error("the new data has {count} columns called `{name}`")]
     SameInput { name: String, count: usize },
     #[error("`{level}` in column `{}` was not there when the model was fitted ({}, first in row {}{})", .place.column, rows(.place.count), grouped(.place.row), more_levels(*.levels))]
@@ -114,14 +112,35 @@ pub enum DataError {
     /// Labels that are no classes.
     #[error(transparent)]
     Classes(#[from] ClassError),
+    /// Columns that are no labels.
+    #[error(transparent)]
+    Labels(#[from] LabelError),
 }
 
-fn named_here(name: Option<&str>) -> String {
-    name.map_or("is not there".to_owned(), |name| format!("is `{name}`"))
+/// Below such a sum of all weights their products leave the range of `f64`.
+const LEAST_WEIGHT: f64 = 1e-250;
+
+/// Refuses weights whose sum is of no use; none is above 0 where there is no sum.
+pub(super) fn check_total(column: &str, sum: Option<f64>, rows: usize) -> Result<(), DataError> {
+    let column = column.to_owned();
+    match sum {
+        None => Err(DataError::ZeroWeights { column, rows }),
+        Some(sum) if !(LEAST_WEIGHT..=f64::MAX).contains(&sum) => {
+            Err(DataError::WeightsRange { column, sum })
+        }
+        Some(_) => Ok(()),
+    }
 }
 
-fn has(name: Option<&str>) -> String {
-    name.map_or("has no such one".to_owned(), |name| format!("has `{name}` there"))
+/// Refuses the weights of rows where one is below 0, or their sum is of no use.
+pub(super) fn check_weights(column: &str, weights: &[f64]) -> Result<(), DataError> {
+    let negative = || weights.iter().enumerate().filter(|(_, weight)| **weight < 0.0);
+    if let Some((row, value)) = negative().next() {
+        let place = Place { column: column.to_owned(), count: negative().count(), row: row + 1 };
+        return Err(DataError::NegativeWeights { place, value: *value });
+    }
+    let any = weights.iter().any(|weight| *weight > 0.0);
+    check_total(column, any.then(|| weights.iter().sum()), weights.len())
 }
 
 fn role_name(role: Role) -> &'static str {
@@ -223,6 +242,7 @@ impl DataError {
             | Self::Empty { .. }
             | Self::Weightless { .. } => Some(Code::Sf201),
             Self::Classes(error) => error.code(),
+            Self::Labels(_) => Some(Code::Sf205),
             _ => None,
         }
     }
@@ -264,6 +284,7 @@ impl DataError {
                 "use the column by its name alone, which makes one column of each text",
             ],
             Self::Classes(error) => return error.hints(),
+            Self::Labels(error) => return vec![error.hint()],
             Self::Numbers { .. } => &["read the column as text"],
             Self::TooManyLevels { .. } => &[
                 "an identifier or a date read as text says nothing about new rows: leave it out with `- name`",
@@ -293,14 +314,17 @@ impl DataError {
             }
             Self::TooLarge { .. } => &["divide all columns by one number, such as 1e100"],
             Self::OutOfRange => &["express the columns and the target in units that bring them nearer to 1"],
+            Self::AllDropped { rows, most: Some(place) } if place.count == *rows => {
+                return vec![format!(
+                    "leave `{}` out of the formula: it has no value in any row",
+                    place.column
+                )];
+            }
             Self::AllDropped { .. } => &["leave that column out of the formula, or use `--missing mean`"],
             Self::NoInput { unnamed: Some(_), .. } => {
                 &["add a first line with the names of the columns; if it is there, say so with `--header`"]
             }
             Self::NoInput { .. } => &["columns are found by name, in any order; add or rename it"],
-            Self::OtherName { .. } => {
-                &["give it the features and labels of the data of the fit, in the same order"]
-            }
             Self::SameInput { .. } => &["rename all but one of them"],
             Self::UnseenLevel { near: Some(near), .. } => return vec![format!("did you mean `{near}`?")],
             Self::UnseenLevel { .. } => &["leave those rows out, or fit again with data that has this text"],

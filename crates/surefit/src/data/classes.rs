@@ -187,7 +187,7 @@ impl Labels {
     /// are those of a model; without any they are found in the rows, in the order that classes have.
     ///
     /// # Errors
-    /// No rows, missing lists, one with an empty name in it, no label in any row, or one that is not `known`.
+    /// No rows, missing lists, one with an empty name in it or filled up with −1, no label in any row, or one that is not `known`.
     pub fn sets(&self, known: Option<&ClassList>) -> Result<(ClassList, LabelSets)> {
         if self.codes.is_empty() {
             return Err(DataError::NoRows.into());
@@ -202,6 +202,10 @@ impl Labels {
         if let Some(row) = first_row(&|labels| labels.contains(&"")) {
             let list = self.label(row).unwrap_or_default().to_owned();
             return Err(ClassError::EmptyName { what: what(), list, row: row + 1 }.into());
+        }
+        if let Some(row) = first_row(&|labels| labels.len() > 1 && labels.last() == Some(&"-1")) {
+            let list = self.label(row).unwrap_or_default().to_owned();
+            return Err(ClassError::Padded { what: what(), list, row: row + 1 }.into());
         }
         let found = || ClassList::of(&lists.concat());
         let names = known.cloned().unwrap_or_else(found);
@@ -475,6 +479,8 @@ pub enum ClassError {
     },
     #[error("{what} has the list `{list}` in row {}, in which a label is empty", grouped(*.row))]
     EmptyName { what: String, list: String, row: usize },
+    #[error("{what} has the list `{list}` in row {}, filled up with -1, and each of its entries is a label of the row", grouped(*.row))]
+    Padded { what: String, list: String, row: usize },
     #[error("{what} has no label in any of {}", row_count(*.rows))]
     NoLabels { what: String, rows: usize },
     #[error("{what} has `{label}` in row {}, which is no label of the model{}", grouped(*.row), more(*.count))]
@@ -505,7 +511,9 @@ impl ClassError {
                 ("count", json!(count)),
                 ("classes", json!(known)),
             ],
-            Self::EmptyName { list, row, .. } => vec![("list", json!(list)), ("row", json!(row))],
+            Self::EmptyName { list, row, .. } | Self::Padded { list, row, .. } => {
+                vec![("list", json!(list)), ("row", json!(row))]
+            }
             Self::NoLabels { rows, .. } => vec![("rows", json!(rows))],
             Self::UnknownLabel { label, row, count, .. } => {
                 vec![("label", json!(label)), ("row", json!(row)), ("count", json!(count))]
@@ -535,6 +543,7 @@ impl ClassError {
             Self::TooMany { looks: Looks::Text, .. } => one("merge rare classes into one, such as `other`"),
             Self::TooMany { .. } => one("name the column that holds the class: this one tells rows apart"),
             Self::EmptyName { .. } => one("write one comma between two labels, and none at the ends"),
+            Self::Padded { .. } => one("leave out each -1: a row has as many labels as it lists"),
             Self::NoLabels { .. } => one("begin the rows that have labels with them: `1,4 3:0.5`"),
             Self::UnknownLabel { near: None, .. } => {
                 one("fit with rows that have the label too, or leave it out of those rows")

@@ -14,6 +14,7 @@
 
 mod bound;
 mod in_use;
+mod numbers;
 mod rows;
 #[cfg(test)]
 mod tests;

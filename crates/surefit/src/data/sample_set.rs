@@ -8,8 +8,7 @@
 use super::classes::{ClassError, ClassList, Labels};
 use super::encode::{Encoded, Purpose, Recipe};
 use super::features::Features;
-use super::formula::nearest;
-use super::label_sets::LabelRows;
+use super::label_sets::{LabelRows, LabelSets};
 use super::read::{ArffData, SparseData};
 use super::rows::{Rows, Shape};
 use super::samples::Samples;
@@ -45,25 +44,15 @@ enum Storage {
         rows: SparseData,
         first: usize,
     },
-    /// Features and label sets together.
     Arff(ArffData),
 }
 
 /// What the scores of the rows are compared with.
 #[derive(Debug)]
 enum Answers {
-    Classes {
-        list: ClassList,
-        of_rows: Vec<u32>,
-    },
-    Values {
-        y: Mat<f64>,
-        names: Vec<String>,
-    },
-    /// The sets are in [`Storage::Arff`].
-    Labels {
-        names: Vec<String>,
-    },
+    Classes { list: ClassList, of_rows: Vec<u32> },
+    Values { y: Mat<f64>, names: Vec<String> },
+    Labels { names: Vec<String>, sets: LabelSets },
 }
 
 impl SampleSet {
@@ -146,48 +135,6 @@ impl SampleSet {
         let rows_of_data = rows.rows();
         let storage = Storage::Sparse { rows, first: usize::from(!zero_based) };
         Self { storage, answers, weights: None, places: None, rows_of_data, notes: Vec::new() }
-    }
-
-    /// The rows of an ARFF file, each with a set of labels, for a loss of labels.
-    pub fn of_arff(data: ArffData) -> Self {
-        let rows_of_data = data.rows();
-        let answers = Answers::Labels { names: data.labels().to_vec() };
-        let storage = Storage::Arff(data);
-        Self { storage, answers, weights: None, places: None, rows_of_data, notes: Vec::new() }
-    }
-
-    /// The same rows without some labels, which are no features either.
-    ///
-    /// # Errors
-    /// [`Error::Usage`] for a name that is no label, with the nearest one.
-    pub fn drop_labels(mut self, dropped: &[String]) -> Result<Self> {
-        let (Answers::Labels { names }, Storage::Arff(data)) = (&mut self.answers, &mut self.storage) else {
-            return Ok(self);
-        };
-        if let Some(unknown) = dropped.iter().find(|name| !names.contains(*name)) {
-            return Err(no_label(unknown, names));
-        }
-        let kept: Vec<usize> = (0..names.len()).filter(|k| !dropped.contains(&names[*k])).collect();
-        data.keep_labels(&kept);
-        *names = data.labels().to_vec();
-        Ok(self)
-    }
-
-    /// A weight for each label, 1 where none is given: see [`LabelRows::weighted`].
-    ///
-    /// # Errors
-    /// [`Error::Usage`] for a name that is no label, with the nearest one.
-    pub fn label_weights(&self, given: &[(String, f64)]) -> Result<Vec<f64>> {
-        let Answers::Labels { names } = &self.answers else { return Ok(Vec::new()) };
-        let mut weights = vec![1.0; names.len()];
-        for (name, weight) in given {
-            let place = names.iter().position(|label| label == name);
-            let Some(place) = place.and_then(|place| weights.get_mut(place)) else {
-                return Err(no_label(name, names));
-            };
-            *place = *weight;
-        }
-        Ok(weights)
     }
 
     /// Classes by the rows that have a weight; rows of other classes are left out.
@@ -328,19 +275,11 @@ impl SampleSet {
         }
     }
 
-    /// The names of the labels, where the targets are sets of such.
-    pub fn label_names(&self) -> &[String] {
-        match &self.answers {
-            Answers::Labels { names } => names,
-            Answers::Classes { .. } | Answers::Values { .. } => &[],
-        }
-    }
-
     /// The sets of labels, where the targets are such.
     pub fn labels(&self) -> Option<LabelRows<'_>> {
-        match &self.storage {
-            Storage::Arff(data) => Some(data.sets().view()),
-            Storage::Dense { .. } | Storage::Sparse { .. } => None,
+        match &self.answers {
+            Answers::Labels { sets, .. } => Some(sets.view()),
+            Answers::Classes { .. } | Answers::Values { .. } => None,
         }
     }
 
@@ -351,23 +290,8 @@ impl SampleSet {
                 let columns = named(loss).outputs(list.len());
                 list.names().iter().skip(list.len().saturating_sub(columns)).cloned().collect()
             }
-            Answers::Values { names, .. } | Answers::Labels { names } => names.clone(),
+            Answers::Values { names, .. } | Answers::Labels { names, .. } => names.clone(),
         }
-    }
-
-    /// Refuses rows with other features or labels than those of these: a model takes both by their places.
-    ///
-    /// # Errors
-    /// [`DataError::OtherName`] with the first that differs.
-    pub fn check_same_names(&self, others: &Self, loss: LossKind) -> Result<()> {
-        let of = |set: &Self| [("feature", set.names().collect()), ("label", set.outputs(loss))];
-        for ((what, own), (_, names)) in of(self).into_iter().zip::<[(_, Vec<String>); 2]>(of(others)) {
-            let pair = |j: usize| (own.get(j), names.get(j));
-            let Some(j) = (0..own.len().max(names.len())).find(|&j| pair(j).0 != pair(j).1) else { continue };
-            let (expected, found) = (pair(j).0.cloned(), pair(j).1.cloned());
-            return Err(DataError::OtherName { what, place: j + 1, found, expected }.into());
-        }
-        Ok(())
     }
 
     /// Row `number` of the data, from 0, among these; `None` where it was left out.
@@ -420,20 +344,11 @@ fn kept(rows: usize, left_out: &[usize]) -> Vec<usize> {
     (0..rows).filter(|row| out.next_if_eq(row).is_none()).collect()
 }
 
-fn no_label(name: &str, names: &[String]) -> Error {
-    let near = nearest(name, names.iter().map(String::as_str));
-    Error::Usage {
-        what: format!("no label is called `{name}`"),
-        hint: near.map_or_else(
-            || "`--labels` says which attributes are labels".to_owned(),
-            |near| format!("did you mean `{near}`?"),
-        ),
-    }
-}
-
 fn rows_in_words(count: usize) -> String {
     format!("{} row{}", grouped(count), if count == 1 { "" } else { "s" })
 }
+
+mod labels;
 
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,8 @@
 //!
 //! in the user's units. This is not the scaling that makes a solver fast; that is the solver's business.
 
+mod samples;
+
 use super::check::DataError;
 use super::rows::{Block, BlockBuf, OwnedBlock, Rows, Shape, map_reduce};
 use crate::error::Result;

@@ -96,14 +96,57 @@ pub(crate) fn add_scores<V: Number, I: Index>(row: (&[I], &[V]), weights: &ByFea
         return;
     }
     for (at, z) in z.chunks_mut(WIDEST).enumerate() {
-        let scores = Scores { row, weights: numbers, stride, at: at * WIDEST, z };
-        match scores.z.len().min(stride - scores.at) {
-            0..=2 => Arch::new().dispatch(Lanes::<_, 2>(scores)),
-            3..=4 => Arch::new().dispatch(Lanes::<_, 4>(scores)),
-            5..=8 => Arch::new().dispatch(Lanes::<_, 8>(scores)),
-            9..=16 => Arch::new().dispatch(Lanes::<_, 16>(scores)),
-            17..=24 => Arch::new().dispatch(Lanes::<_, 24>(scores)),
-            _ => Arch::new().dispatch(Lanes::<_, 32>(scores)),
+        add_some_scores(Scores { row, weights: numbers, stride, at: at * WIDEST, z });
+    }
+}
+
+#[inline]
+fn add_some_scores<V: Number, I: Index>(scores: Scores<'_, V, I>) {
+    match scores.z.len().min(scores.stride - scores.at) {
+        0..=2 => Arch::new().dispatch(Lanes::<_, 2>(scores)),
+        3..=4 => Arch::new().dispatch(Lanes::<_, 4>(scores)),
+        5..=8 => Arch::new().dispatch(Lanes::<_, 8>(scores)),
+        9..=16 => Arch::new().dispatch(Lanes::<_, 16>(scores)),
+        17..=24 => Arch::new().dispatch(Lanes::<_, 24>(scores)),
+        _ => Arch::new().dispatch(Lanes::<_, 32>(scores)),
+    }
+}
+
+/// `Z += XW` for some rows, Z row by row: the same bits as of row after row. Of many outputs some are done for all
+/// rows before the next ones, so that their weights stay in the second-level cache.
+pub(crate) fn add_all_scores<'r, V: Number + 'r, I: Index + 'r>(
+    row: impl Fn(usize) -> (&'r [I], &'r [V]),
+    weights: &ByFeature,
+    z: &mut [f64],
+) {
+    let c = weights.outputs.max(1);
+    if c == 1 {
+        z.iter_mut().enumerate().for_each(|(i, z)| add_scores(row(i), weights, std::slice::from_mut(z)));
+        return;
+    }
+    let (numbers, stride) = (weights.numbers(), weights.stride);
+    for at in (0..c).step_by(WIDEST) {
+        for (i, z) in z.chunks_exact_mut(c).enumerate() {
+            let z = &mut z[at..c.min(at + WIDEST)];
+            add_some_scores(Scores { row: row(i), weights: numbers, stride, at, z });
+        }
+    }
+}
+
+/// `sums[j − from] += Σᵢ xᵢⱼ gᵢ`, g row by row of c numbers, in the order of the rows; otherwise as [`add_multiples`].
+pub(crate) fn add_all_multiples<'r, V: Number + 'r, I: Index + 'r>(
+    row: impl Fn(usize) -> (&'r [I], &'r [V]),
+    from: usize,
+    (g, c): (&[f64], usize),
+    sums: &mut [f64],
+    stride: usize,
+) {
+    for at in (0..c).step_by(WIDEST) {
+        for (i, g) in g.chunks_exact(c).enumerate() {
+            let g = &g[at..c.min(at + WIDEST)];
+            if g.iter().any(|g| *g != 0.0) {
+                add_some_multiples(Multiples { row: row(i), from, g, sums, stride, at });
+            }
         }
     }
 }
@@ -139,16 +182,20 @@ pub(crate) fn add_multiples<V: Number, I: Index>(
     let last = g.chunks(LINE).rposition(some).unwrap_or(first);
     let first = first * LINE;
     for (at, g) in g[first..g.len().min((last + 1) * LINE)].chunks(WIDEST).enumerate() {
-        let multiples = Multiples { row, from, g, sums, stride, at: first + at * WIDEST };
-        match multiples.g.len() {
-            0..=1 => Arch::new().dispatch(Lanes::<_, 1>(multiples)),
-            2 => Arch::new().dispatch(Lanes::<_, 2>(multiples)),
-            3..=4 => Arch::new().dispatch(Lanes::<_, 4>(multiples)),
-            5..=8 => Arch::new().dispatch(Lanes::<_, 8>(multiples)),
-            9..=16 => Arch::new().dispatch(Lanes::<_, 16>(multiples)),
-            17..=24 => Arch::new().dispatch(Lanes::<_, 24>(multiples)),
-            _ => Arch::new().dispatch(Lanes::<_, 32>(multiples)),
-        }
+        add_some_multiples(Multiples { row, from, g, sums, stride, at: first + at * WIDEST });
+    }
+}
+
+#[inline]
+fn add_some_multiples<V: Number, I: Index>(multiples: Multiples<'_, V, I>) {
+    match multiples.g.len() {
+        0..=1 => Arch::new().dispatch(Lanes::<_, 1>(multiples)),
+        2 => Arch::new().dispatch(Lanes::<_, 2>(multiples)),
+        3..=4 => Arch::new().dispatch(Lanes::<_, 4>(multiples)),
+        5..=8 => Arch::new().dispatch(Lanes::<_, 8>(multiples)),
+        9..=16 => Arch::new().dispatch(Lanes::<_, 16>(multiples)),
+        17..=24 => Arch::new().dispatch(Lanes::<_, 24>(multiples)),
+        _ => Arch::new().dispatch(Lanes::<_, 32>(multiples)),
     }
 }
 

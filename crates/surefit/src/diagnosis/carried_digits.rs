@@ -43,7 +43,9 @@ pub(super) fn check(
     problem: &Problem,
     exact: &ExactFit,
 ) -> Result<Option<Finding>> {
-    let Some(covariance) = &exact.covariance else { return Ok(None) };
+    let Some(covariance) = exact.covariance.as_ref().filter(|_| exact.rank == facts.columns.len()) else {
+        return Ok(None);
+    };
     if !are_few(exact) || problem.penalty.lambda > 0.0 {
         return Ok(None);
     }

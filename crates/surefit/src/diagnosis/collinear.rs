@@ -81,7 +81,13 @@ fn finding(facts: Spans<'_>, relation: &Relation) -> Finding {
         relation.terms.iter().map(|(j, factor)| (facts.columns[*j].clone(), json!(factor))).collect();
     evidence.insert("terms".to_owned(), json!(terms));
     evidence.insert("constant".to_owned(), json!(relation.constant));
-    Finding { code: Code::Sf203, message, evidence, remedies: vec![leave_out(name), penalty(facts)] }
+    // Any column of the relation will do, where a formula can do without it: a text's level or a product is part of a
+    // term.
+    let is_term = |j: &usize| !facts.columns[*j].contains(['=', ':']);
+    let mut involved = std::iter::once(relation.column).chain(relation.terms.iter().map(|(j, _)| *j));
+    let without = involved.find(is_term).map(|j| leave_out(&facts.columns[j]));
+    let remedies = without.into_iter().chain([penalty(facts)]).collect();
+    Finding { code: Code::Sf203, message, evidence, remedies }
 }
 
 /// `1.8·x3 + 32`.

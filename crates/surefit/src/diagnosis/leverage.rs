@@ -5,6 +5,7 @@
 //! but a hundredth of what the average leaves to 1; or one row with at least half of the squared
 //! residuals, or half of a target's spread, among at least ten rows to spare.
 
+use super::constant_column::is_constant;
 use super::words::{figure, list};
 use super::{Code, Facts, Finding};
 use crate::data::products::Directions;
@@ -84,7 +85,9 @@ impl Whitening {
             let size = second.square(j).sqrt();
             if size > 0.0 && size.is_finite() { size } else { 1.0 }
         };
-        let unit: Vec<f64> = (0..d).map(root).collect();
+        // A column that is constant but for rounding takes no part beside an intercept.
+        let is_still = |j| centred && is_constant(facts.into(), j);
+        let unit: Vec<f64> = (0..d).map(|j| if is_still(j) { f64::INFINITY } else { root(j) }).collect();
         let none = || Directions { vectors: Mat::zeros(d, 0), values: Vec::new() };
         let flat = vec![0.0; d];
         // Columns beyond the range of squares take no part.
@@ -148,8 +151,9 @@ impl Tally {
             }
             let row = block.first + i;
             let along = (0..white.ncols()).map(|k| white[(i, k)] * white[(i, k)]).sum::<f64>();
-            let leverage = weight * (whitening.intercept + along);
-            if leverage >= threshold {
+            // A sum of squares, and at most 1 but for rounding.
+            let leverage = (weight * (whitening.intercept + along)).min(1.0);
+            if leverage >= threshold && along.is_finite() {
                 let size = |j: &usize| standard[(i, *j)].abs();
                 let column = (0..standard.ncols()).max_by(|a, b| size(a).total_cmp(&size(b))).unwrap_or(0);
                 out.high.push(Outlier { row, size: leverage, column });

@@ -16,10 +16,11 @@ pub(super) fn check(situation: &Situation<'_>) -> Option<Cause> {
     let growth = spectrum.growth(rate);
     let relation = if growth > 1.0 { "is above" } else { "is at" };
     let message = format!(
-        "lr {} {relation} 2/L = {} (L = {}, loss = ½ mean r²): the error grows ×{} per step",
+        "lr {} {relation} 2/L = {} (L = {}, loss = {}): the error grows ×{} per step",
         plain_rate(rate),
         told_apart(spectrum.limit(), 4, |printed| printed <= rate),
         figure(spectrum.largest(), 5),
+        situation.objective_in_words(),
         told_apart(growth, 4, |printed| printed > 1.0 || growth <= 1.0),
     );
     let mut evidence = Map::new();

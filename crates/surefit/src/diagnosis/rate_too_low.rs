@@ -33,14 +33,23 @@ pub(super) fn check(situation: &Situation<'_>) -> Option<Cause> {
         plain_rate(best)
     );
     let slow = format!(
-        "the slowest direction, {}, keeps {} % of its error in a step",
+        "the slowest direction, {}, keeps {} of its error in a step",
         slow_columns(situation),
-        figure(100.0 * spectrum.growth_along(rate, spectrum.smallest()), 5)
+        kept(rate * spectrum.smallest())
     );
     let mut evidence = Map::new();
     evidence.insert("best_rate".to_owned(), json!(best));
     evidence.insert("steps_at_best_rate".to_owned(), json!(situation.steps_at(best)));
     Some(Cause { code: Code::Sf102, message, reasons: vec![slow], evidence })
+}
+
+/// 1 − s, the part of an error that a step keeps, in words that say what it loses where that is little.
+fn kept(speed: f64) -> String {
+    if speed < 1e-3 {
+        format!("all but {} %", figure(100.0 * speed, 2))
+    } else {
+        format!("{} %", figure(100.0 * (1.0 - speed), 5))
+    }
 }
 
 #[cfg(test)]

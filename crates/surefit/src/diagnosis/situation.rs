@@ -260,6 +260,15 @@ impl<'a> Situation<'a> {
         }
     }
 
+    /// What L is the curvature of, in the convention that its numbers are in.
+    pub fn objective_in_words(&self) -> &'static str {
+        if self.context.problem.penalty.lambda > 0.0 {
+            "½ mean r² + (λ/2)‖w‖²"
+        } else {
+            "½ mean r²"
+        }
+    }
+
     /// Which of the causes comes first.
     fn primary(&self, causes: &[Cause]) -> Option<usize> {
         let place = |code| causes.iter().position(|cause: &Cause| cause.code == code);
@@ -294,11 +303,11 @@ impl<'a> Situation<'a> {
         put("tolerance", settings.tolerance);
         put("objective", objective);
         put("optimum", optimum);
-        put("relative_gap", self.relative_gap());
+        put("above_optimum", self.relative_gap());
         put("wanted_relative_gap", self.context.target);
         out.insert("steps".to_owned(), json!(self.outcome.steps));
         out.insert("steps_to_gap".to_owned(), json!(self.steps_at(self.rate())));
-        out.insert("loss".to_owned(), json!("½ mean r²"));
+        out.insert("loss".to_owned(), json!(self.objective_in_words()));
         out
     }
 }

@@ -19,6 +19,7 @@
 
 mod classes;
 mod crammer_singer;
+mod directions;
 mod huber;
 mod multiclass_hinge;
 mod one_vs_rest;
@@ -93,6 +94,22 @@ pub trait Loss: Sync + Debug {
         weights: Option<&[f64]>,
         direction: MatMut<'_, f64>,
     );
+
+    /// Replaces the scores by the diagonals of `sᵢ ∇²ℓ(zᵢ)`.
+    fn diagonal(&self, scores: MatMut<'_, f64>, targets: Targets<'_>, weights: Option<&[f64]>) {
+        directions::diagonal(self, scores, targets, weights);
+    }
+
+    /// Adds `Σ sᵢ ∇²ℓ(zᵢ)`, c × c.
+    fn add_hessians(
+        &self,
+        scores: MatRef<'_, f64>,
+        targets: Targets<'_>,
+        weights: Option<&[f64]>,
+        sum: MatMut<'_, f64>,
+    ) {
+        directions::add_hessians(self, scores, targets, weights, sum);
+    }
 
     /// `Σ sᵢ ℓ*(gᵢ/sᵢ)` at a dual point of rows `gᵢ`; `None` outside its domain.
     ///

@@ -78,15 +78,25 @@ impl Measure {
         }
     }
 
-    /// Its value on rows of n × c scores and their label sets, and how many of the rows it is over.
-    pub fn of(self, scores: MatRef<'_, f64>, threshold: &Threshold, labels: LabelRows<'_>) -> (f64, usize) {
+    /// Its value on rows of n × c scores and their label sets, and the weight of the rows that it is over, of which each has 1
+    /// where no weights are given.
+    pub fn of(
+        self,
+        scores: MatRef<'_, f64>,
+        threshold: &Threshold,
+        labels: LabelRows<'_>,
+        weights: Option<&[f64]>,
+    ) -> (f64, f64) {
         let (ranking, sets) = if self.is_of_sets() {
-            (Ranking::default(), SetAccuracy::of(threshold.sets(scores).view(), labels))
+            let given = threshold.sets(scores);
+            (Ranking::default(), SetAccuracy::weighted(given.view(), labels, weights))
         } else {
-            (Ranking::of(scores, labels), SetAccuracy::default())
+            (Ranking::weighted(scores, labels, weights), SetAccuracy::default())
         };
-        let rows = if self.is_of_sets() { sets.rows } else { ranking.rows };
-        (self.among(&ranking, &sets), rows)
+        let counts = |row: usize| self.is_of_sets() || (1..labels.labels()).contains(&labels.count(row));
+        let weight = |row: usize| weights.map_or(1.0, |weights| weights.get(row).copied().unwrap_or(0.0));
+        let over = (0..labels.rows().min(scores.nrows())).filter(|row| counts(*row)).map(weight).sum();
+        (self.among(&ranking, &sets), over)
     }
 }
 
@@ -105,20 +115,31 @@ mod tests {
         sets.push([1, 2]);
         let scores = mat![[1.0, 0.5, -1.0], [-1.0, -2.0, 0.25], [0.75, 1.0, 0.5]];
         let threshold = Threshold::Constant(0.0);
-        let found = Measure::ALL.map(|measure| measure.of(scores.as_ref(), &threshold, sets.view()));
+        let found = Measure::ALL.map(|measure| measure.of(scores.as_ref(), &threshold, sets.view(), None));
         // By hand: rows 1 and 3 have pairs; in row 3 label 1 is between its two labels.
         let wanted = [
-            (0.25, 2),
-            (0.0, 2),
-            (1.0, 2),
-            (11.0 / 12.0, 2),
-            (3.0 / 9.0, 3),
-            (0.0, 3),
-            (6.0 / 9.0, 3),
-            ((2.0 / 3.0 + 2.0 / 3.0 + 2.0 / 3.0) / 3.0, 3),
+            (0.25, 2.0),
+            (0.0, 2.0),
+            (1.0, 2.0),
+            (11.0 / 12.0, 2.0),
+            (3.0 / 9.0, 3.0),
+            (0.0, 3.0),
+            (6.0 / 9.0, 3.0),
+            ((2.0 / 3.0 + 2.0 / 3.0 + 2.0 / 3.0) / 3.0, 3.0),
         ];
         for (measure, (found, wanted)) in Measure::ALL.into_iter().zip(found.into_iter().zip(wanted)) {
-            assert!((found.0 - wanted.0).abs() < 1e-15 && found.1 == wanted.1, "{measure:?} {found:?}");
+            let near = (found.0 - wanted.0).abs() < 1e-15 && (found.1 - wanted.1).abs() < 1e-15;
+            assert!(near, "{measure:?} {found:?}");
+        }
+        // A weight of 2 is two such rows.
+        let weights = [1.0, 0.0, 2.0];
+        let twice = [0, 2, 2];
+        let repeated = faer::Mat::from_fn(3, 3, |i, k| scores[(twice[i], k)]);
+        for measure in Measure::ALL {
+            let found = measure.of(scores.as_ref(), &threshold, sets.view(), Some(&weights));
+            let wanted = measure.of(repeated.as_ref(), &threshold, sets.view().picked(&twice).view(), None);
+            let near = (found.0 - wanted.0).abs() < 1e-15 && (found.1 - wanted.1).abs() < 1e-15;
+            assert!(near, "{measure:?} {found:?} {wanted:?}");
         }
     }
 }

@@ -41,9 +41,19 @@ impl Ranking {
     /// Scores n × c against the label sets of the rows; those that are not in both are left out.
     #[must_use]
     pub fn of(scores: MatRef<'_, f64>, labels: LabelRows<'_>) -> Self {
-        let mut sums = Self::default();
+        Self::weighted(scores, labels, None)
+    }
+
+    /// The same with row weights, a weight of 2 being two such rows; rows of weight 0 are left out.
+    #[must_use]
+    pub fn weighted(scores: MatRef<'_, f64>, labels: LabelRows<'_>, weights: Option<&[f64]>) -> Self {
+        let (mut sums, mut total) = (Self::default(), 0.0);
         let mut order = Vec::with_capacity(scores.ncols());
         for i in 0..scores.nrows().min(labels.rows()) {
+            let weight = weight(weights, i);
+            if weight <= 0.0 {
+                continue;
+            }
             order.clear();
             order
                 .extend((0..scores.ncols().min(labels.labels())).map(|k| (scores[(i, k)], labels.has(i, k))));
@@ -52,17 +62,17 @@ impl Ranking {
                 continue;
             };
             sums.rows += 1;
-            sums.loss += row.loss;
-            sums.one_error += row.one_error;
-            sums.coverage += row.coverage;
-            sums.average_precision += row.average_precision;
+            total += weight;
+            sums.loss += weight * row.loss;
+            sums.one_error += weight * row.one_error;
+            sums.coverage += weight * row.coverage;
+            sums.average_precision += weight * row.average_precision;
         }
-        let rows = sums.rows as f64;
         Self {
-            loss: sums.loss / rows,
-            one_error: sums.one_error / rows,
-            coverage: sums.coverage / rows,
-            average_precision: sums.average_precision / rows,
+            loss: sums.loss / total,
+            one_error: sums.one_error / total,
+            coverage: sums.coverage / total,
+            average_precision: sums.average_precision / total,
             ..sums
         }
     }
@@ -122,34 +132,51 @@ impl SetAccuracy {
     /// Given sets against the true ones, row by row; rows that are not in both are left out.
     #[must_use]
     pub fn of(given: LabelRows<'_>, truth: LabelRows<'_>) -> Self {
-        let (rows, labels) = (given.rows().min(truth.rows()), given.labels().min(truth.labels()));
+        Self::weighted(given, truth, None)
+    }
+
+    /// The same with row weights, a weight of 2 being two such rows; rows of weight 0 are left out.
+    #[must_use]
+    pub fn weighted(given: LabelRows<'_>, truth: LabelRows<'_>, weights: Option<&[f64]>) -> Self {
+        let labels = given.labels().min(truth.labels());
         // Of each label: right, given, true.
-        let mut counts = vec![[0usize; 3]; labels];
-        let mut exact = 0;
-        for i in 0..rows {
-            exact += usize::from(given.words(i) == truth.words(i));
+        let mut counts = vec![[0.0; 3]; labels];
+        let (mut exact, mut total, mut rows) = (0.0, 0.0, 0);
+        for i in 0..given.rows().min(truth.rows()) {
+            let weight = weight(weights, i);
+            if weight <= 0.0 {
+                continue;
+            }
+            rows += 1;
+            total += weight;
+            let counted = |yes: bool| if yes { weight } else { 0.0 };
+            exact += counted(given.words(i) == truth.words(i));
             for (k, [right, is_given, is_true]) in counts.iter_mut().enumerate() {
                 let (said, has) = (given.has(i, k), truth.has(i, k));
-                *right += usize::from(said && has);
-                *is_given += usize::from(said);
-                *is_true += usize::from(has);
+                *right += counted(said && has);
+                *is_given += counted(said);
+                *is_true += counted(has);
             }
         }
-        let sum = |at: fn(&[usize; 3]) -> usize| counts.iter().map(at).sum::<usize>();
+        let sum = |at: fn(&[f64; 3]) -> f64| counts.iter().map(at).sum::<f64>();
         let all = [sum(|of| of[0]), sum(|of| of[1]), sum(|of| of[2])];
         let [right, is_given, is_true] = all;
         Self {
             rows,
-            hamming: (is_given + is_true - 2 * right) as f64 / (rows as f64 * labels as f64),
-            subset: exact as f64 / rows as f64,
+            hamming: (is_given + is_true - 2.0 * right) / (total * labels as f64),
+            subset: exact / total,
             micro_f1: f1(&all),
             macro_f1: counts.iter().map(f1).sum::<f64>() / labels as f64,
         }
     }
 }
 
-fn f1([right, given, truth]: &[usize; 3]) -> f64 {
-    if given + truth == 0 { 0.0 } else { 2.0 * *right as f64 / (given + truth) as f64 }
+fn f1([right, given, truth]: &[f64; 3]) -> f64 {
+    if given + truth > 0.0 { 2.0 * right / (given + truth) } else { 0.0 }
+}
+
+fn weight(weights: Option<&[f64]>, row: usize) -> f64 {
+    weights.map_or(1.0, |weights| weights.get(row).copied().unwrap_or(0.0))
 }
 
 #[cfg(test)]
@@ -248,5 +275,26 @@ mod tests {
                 prop_assert!((value - mean).abs() < 1e-13, "{} {} {}", at, value, mean);
             }
         }
+    }
+
+    #[test]
+    fn a_weight_counts_rows_as_often_and_0_leaves_one_out() {
+        let rows = [vec![true, false, false], vec![false, true, true], vec![true, true, false]];
+        let s = [vec![0.5, 1.0, 0.0], vec![2.0, 0.0, 1.0], vec![1.0, 2.0, 0.5]];
+        let given = sets(&[vec![true, true, false], vec![false, true, true], vec![false, false, false]]);
+        let repeated = [0, 0, 1].map(|i| rows[i].clone());
+        let (truth, twice) = (sets(&rows), sets(&repeated));
+        let weights = [2.0, 1.0, 0.0];
+        assert_eq!(
+            Ranking::weighted(scores(&s).as_ref(), truth.view(), Some(&weights)),
+            Ranking {
+                rows: 2,
+                ..Ranking::of(scores(&[0, 0, 1].map(|i| s[i].clone())).as_ref(), twice.view())
+            }
+        );
+        assert_eq!(
+            SetAccuracy::weighted(given.view(), truth.view(), Some(&weights)),
+            SetAccuracy { rows: 2, ..SetAccuracy::of(given.view().picked(&[0, 0, 1]).view(), twice.view()) }
+        );
     }
 }

@@ -10,7 +10,8 @@ use faer::{Mat, MatRef};
 const BEYOND: f64 = 0.1;
 
 /// Which labels a row of scores is given.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Threshold {
     /// Those above `t(s) = wᵀs + b`, of all scores s of the row (Zhang and Zhou 2006, section 3.3); [`Threshold::fit`].
     Linear {
@@ -51,14 +52,19 @@ impl Rule {
         matches!(self, Self::LeastSquares | Self::PerLabel)
     }
 
-    /// The threshold by n × c scores of rows, and their label sets.
+    /// The threshold by n × c scores of rows, their label sets and their weights, absent for 1.
     ///
     /// # Errors
     /// As [`Threshold::fit`], where the rows have a say.
-    pub fn fit(self, scores: MatRef<'_, f64>, labels: LabelRows<'_>) -> Result<Threshold> {
+    pub fn fit(
+        self,
+        scores: MatRef<'_, f64>,
+        labels: LabelRows<'_>,
+        weights: Option<&[f64]>,
+    ) -> Result<Threshold> {
         match self {
-            Self::LeastSquares => Threshold::fit(scores, labels),
-            Self::PerLabel => Threshold::fit_per_label(scores, labels),
+            Self::LeastSquares => Threshold::fit_weighted(scores, labels, weights),
+            Self::PerLabel => Threshold::fit_per_label(scores, labels, weights),
             Self::Constant(limit) => Ok(Threshold::Constant(limit)),
             Self::Top(count) => Ok(Threshold::Top(count)),
         }
@@ -72,10 +78,23 @@ impl Threshold {
     /// # Errors
     /// Numbers of rows or labels that differ, no rows, or scores so large that the fit leaves the range of `f64`.
     pub fn fit(scores: MatRef<'_, f64>, labels: LabelRows<'_>) -> Result<Self> {
+        Self::fit_weighted(scores, labels, None)
+    }
+
+    /// The same with row weights, a weight of 2 being two such rows.
+    ///
+    /// # Errors
+    /// As [`Self::fit`].
+    pub fn fit_weighted(
+        scores: MatRef<'_, f64>,
+        labels: LabelRows<'_>,
+        weights: Option<&[f64]>,
+    ) -> Result<Self> {
         check(scores, labels)?;
         let targets: Vec<f64> = (0..scores.nrows()).map(|i| best(&row(scores, i), labels, i)).collect();
         let y = Mat::from_fn(targets.len(), 1, |i, _| targets[i]);
-        let design = Design { x: scores.to_owned(), x_low: None, y, weights: None };
+        let weights = weights.map(<[f64]>::to_vec);
+        let design = Design { x: scores.to_owned(), x_low: None, y, weights };
         let problem =
             Problem { loss: LossKind::Squared, penalty: Ridge::default(), intercept: Intercept::Free };
         let answer = exact::solve(&design, &problem, &|| true)?.candidate.coefficients;
@@ -85,15 +104,20 @@ impl Threshold {
 
     /// For each label the number above which its scores have the largest F1 on these rows (R.-E. Fan and C.-J. Lin, *A study on
     /// threshold selection for multi-label classification*, 2007), the highest of equals: the middle between two scores,
-    /// or 0.1 below the lowest. A label that none of the rows has is given to no row.
+    /// or 0.1 below the lowest. A label that none of the rows has is given to no row. A row of weight 2 is two such rows.
     ///
     /// # Errors
     /// Numbers of rows or labels that differ.
-    pub fn fit_per_label(scores: MatRef<'_, f64>, labels: LabelRows<'_>) -> Result<Self> {
+    pub fn fit_per_label(
+        scores: MatRef<'_, f64>,
+        labels: LabelRows<'_>,
+        weights: Option<&[f64]>,
+    ) -> Result<Self> {
         check(scores, labels)?;
+        let weight = |i: usize| weights.map_or(1.0, |weights| weights.get(i).copied().unwrap_or(0.0));
         let of_label = |k: usize| {
-            let rows = (0..scores.nrows()).map(|i| (scores[(i, k)], labels.has(i, k)));
-            largest_f1(rows.filter(|(score, _)| !score.is_nan()).collect())
+            let rows = (0..scores.nrows()).map(|i| (scores[(i, k)], labels.has(i, k), weight(i)));
+            largest_f1(rows.filter(|(score, _, weight)| !score.is_nan() && *weight > 0.0).collect())
         };
         Ok(Self::PerLabel((0..scores.ncols()).map(of_label).collect()))
     }
@@ -147,22 +171,26 @@ fn check(scores: MatRef<'_, f64>, labels: LabelRows<'_>) -> Result<()> {
     })
 }
 
-/// Scores of one label, and whether the row has it.
-fn largest_f1(mut rows: Vec<(f64, bool)>) -> f64 {
-    rows.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
-    let all = rows.iter().filter(|(_, has)| *has).count();
-    let (mut best, mut limit, mut given, mut right) = (0.0, f64::INFINITY, 0, 0);
+/// Scores of one label, whether the row has it, and the weight of the row.
+fn largest_f1(mut rows: Vec<(f64, bool, f64)>) -> f64 {
+    // Stable, so that sums have one order.
+    rows.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let own = |rows: &[(f64, bool, f64)]| -> f64 {
+        rows.iter().filter(|(_, has, _)| *has).map(|(.., weight)| weight).sum()
+    };
+    let all = own(&rows);
+    let (mut best, mut limit, mut given, mut right) = (0.0, f64::INFINITY, 0.0, 0.0);
     let mut tied = rows.chunk_by(|a, b| a.0 >= b.0 && b.0 >= a.0).peekable();
     while let Some(group) = tied.next() {
-        given += group.len();
-        right += group.iter().filter(|(_, has)| *has).count();
-        let f1 = 2.0 * right as f64 / (given + all) as f64;
+        given += group.iter().map(|(.., weight)| weight).sum::<f64>();
+        right += own(group);
+        let f1 = 2.0 * right / (given + all);
         if f1 > best {
             best = f1;
-            let above = group.first().map_or(0.0, |(score, _)| *score);
+            let above = group.first().map_or(0.0, |(score, ..)| *score);
             let below = tied.peek().and_then(|next| next.first());
             // Halves first: the sum of two scores can be beyond the largest number.
-            limit = below.map_or(above - BEYOND, |(below, _)| below / 2.0 + above / 2.0);
+            limit = below.map_or(above - BEYOND, |(below, ..)| below / 2.0 + above / 2.0);
         }
     }
     limit
@@ -271,6 +299,29 @@ mod tests {
     }
 
     #[test]
+    fn a_weight_counts_rows_as_often() {
+        let s =
+            Mat::from_fn(5, 2, |i, k| [[2.0, -1.0], [0.5, 1.5], [-2.0, 0.25], [1.0, 0.75], [9.0, 0.0]][i][k]);
+        let labels = sets(2, &[&[0], &[1], &[0, 1], &[0], &[1]]);
+        let rows = [0, 0, 1, 2, 3];
+        let repeated = Mat::from_fn(5, 2, |i, k| s[(rows[i], k)]);
+        let weighted =
+            Threshold::fit_weighted(s.as_ref(), labels.view(), Some(&[2.0, 1.0, 1.0, 1.0, 0.0])).unwrap();
+        let plain = Threshold::fit(repeated.as_ref(), labels.view().picked(&rows).view()).unwrap();
+        let (Threshold::Linear { weights: a, bias: b }, Threshold::Linear { weights: c, bias: d }) =
+            (weighted, plain)
+        else {
+            unreachable!()
+        };
+        assert!((b - d).abs() < 1e-12 && a.iter().zip(&c).all(|(a, c)| (a - c).abs() < 1e-12));
+        let weights = [2.0, 1.0, 1.0, 1.0, 0.0];
+        let weighted = Rule::PerLabel.fit(s.as_ref(), labels.view(), Some(&weights)).unwrap();
+        let plain = Rule::PerLabel.fit(repeated.as_ref(), labels.view().picked(&rows).view(), None).unwrap();
+        assert_eq!(weighted, plain);
+        assert_ne!(weighted, Rule::PerLabel.fit(s.as_ref(), labels.view(), None).unwrap());
+    }
+
+    #[test]
     fn scores_for_other_rows_are_refused_by_their_numbers() {
         let error = Threshold::fit(Mat::zeros(2, 3).as_ref(), LabelSets::new(2, 4).view()).unwrap_err();
         assert_eq!(error.to_string(), "there are 2 × 3 scores for 2 rows of 4 labels");
@@ -308,7 +359,7 @@ mod tests {
                     given.fold((0usize, 0usize), |(n, right), (_, has)| (n + 1, right + usize::from(*has)));
                 if given + all == 0 { 0.0 } else { 2.0 * right as f64 / (given + all) as f64 }
             };
-            let found = largest_f1(rows.clone());
+            let found = largest_f1(rows.iter().map(|(score, has)| (*score, *has, 1.0)).collect());
             let most = (-1..6).map(|limit| f1(f64::from(limit) + 0.5)).fold(0.0, f64::max);
             assert!((f1(found) - most).abs() < 1e-15, "{rows:?} {found}");
             assert_eq!(found == f64::INFINITY, all == 0, "{rows:?}");
@@ -319,13 +370,13 @@ mod tests {
     fn a_rule_makes_the_threshold_of_its_name() {
         let labels = sets(2, &[&[0], &[0, 1], &[1]]);
         let scores = faer::mat![[2.0, -1.0], [1.0, 0.5], [0.0, 3.0]];
-        let of = |rule: Rule| rule.fit(scores.as_ref(), labels.view()).unwrap();
+        let of = |rule: Rule| rule.fit(scores.as_ref(), labels.view(), None).unwrap();
         assert_eq!(of(Rule::PerLabel), Threshold::PerLabel(vec![0.5, -0.25]));
         assert_eq!(of(Rule::Top(1)), Threshold::Top(1));
         assert_eq!(of(Rule::Constant(0.5)), Threshold::Constant(0.5));
         assert_eq!(of(Rule::LeastSquares), Threshold::fit(scores.as_ref(), labels.view()).unwrap());
         assert_eq!(Rule::usual(LossKind::Zlpr), Rule::Constant(0.0));
         assert_eq!(Rule::usual(LossKind::Bpmll), Rule::LeastSquares);
-        assert!(Rule::PerLabel.fit(scores.as_ref(), LabelSets::new(2, 2).view()).is_err());
+        assert!(Rule::PerLabel.fit(scores.as_ref(), LabelSets::new(2, 2).view(), None).is_err());
     }
 }

@@ -1,20 +1,21 @@
 //! Model files: one safetensors file with the tensors `weights` (d × c) and `intercept` (c), both F64, and
 //! everything else as one JSON object under the key `surefit` of its metadata. The object's last field,
-//! `digest`, is that of its other fields and of both tensors. A model of classes has `classes` as well, a mix `mix`,
-//! and a model of sparse rows `sparse` in place of a recipe and of the names of its columns, which follow from it.
+//! `digest`, is that of its other fields and of both tensors. A model of classes has `classes` as well, a ranking of
+//! labels `threshold`, a mix `mix`, and a model of sparse rows `sparse` in place of a recipe and of the names of its columns, which follow from it.
 //!
 //! A file is written beside its destination, synced, and renamed, so that a reader sees the old file or the
 //! whole new one. On loading nothing is taken for granted: sizes are limited before anything is read, every
 //! field is checked by itself, and a sentence names the one that is wrong; what passes for a model, and is not
 //! the one that was written, shows by the digest.
 
-use super::{Digest, Fingerprint, Inputs, MixFacts, Model, ModelError, SparseInputs};
+use super::{Digest, Fingerprint, Inputs, Model, ModelError, SparseInputs};
 use crate::certificate::Record;
 use crate::data::ClassList;
 use crate::data::encode::Recipe;
 use crate::error::Result;
 use crate::fit::Verdict;
 use crate::loss::named;
+use crate::metrics::threshold::Threshold;
 use crate::problem::{Coefficients, Intercept, LossKind, Problem};
 use faer::Mat;
 use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView};
@@ -129,6 +130,9 @@ impl Model {
         if let Some(classes) = &self.classes {
             fields.insert("classes".to_owned(), json!(classes.names()));
         }
+        if let Some(threshold) = &self.threshold {
+            fields.insert("threshold".to_owned(), json!(threshold));
+        }
         if let Some(mix) = &self.mix {
             fields.insert("mix".to_owned(), json!(mix));
         }
@@ -174,7 +178,8 @@ impl Model {
             columns,
             targets,
             classes: fields.classes()?,
-            mix: fields.mix()?,
+            threshold: fields.optional("threshold")?,
+            mix: fields.optional("mix")?,
             formula: fields.take("formula")?,
             inputs,
             problem: fields.take("problem")?,
@@ -284,9 +289,9 @@ impl<'a> Fields<'a> {
         list.map(Some).ok_or_else(|| self.wrong("`classes`", "is not in order, or has a class twice"))
     }
 
-    /// What a mix makes small, if it is one.
-    fn mix(&mut self) -> Result<Option<MixFacts>, ModelError> {
-        if self.map.contains_key("mix") { self.take("mix").map(Some) } else { Ok(None) }
+    /// What only some models have: the threshold of a ranking, what a mix makes small.
+    fn optional<T: DeserializeOwned>(&mut self, field: &str) -> Result<Option<T>, ModelError> {
+        if self.map.contains_key(field) { self.take(field).map(Some) } else { Ok(None) }
     }
 
     fn nothing_left(&self) -> Result<(), ModelError> {
@@ -342,6 +347,7 @@ fn check(model: &Model) -> Result<(), (&'static str, String)> {
     check_names("targets", &model.targets)?;
     check_inputs(model)?;
     check_classes(model)?;
+    check_labels(model)?;
     check_problem(model)?;
     check_mix(model)?;
     check_record(&model.certificate)?;
@@ -394,7 +400,8 @@ fn check_classes(model: &Model) -> Result<(), (&'static str, String)> {
         }
         None => Ok(()),
         Some(_) if !loss.is_of_classes() => {
-            Err(("classes", format!("is there, and the {} loss is of numbers", loss.name())))
+            let of = if loss.is_of_labels() { "labels" } else { "numbers" };
+            Err(("classes", format!("is there, and the {} loss is of {of}", loss.name())))
         }
         Some(list) if list.len() < 2 => Err(("classes", "has fewer than two classes".to_owned())),
         Some(list) => {
@@ -405,6 +412,40 @@ fn check_classes(model: &Model) -> Result<(), (&'static str, String)> {
             }
             Err(("targets", "is not the list of classes with a column of scores".to_owned()))
         }
+    }
+}
+
+/// A ranking has labels, and a rule that makes sets of their scores.
+fn check_labels(model: &Model) -> Result<(), (&'static str, String)> {
+    let (loss, c) = (model.problem.loss, model.targets.len());
+    let wrong = |why: String| Err(("threshold", why));
+    let threshold = match (&model.threshold, loss.is_of_labels()) {
+        (None, false) => return Ok(()),
+        (None, true) => return wrong(format!("is missing, and the {} loss ranks labels", loss.name())),
+        (Some(_), false) => return wrong(format!("is there, and the {} loss ranks no labels", loss.name())),
+        (Some(threshold), true) => threshold,
+    };
+    if c < 2 {
+        return Err(("targets", format!("has {c} of the two labels or more that a ranking needs")));
+    }
+    if model.recipe().is_none() && ClassList::saved(&model.targets).is_none() {
+        return Err(("targets", "is not in order, or has a label twice".to_owned()));
+    }
+    let numbers = match threshold {
+        Threshold::Linear { weights, .. } | Threshold::PerLabel(weights) if weights.len() != c => {
+            return wrong(format!("has {} numbers for {c} labels", weights.len()));
+        }
+        Threshold::Top(count) if !(1..=c).contains(count) => {
+            return wrong(format!("gives {count} of {c} labels"));
+        }
+        Threshold::Linear { weights, bias } => weights.iter().chain([bias]).copied().collect(),
+        Threshold::PerLabel(limits) => limits.clone(),
+        Threshold::Constant(limit) => vec![*limit],
+        Threshold::Top(_) => Vec::new(),
+    };
+    match numbers.into_iter().find(|number| !number.is_finite()) {
+        Some(number) => wrong(format!("has {number} among its numbers")),
+        None => Ok(()),
     }
 }
 

@@ -12,10 +12,11 @@ use crate::certificate::Record;
 use crate::data::encode::{Missing, Recipe};
 use crate::data::read::SparseData;
 use crate::data::scale::Scale;
-use crate::data::{Block, ClassList, DataError, Features, Rows, map_reduce};
+use crate::data::{Block, ClassList, DataError, Features, LabelRows, Rows, map_reduce};
 use crate::diagnosis::Code;
 use crate::error::{Error, Result};
 use crate::fit::Verdict;
+use crate::metrics::threshold::Threshold;
 use crate::num::Dd;
 use crate::problem::{Coefficients, Problem};
 use faer::Mat;
@@ -89,7 +90,7 @@ pub struct Model {
     pub coefficients: Coefficients,
     /// d names of the design's columns.
     pub columns: Vec<String>,
-    /// c names of the targets, or of the classes that have a column of scores.
+    /// c names of the targets, of the classes that have a column of scores, or of labels.
     pub targets: Vec<String>,
     /// All classes, where the loss is of classes: of two, one column of scores can tell both.
     pub classes: Option<ClassList>,
@@ -99,6 +100,8 @@ pub struct Model {
     pub inputs: Inputs,
     /// Which loss, penalty and intercept.
     pub problem: Problem,
+    /// Which labels a row is given by its scores, where the loss ranks labels.
+    pub threshold: Option<Threshold>,
     /// Where the coefficients are the weights of a mix: what they were chosen by, in place of the problem.
     pub mix: Option<MixFacts>,
     /// In which units penalty and gradient descent were meant.
@@ -238,6 +241,28 @@ impl Fingerprint {
             });
         }
         Ok(Self { rows: rows.rows() as u64, digest: digest.hex() })
+    }
+}
+
+impl Fingerprint {
+    /// The same of rows with sets of labels: every entry that is not 0, every set, and weights where there are any.
+    /// Neither how they are stored nor the kind of their file makes a difference.
+    pub fn of_labelled(x: Features<'_>, labels: LabelRows<'_>, weights: Option<&[f64]>) -> Self {
+        let mut digest = Digest::default();
+        for size in [x.rows(), x.columns(), labels.labels()] {
+            digest.add(size as u64);
+        }
+        for i in 0..x.rows() {
+            x.for_each_in_row(i, |j, value| {
+                digest.add(j as u64);
+                digest.add(value.to_bits());
+            });
+            // Behind the last column, so that no entry is taken for a set.
+            digest.add(x.columns() as u64);
+            labels.words(i).iter().for_each(|word| digest.add(*word));
+        }
+        weights.into_iter().flatten().for_each(|weight| digest.add(weight.to_bits()));
+        Self { rows: x.rows() as u64, digest: digest.hex() }
     }
 }
 

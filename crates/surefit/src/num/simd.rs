@@ -49,6 +49,42 @@ pub(crate) fn prefetch<T>(values: &[T]) {
     let _ = values;
 }
 
+/// 2ᵏ of a number whose lowest bits are those of the whole number k + 1023, for −1023 < k < 1024: they become its exponent.
+#[inline(always)]
+pub(crate) fn two_to<S: Simd>(simd: S, biased: S::f64s) -> S::f64s {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use pulp::bytemuck::{try_cast_slice, try_cast_slice_mut};
+        use std::arch::x86_64::{__m256i, __m512i};
+        let mut out = [biased];
+        let any: &dyn std::any::Any = &simd;
+        if let Some(v4) = any.downcast_ref::<pulp::x86::V4>()
+            && let (Ok([bits]), Ok([to])) = (
+                try_cast_slice::<S::f64s, __m512i>(&[biased]),
+                try_cast_slice_mut::<S::f64s, __m512i>(&mut out),
+            )
+        {
+            *to = v4.avx512f._mm512_slli_epi64::<52>(*bits);
+            return out[0];
+        }
+        if let Some(v3) = any.downcast_ref::<pulp::x86::V3>()
+            && let (Ok([bits]), Ok([to])) = (
+                try_cast_slice::<S::f64s, __m256i>(&[biased]),
+                try_cast_slice_mut::<S::f64s, __m256i>(&mut out),
+            )
+        {
+            *to = v3.avx2._mm256_slli_epi64::<52>(*bits);
+            return out[0];
+        }
+    }
+    let mut out = [simd.transmute_u64s_f64s(biased)];
+    let bits: &mut [u64] = pulp::bytemuck::cast_slice_mut(&mut out);
+    for bits in bits {
+        *bits <<= 52;
+    }
+    simd.transmute_f64s_u64s(out[0])
+}
+
 /// Transposes a square of as many vectors as a vector has numbers.
 #[inline(always)]
 pub(crate) fn transpose<S: Simd, const N: usize>(simd: S, square: &mut [S::f64s; N]) {

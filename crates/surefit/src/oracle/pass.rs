@@ -41,6 +41,8 @@ pub struct Pass<'a> {
     heading: Vec<f64>,
     /// Room for one answer before it is divided.
     sums: Sums,
+    /// n × c: room for what a walk over sparse rows leaves of the scores.
+    room: Vec<f64>,
 }
 
 /// Σ over rows.
@@ -127,13 +129,14 @@ impl<'a> Pass<'a> {
             scores: vec![0.0; count],
             heading: Vec::new(),
             sums: Sums::default(),
+            room: Vec::new(),
         })
     }
 
     /// The mean loss; the point counts as evaluated.
     pub fn score(&mut self, at: &Coefficients) -> f64 {
-        let Self { samples, loss, scores, total, .. } = self;
-        sweep(samples, Some(at), &gradients(samples, &**loss), scores, None) / *total
+        let Self { samples, loss, scores, room, total, .. } = self;
+        sweep(samples, Some(at), &gradients(samples, &**loss), scores, None, room) / *total
     }
 
     /// The samples.
@@ -154,7 +157,7 @@ impl<'a> Pass<'a> {
     /// Puts the Hessian of the mean loss at the point last evaluated times `direction` into `product`, whose value is
     /// half the product of both.
     pub fn hessian_vector(&mut self, direction: &Coefficients, product: &mut Answer) {
-        let Self { samples, loss, scores, sums, total, .. } = self;
+        let Self { samples, loss, scores, sums, room, total, .. } = self;
         let (samples, loss, c) = (*samples, &**loss, samples.outputs);
         let act = |rows: Range<usize>, v: MatMut<'_, f64>| {
             let z = &scores[rows.start * c..rows.end * c];
@@ -163,7 +166,7 @@ impl<'a> Pass<'a> {
             loss.hessian(z, targets, weights, v);
             0.0
         };
-        sweep(&samples, Some(direction), &act, &mut [], Some(sums));
+        sweep(&samples, Some(direction), &act, &mut [], Some(sums), room);
         sums.mean_into(*total, product);
         let pairs = (0..samples.outputs)
             .flat_map(|k| direction.weights.col_as_slice(k).iter().zip(product.weights.col_as_slice(k)));
@@ -174,9 +177,9 @@ impl<'a> Pass<'a> {
     /// What [`Oracle::eval`] says at a point that may be none to go on from: its scores are kept aside until
     /// [`Self::accept`] makes it the point last evaluated, or [`Self::head_back`] the end of a line.
     pub fn probe(&mut self, at: &Coefficients, answer: &mut Answer) {
-        let Self { samples, loss, heading, sums, total, .. } = self;
+        let Self { samples, loss, heading, sums, room, total, .. } = self;
         heading.resize(samples.x.rows() * samples.outputs, 0.0);
-        sums.value = sweep(samples, Some(at), &gradients(samples, &**loss), heading, Some(sums));
+        sums.value = sweep(samples, Some(at), &gradients(samples, &**loss), heading, Some(sums), room);
         sums.mean_into(*total, answer);
         answer.value = sums.value / *total;
     }
@@ -193,9 +196,9 @@ impl<'a> Pass<'a> {
 
     /// Computes the scores of a direction, so that [`Self::along`] needs no pass over the data.
     pub fn head(&mut self, direction: &Coefficients) {
-        let Self { samples, heading, .. } = self;
+        let Self { samples, heading, room, .. } = self;
         heading.resize(samples.x.rows() * samples.outputs, 0.0);
-        sweep(samples, Some(direction), &|_, _| 0.0, heading, None);
+        sweep(samples, Some(direction), &|_, _| 0.0, heading, None, room);
     }
 
     /// The mean loss, and its derivative in t, at the point last evaluated plus t times the direction of the last
@@ -227,7 +230,7 @@ impl<'a> Pass<'a> {
     /// What [`Oracle::eval`] would say at the point that [`Self::advance`] came to, in half a pass: its scores
     /// are known, but for the rounding of the steps.
     pub fn arrive(&mut self, answer: &mut Answer) {
-        let Self { samples, loss, scores, sums, total, .. } = self;
+        let Self { samples, loss, scores, sums, room, total, .. } = self;
         let (samples, loss, c) = (*samples, &**loss, samples.outputs);
         let act = |rows: Range<usize>, mut z: MatMut<'_, f64>| {
             let known = &scores[rows.start * c..rows.end * c];
@@ -235,7 +238,7 @@ impl<'a> Pass<'a> {
             let (targets, weights) = of_rows(&samples, &rows);
             loss.block(z, targets, weights)
         };
-        sums.value = sweep(&samples, None, &act, &mut [], Some(sums));
+        sums.value = sweep(&samples, None, &act, &mut [], Some(sums), room);
         sums.mean_into(*total, answer);
         answer.value = sums.value / *total;
     }
@@ -247,12 +250,12 @@ impl Oracle for Pass<'_> {
     }
 
     fn eval(&mut self, at: &Coefficients, ask: Ask, answer: &mut Answer) -> Result<()> {
-        let Self { samples, loss, scores, sums, total, .. } = self;
+        let Self { samples, loss, scores, sums, room, total, .. } = self;
         let act = gradients(samples, &**loss);
         match ask {
-            Ask::Value => answer.value = sweep(samples, Some(at), &act, &mut [], None) / *total,
+            Ask::Value => answer.value = sweep(samples, Some(at), &act, &mut [], None, room) / *total,
             Ask::Gradient => {
-                sums.value = sweep(samples, Some(at), &act, scores, Some(sums));
+                sums.value = sweep(samples, Some(at), &act, scores, Some(sums), room);
                 sums.mean_into(*total, answer);
                 answer.value = sums.value / *total;
             }
@@ -320,14 +323,15 @@ fn sweep(
     act: Act<'_>,
     keep: &mut [f64],
     sums: Option<&mut Sums>,
+    room: &mut Vec<f64>,
 ) -> f64 {
     match samples.x {
         Features::F64(x) => dense(x, samples, at, act, keep, sums),
         Features::F32(x) => dense(x, samples, at, act, keep, sums),
-        Features::Csr64(x) => sparse_rows(&x, samples, at, act, keep, sums),
-        Features::Csr32(x) => sparse_rows(&x, samples, at, act, keep, sums),
-        Features::LongCsr64(x) => sparse_rows(&x, samples, at, act, keep, sums),
-        Features::LongCsr32(x) => sparse_rows(&x, samples, at, act, keep, sums),
+        Features::Csr64(x) => sparse_rows(&x, samples, at, act, (keep, room), sums),
+        Features::Csr32(x) => sparse_rows(&x, samples, at, act, (keep, room), sums),
+        Features::LongCsr64(x) => sparse_rows(&x, samples, at, act, (keep, room), sums),
+        Features::LongCsr32(x) => sparse_rows(&x, samples, at, act, (keep, room), sums),
     }
 }
 
@@ -546,18 +550,19 @@ fn sparse_rows<V: Number, I: Index>(
     samples: &Samples<'_>,
     at: Option<&Coefficients>,
     act: Act<'_>,
-    keep: &mut [f64],
+    (keep, g): (&mut [f64], &mut Vec<f64>),
     sums: Option<&mut Sums>,
 ) -> f64 {
     let (n, c) = (x.rows(), samples.outputs);
     let weights = at.map(|at| (ByFeature::of(&at.weights), at.intercept.as_slice()));
-    let mut g = vec![0.0; n * c];
+    // Memory that was asked for anew in every walk took longer to be cleared than the walk.
+    g.resize(n * c, 0.0);
     let part = |(z, (rows, keep)): (&mut [f64], Strip<'_>)| {
         if let Some((weights, intercept)) = &weights {
-            for (row, z) in rows.clone().zip(z.chunks_exact_mut(c.max(1))) {
-                z.copy_from_slice(intercept);
-                sparse::add_scores(x.row(row), weights, z);
-            }
+            z.chunks_exact_mut(c.max(1)).for_each(|z| z.copy_from_slice(intercept));
+            sparse::add_all_scores(|i| x.row(rows.start + i), weights, z);
+        } else {
+            z.fill(0.0);
         }
         keep.iter_mut().zip(z.iter()).for_each(|(kept, z)| *kept = *z);
         act(rows.clone(), MatMut::from_row_major_slice_mut(z, rows.len(), c))
@@ -571,7 +576,7 @@ fn sparse_rows<V: Number, I: Index>(
             sums.intercept.iter_mut().zip(g).for_each(|(sum, g)| *sum += g);
         }
         if let Weights::ByFeature(sums) = &mut sums.weights {
-            sparse_gradient(x, &g, c, sums);
+            sparse_gradient(x, g, c, sums);
         }
     }
     values.iter().sum()
@@ -583,21 +588,20 @@ fn sparse_gradient<V: Number, I: Index>(x: &Csr<'_, V, I>, g: &[f64], c: usize, 
     let range = x.columns().div_ceil(threads).max(1);
     let part = |(part, out): (usize, &mut [f64])| {
         let (from, to) = (part * range, (part + 1) * range);
-        for (row, g) in g.chunks_exact(c.max(1)).enumerate() {
-            if g.iter().all(|g| *g == 0.0) {
-                continue;
-            }
-            let (mut indices, mut values) = x.row(row);
-            if threads > 1 {
+        // What each row has in this range.
+        let places: Vec<(usize, usize)> = (0..x.rows())
+            .map(|row| {
+                let indices = x.row(row).0;
                 let within = |place: &I, limit: usize| place.place().is_some_and(|j| j < limit);
-                let (a, b) = (
-                    indices.partition_point(|j| within(j, from)),
-                    indices.partition_point(|j| within(j, to)),
-                );
-                (indices, values) = (&indices[a..b], &values[a..b]);
-            }
-            sparse::add_multiples((indices, values), from, g, out, stride);
-        }
+                let before = |limit: usize| indices.partition_point(|j| within(j, limit));
+                if threads > 1 { (before(from), before(to)) } else { (0, indices.len()) }
+            })
+            .collect();
+        let row = |i: usize| {
+            let ((indices, values), (a, b)) = (x.row(i), places[i]);
+            (&indices[a..b], &values[a..b])
+        };
+        sparse::add_all_multiples(row, from, (g, c.max(1)), out, stride);
     };
     sums.numbers_mut().par_chunks_mut(range * stride.max(1)).enumerate().for_each(part);
 }

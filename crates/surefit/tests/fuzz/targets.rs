@@ -5,7 +5,7 @@ use surefit::data::Rows;
 use surefit::data::encode::{EncodeOptions, Encoded, Missing, Recipe};
 use surefit::data::formula::Formula;
 use surefit::data::read::{
-    ArffData, ArffOptions, LabelChoice, ReadOptions, Source, SparseData, SvmlightOptions, Want,
+    ArffData, ArffOptions, KnownNames, LabelChoice, ReadOptions, Source, SparseData, SvmlightOptions, Want,
 };
 use surefit::model::Model;
 
@@ -72,6 +72,13 @@ pub fn arff(bytes: &[u8]) {
         }
     };
     assert_eq!(read(1 + bytes.len() % 64), read(1 << 20), "the size of the pieces");
+    let (columns, labels) = (["b".to_owned(), "a".to_owned()], ["y".to_owned()]);
+    let known = KnownNames { columns: &columns, labels: &labels, weights: Some("x") };
+    let options = ArffOptions { max_line: 200, ..ArffOptions::default() };
+    if let Ok(data) = ArffData::from_bytes_for("fuzz.arff", bytes.to_vec(), known, &options, &|_| true) {
+        assert!(data.features().is_ok_and(|x| (x.rows(), x.columns()) == (data.rows(), 2)));
+        assert!(data.weights().is_some_and(|weights| weights.len() == data.rows()));
+    }
 }
 
 /// Any text as a formula, resolved and encoded on a small table with numbers, text and holes.

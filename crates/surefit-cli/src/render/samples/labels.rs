@@ -2,17 +2,17 @@
 
 use super::{INDENT, Page, no_room};
 use crate::numbers::{count, counted, plain, significant};
-use crate::report::{Measured, NetworkFacts, Ranked};
+use crate::report::{FitReport, Measured, NetworkFacts, Ranked};
 use crate::text::{Column, table};
 use surefit::fit::Verdict;
 use surefit::metrics::threshold::Threshold;
 
 /// One table for the rows of the fit and one for those of `--test`, and how scores become sets; of an answer that is not
 /// certified, the first measure alone.
-pub fn measures(page: &mut Page, ranked: &Ranked, verdict: Verdict) {
+pub fn measures(page: &mut Page, ranked: &Ranked, report: &FitReport) {
     if let Some(facts) = &ranked.network {
         network(page, facts);
-    } else if verdict != Verdict::Certified {
+    } else if report.verdict != Verdict::Certified {
         let test = ranked.test.as_ref().map(|(file, found)| (format!("{file}: "), found));
         for (place, found) in [(String::new(), &ranked.rows)].into_iter().chain(test) {
             let [answer, frequencies] =
@@ -23,13 +23,17 @@ pub fn measures(page: &mut Page, ranked: &Ranked, verdict: Verdict) {
         }
         return;
     }
-    of_rows(page, "of the fit", &ranked.rows);
+    let certified = report.command == "certify";
+    of_rows(page, if certified { "" } else { " of the fit" }, &ranked.rows);
     if let Some((file, found)) = &ranked.test {
-        of_rows(page, &format!("of {file}"), found);
+        of_rows(page, &format!(" of {file}"), found);
     }
     page.blank();
     page.paragraph(&format!("a row is given the {}", given(&ranked.threshold)));
-    page.paragraph("by frequency: labels ranked by their share of the rows of the fit, and given where it is above one half");
+    let rows = if certified { "these rows" } else { "the rows of the fit" };
+    page.paragraph(&format!(
+        "by frequency: labels ranked by their share of {rows}, and given where it is above one half"
+    ));
 }
 
 /// How a network came about.
@@ -85,7 +89,7 @@ fn of_rows(page: &mut Page, which: &str, found: &Measured) {
         0 => String::new(),
         rows => format!("; the first four measures leave out {} without a pair", counted(rows as u64, "row")),
     };
-    page.paragraph(&format!("{rows} {which}{without}"));
+    page.paragraph(&format!("{rows}{which}{without}"));
     let (answer, frequencies) = (found.answer.named(), found.frequencies.named());
     let names = answer.iter().map(|(name, _, more)| format!("{name} {}", if *more { "↑" } else { "↓" }));
     let values = |of: &[(&str, f64, bool)]| of.iter().map(|(_, value, _)| significant(*value, 4)).collect();

@@ -30,13 +30,14 @@
 //! - *Numbers*: `|b′ₖ| ≤ r + Rρ + mean|yₖ|` with r a bound on the mean absolute residual: √2P for the squared
 //!   loss, and `P/δ + ½δ` for Huber's, which is at least `δ|r| − ½δ²`.
 
-use super::{CHUNK, Case, Square, label_weights};
+use super::{Case, STRIP, Square, label_weights};
 use crate::data::LabelRows;
 use crate::loss::{Curvature, Targets};
 use crate::num::dense::{cholesky, solve_lower, solve_upper};
 use crate::num::{Dd, UNIT_ROUNDOFF};
 use crate::problem::LossKind;
-use faer::{Mat, MatMut, MatRef};
+use faer::{Mat, MatRef};
+use rayon::prelude::*;
 
 /// Newton steps of an intercept.
 const STEPS: usize = 50;
@@ -330,26 +331,18 @@ impl Case<'_> {
     /// c × c: the second derivative of Σ sℓ in a shift of all rows.
     fn bend(&self, shift: &[f64]) -> Square {
         let (n, c) = (self.samples.x.rows(), self.samples.outputs);
-        let mut bend = Mat::zeros(c, c);
-        let (mut z, mut direction) = (Vec::new(), Vec::new());
-        for first in (0..n).step_by(CHUNK) {
-            let count = CHUNK.min(n - first);
-            let (targets, weights) = self.of_rows(&(first..first + count));
-            z.clear();
-            let rows = self.scores.z[first * c..(first + count) * c].chunks_exact(c);
-            rows.for_each(|row| z.extend(row.iter().zip(shift).map(|(z, v)| z + v)));
-            let z = MatRef::from_row_major_slice(&z, count, c);
-            for k in 0..c {
-                direction.clear();
-                direction.extend((0..count * c).map(|at| if at % c == k { 1.0 } else { 0.0 }));
-                let view = MatMut::from_row_major_slice_mut(&mut direction, count, c);
-                self.loss.hessian(z, targets, weights, view);
-                for row in direction.chunks_exact(c) {
-                    row.iter().enumerate().for_each(|(l, entry)| bend[(l, k)] += entry);
-                }
-            }
-        }
-        bend
+        let part = |strip: usize| {
+            let rows = strip * STRIP..n.min((strip + 1) * STRIP);
+            let (targets, weights) = self.of_rows(&rows);
+            let mut z = self.scores.z[rows.start * c..rows.end * c].to_vec();
+            z.chunks_exact_mut(c).for_each(|z| z.iter_mut().zip(shift).for_each(|(z, v)| *z += v));
+            let mut bend = Mat::zeros(c, c);
+            let z = MatRef::from_row_major_slice(&z, rows.len(), c);
+            self.loss.add_hessians(z, targets, weights, bend.as_mut());
+            bend
+        };
+        let parts: Vec<Square> = (0..n.div_ceil(STRIP)).into_par_iter().map(part).collect();
+        parts.iter().fold(Mat::zeros(c, c), |sum, part| sum + part)
     }
 
     /// One against the rest: moves numbers of output `k` until they sum to 0, the cheapest first.

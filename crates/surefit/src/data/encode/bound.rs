@@ -2,7 +2,7 @@
 
 use super::super::check::{DataError, Place, Role};
 use super::super::classes::ClassList;
-use super::super::formula::{Resolved, Variable, nearest};
+use super::super::formula::{Resolved, Variable, is_unnamed, nearest};
 use super::super::read::Want;
 use super::super::table::{Column, ColumnKind, Levels};
 use super::{Input, Missing, Recipe};
@@ -76,9 +76,7 @@ impl Recipe {
             Some(&(_, count)) => Err(DataError::SameInput { name: name.clone(), count }.into()),
             None => {
                 let near = nearest(name, columns.iter().map(String::as_str));
-                // What a reader calls the columns of a table without a header.
-                let given = |(index, name): (usize, &String)| *name == format!("x{}", index + 1);
-                let unnamed = columns.iter().enumerate().all(given).then_some(columns.len());
+                let unnamed = is_unnamed(columns).then_some(columns.len());
                 let near = near.filter(|_| unnamed.is_none());
                 Err(DataError::NoInput { name: name.clone(), near, unnamed }.into())
             }

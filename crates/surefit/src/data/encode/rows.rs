@@ -1,6 +1,6 @@
 //! A table through a recipe: numeric rows in logical blocks, formed anew on every visit.
 
-use super::super::check::{DataError, Place, grouped};
+use super::super::check::{DataError, Place, check_total, grouped};
 use super::super::formula::{Variable, Wide, nearest};
 use super::super::rows::{BlockBuf, OwnedBlock, Rows, Shape, block_rows};
 use super::super::table::{Chunk, Levels, Values};
@@ -30,9 +30,6 @@ struct Weightless {
     rows: usize,
     example: Option<String>,
 }
-
-/// Below such a sum of all weights their products leave the range of `f64`.
-const LEAST_WEIGHT: f64 = 1e-250;
 
 /// What one walk over the table finds before any row is formed.
 #[derive(Default)]
@@ -237,14 +234,7 @@ impl<'a> Encoded<'a> {
         let Some(column) = self.bound.recipe.weights().filter(|_| self.weights_slot().is_some()) else {
             return Ok(());
         };
-        let (column, sum) = (column.to_owned(), survey.weight);
-        match survey.any_weight {
-            false => Err(DataError::ZeroWeights { column, rows: survey.present }.into()),
-            true if !(LEAST_WEIGHT..=f64::MAX).contains(&sum) => {
-                Err(DataError::WeightsRange { column, sum }.into())
-            }
-            true => Ok(()),
-        }
+        Ok(check_total(column, survey.any_weight.then_some(survey.weight), survey.present)?)
     }
 
     /// Rows of a chunk; without any column to read, the table is one chunk.

@@ -102,10 +102,17 @@ fn columns_there_are(known: &[String]) -> String {
     if known.len() > LISTED {
         listed.push(format!("… ({} in all)", known.len()));
     }
-    match listed.as_slice() {
+    let all = match listed.as_slice() {
         [one] => format!("the table has one column: {one}"),
         _ => format!("the columns are {}", listed.join(", ")),
-    }
+    };
+    let header = if is_unnamed(known) { "; if row 1 holds their names, add `--header`" } else { "" };
+    all + header
+}
+
+/// Whether these are what a reader calls the columns of a table without a header.
+pub(crate) fn is_unnamed(columns: &[String]) -> bool {
+    columns.iter().enumerate().all(|(index, name)| *name == format!("x{}", index + 1))
 }
 
 /// The second half of a sentence about an unknown name.
@@ -184,7 +191,8 @@ impl FormulaError {
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let typed = name.to_lowercase();
     let length = typed.chars().count();
-    let allowed = (length / 3).max(1);
+    // Another single letter is another name, not a slip.
+    let allowed = if length > 1 { (length / 3).max(1) } else { 0 };
     if length > 200 {
         return None;
     }

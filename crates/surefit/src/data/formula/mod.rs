@@ -14,6 +14,7 @@ mod parse;
 mod tests;
 
 pub(crate) use error::did_you_mean;
+pub(crate) use error::is_unnamed;
 pub use error::nearest;
 pub use error::{FormulaError, FormulaProblem};
 pub use evaluate::Wide;

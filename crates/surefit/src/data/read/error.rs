@@ -85,6 +85,10 @@ pub enum ReadError {
     OnlyLabels { name: String, labels: usize },
     #[error("{by} names the label `{label}`, and {name} has no attribute of this name{}", if *.count == 1 { String::new() } else { format!("; {} labels in all are missing", thousands(*.count as u64)) })]
     NoLabel { name: String, by: String, label: String, count: usize, near: Option<String> },
+    #[error("{name} has no attribute `{weights}`, which is to hold the row weights")]
+    NoWeights { name: String, weights: String, near: Option<String> },
+    #[error("the attribute `{weights}` of {name} cannot be a label and the row weights")]
+    WeightsAreLabel { name: String, weights: String },
     #[error("{by} has the label `{label}` twice")]
     LabelTwice { by: String, label: String },
     #[error("line {line} of {name} {fault}")]
@@ -263,7 +267,11 @@ impl ReadError {
         let hint = match self {
             Self::Arff { fault, .. } => return fault.hint(),
             Self::Xml { fault, .. } => return fault.hint(),
-            Self::NoLabel { near: Some(near), .. } => return format!("did you mean `{near}`?"),
+            Self::NoLabel { near: Some(near), .. } | Self::NoWeights { near: Some(near), .. } => {
+                return format!("did you mean `{near}`?");
+            }
+            Self::NoWeights { .. } => "name the attribute that holds them, or leave out `--weights`",
+            Self::WeightsAreLabel { .. } => "name the labels without it, or leave out `--weights`",
             Self::NoLabel { .. } => "give the file that names the labels of these attributes",
             Self::NoData { .. } => "write a line `@data` between the declarations and the rows",
             Self::NoAttributes { .. } => "declare each column before the rows: `@attribute NAME numeric`",
@@ -343,6 +351,8 @@ impl ReadError {
             | Self::LabelCount { .. }
             | Self::OnlyLabels { .. }
             | Self::NoLabel { .. }
+            | Self::NoWeights { .. }
+            | Self::WeightsAreLabel { .. }
             | Self::LabelTwice { .. } => vec![self.label_hint()],
             Self::CsvLine { .. } => {
                 one("name the file .csv, and say with a formula what its columns are for")

@@ -18,7 +18,7 @@ mod svmlight;
 #[cfg(test)]
 mod tests;
 
-pub use arff::{ArffData, ArffFault, ArffOptions, LabelChoice, XmlFault, is_arff};
+pub use arff::{ArffData, ArffFault, ArffOptions, KnownNames, LabelChoice, XmlFault, is_arff};
 pub(super) use csv::looks;
 pub(super) use error::level_hints;
 pub use error::{LineFault, Looks, ReadError};

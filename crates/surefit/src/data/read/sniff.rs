@@ -260,7 +260,8 @@ fn is_comma_number(field: &[u8]) -> bool {
 }
 
 /// Whether the first record names columns: more columns have a word above numbers than a number above
-/// numbers; and where no column holds numbers, its fields are all there, no numbers and all different.
+/// numbers, or these numbers are years in a row; and where no column holds numbers, its fields are all there, no
+/// numbers and all different.
 fn looks_like_header(first: &ByteRecord, rest: &[Sampling], decimal_comma: bool) -> bool {
     let (mut words, mut numbers, mut numeric) = (0, 0, 0);
     for (j, field) in first.iter().enumerate() {
@@ -280,7 +281,8 @@ fn looks_like_header(first: &ByteRecord, rest: &[Sampling], decimal_comma: bool)
         }
     }
     if words + numbers > 0 {
-        return words >= numbers;
+        let years = |record: &ByteRecord| are_years(record.iter().map(trim));
+        return words >= numbers || (years(first) && !rest.iter().any(|row| years(&row.record)));
     }
     let mut fields: Vec<&[u8]> = first.iter().map(trim).collect();
     if fields.last().is_some_and(|last| last.is_empty()) {
@@ -289,6 +291,18 @@ fn looks_like_header(first: &ByteRecord, rest: &[Sampling], decimal_comma: bool)
     let all_there = !fields.is_empty() && fields.iter().all(|field| !is_missing(field));
     fields.sort_unstable();
     numeric == 0 && all_there && fields.windows(2).all(|pair| pair[0] != pair[1])
+}
+
+/// Whether the numbers among the fields are years, one after the other, at least two: `2019`, `2020`.
+fn are_years<'a>(fields: impl Iterator<Item = &'a [u8]>) -> bool {
+    let year = |field: &[u8]| -> Option<i32> {
+        let digits = field.len() == 4 && field.iter().all(u8::is_ascii_digit);
+        let year = std::str::from_utf8(field).ok().filter(|_| digits)?.parse().ok()?;
+        (1500..2200).contains(&year).then_some(year)
+    };
+    let is_number = |field: &&[u8]| field.iter().any(u8::is_ascii_digit);
+    let years: Option<Vec<i32>> = fields.filter(is_number).map(year).collect();
+    years.is_some_and(|years| years.len() > 1 && years.windows(2).all(|pair| (pair[1] - pair[0]).abs() == 1))
 }
 
 /// Whether every row ends in a delimiter, and the header too or not.

@@ -177,18 +177,3 @@ fn rows_of_an_arff_file_are_samples_of_labels_and_of_nothing_else() {
 fn set_of_flowers() -> SampleSet {
     set(flowers(), "kind ~ long", None, Missing::Drop).unwrap()
 }
-
-#[test]
-fn other_features_and_labels_are_told_by_the_first_that_differs() {
-    let own = arff(["a", "b"], ["l", "m", "n"]);
-    let refused = |other: SampleSet| own.check_same_names(&other, LossKind::Zlpr).map_err(|e| e.to_string());
-    assert_eq!(refused(arff(["a", "b"], ["l", "m", "n"])), Ok(()));
-    assert_eq!(
-        refused(arff(["a", "c"], ["l", "n", "m"])),
-        Err("feature 2 of the new data is `c`, and the model has `b` there".to_owned())
-    );
-    assert_eq!(
-        refused(arff(["a", "b"], ["l", "n", "m"])),
-        Err("label 2 of the new data is `n`, and the model has `m` there".to_owned())
-    );
-}

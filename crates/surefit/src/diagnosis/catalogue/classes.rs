@@ -36,7 +36,8 @@ pub(super) static SF205: Page = Page {
         and 1, −1 and 1, or texts are the same two classes.",
     detection: "One different label among the rows that count. A label in --test, or in rows that a model is certified \
         on, that is none of the model's classes. More than 1,000 different labels; or 10 or more different numbers \
-        in less than twice as many rows, where the formula does not say `C(y)`. For a loss of numbers, a label that is none.",
+        in less than twice as many rows, where the formula does not say `C(y)`. For a loss of numbers, a label that is none. \
+        For a ranking of labels, a column on the left that holds anything but 0 and 1.",
     example: "`surefit fit data/sales.csv 'sales ~ temp' --loss hinge`: the 12 rows have 12 different sales, each of which \
         would be a class of its own.",
     remedies: &[
@@ -44,6 +45,7 @@ pub(super) static SF205: Page = Page {
         "Numbers that are classes all the same: `C(y) ~ …`.",
         "A class that is new in --test: fit with rows of it, or leave its rows out of the test.",
         "One class: add rows of another one.",
+        "Labels of a ranking: a column of 1 and 0 for each, or their lists in an svmlight file.",
     ],
     ignore: "Never: the loss would be that of another question.",
 };

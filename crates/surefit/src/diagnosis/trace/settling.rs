@@ -209,6 +209,14 @@ mod tests {
     }
 
     #[test]
+    fn a_slow_direction_is_seen_behind_a_fast_one_that_has_just_ended() {
+        let losses = (0..51).map(|k| 0.5 + 0.15 * 0.9999f64.powi(k) + 50.0 * 0.61f64.powi(k));
+        let verdict = diagnose_trace(&trace(vec![column("loss", losses)], None), 1e-6);
+        let TraceVerdict::Inconclusive { message } = verdict else { panic!("{verdict:?}") };
+        assert!(message.contains("still 30 % above its limit"), "{message}");
+    }
+
+    #[test]
     fn a_loss_printed_with_two_decimals_hides_the_end_of_its_course() {
         let losses = (0..1050).map(|k| ((605.7 + 100.0 * 0.99f64.powi(k)) * 100.0).round() / 100.0);
         let found = cause(diagnose_trace(&trace(vec![column("loss", losses)], None), 1e-6));

@@ -11,6 +11,8 @@ const STEADY: f64 = 0.01;
 pub(super) const WINDOW: usize = 3;
 /// Changes in each of the two sums whose ratio is that of the tail, at most.
 const TAIL: usize = 20;
+/// The error of a ratio of changes, at most, beside its distance to 1.
+const KNOWN: f64 = 1e-3;
 /// A change of so many of the smallest there can be is known to a tenth.
 const VISIBLE: f64 = 10.0;
 /// Moves to and fro that keep so much of their size from step to step are at the edge of the limit.
@@ -211,18 +213,16 @@ impl Tail {
         if seen.len() < WINDOW {
             return Err(format!("the loss changes visibly in {} only", counted(seen.len() as u64, "row")));
         }
-        // Sums over two halves, as a single change may be rough by printing.
-        let half = (seen.len() / 2).min(TAIL);
-        let [first, middle, last] = [2 * half, half, 0].map(|back| self.losses[seen.len() - back]);
-        if seen[seen.len() - 2 * half..].iter().any(|&change| change <= 0.0) {
+        let most = (seen.len() / 2).min(TAIL);
+        if seen[seen.len() - 2 * most..].iter().any(|&change| change <= 0.0) {
             return Err("the loss falls and rises again in turn: full-batch descent at one rate only falls or only grows in the end, so this is noise, momentum or a changing rate".to_owned());
         }
-        let of_half = (middle - last) / (first - middle);
+        let (half, of_half, fallen) = self.halves(seen.len(), most);
         if of_half >= 1.0 {
             return Err("the loss still falls faster from row to row: its end is not in sight".to_owned());
         }
         let ratio = of_half.powf(1.0 / half as f64);
-        let rest = (middle - last) * of_half / (1.0 - of_half);
+        let rest = fallen * of_half / (1.0 - of_half);
         let per_step = |ratio: f64| 1.0 - ratio.powf(0.5 / self.stride);
         Ok(Shrinking {
             ratio,
@@ -232,8 +232,26 @@ impl Tail {
             rest,
             flat,
             still: still.min(flat),
-            limit: last - rest,
+            limit: self.losses[seen.len()] - rest,
         })
+    }
+
+    /// Two sums of as many changes one after the other, up to the last of the first `seen` ones: how many changes, the
+    /// ratio of the sums, and the second one. As few changes as the ratio is known with, and `most` where it is not:
+    /// a fast direction makes older changes shrink faster than what is left does.
+    fn halves(&self, seen: usize, most: usize) -> (usize, f64, f64) {
+        let sums = |half: usize| {
+            let [first, middle, last] = [2 * half, half, 0].map(|back| self.losses[seen - back]);
+            (first - middle, middle - last)
+        };
+        let is_known = |half: &usize| {
+            let (before, after) = sums(*half);
+            let error = 2.0 * self.resolution * (1.0 / before + 1.0 / after);
+            error * after <= KNOWN * (before - after)
+        };
+        let half = (1..most).find(is_known).unwrap_or(most);
+        let (before, after) = sums(half);
+        (half, after / before, after)
     }
 }
 

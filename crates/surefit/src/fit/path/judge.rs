@@ -1,7 +1,7 @@
 //! A fit judged on rows that it did not see: by its loss there, by how it tells classes, or by a measure of labels.
 
 use super::PathPoint;
-use crate::data::{LabelRows, Samples};
+use crate::data::{LabelRows, LabelSets, Samples};
 use crate::error::Result;
 use crate::fit::{SampleFit, Verdict};
 use crate::loss::Targets;
@@ -49,8 +49,8 @@ pub(super) struct Judged {
     weight: f64,
     loss: f64,
     accuracy: Option<f64>,
-    /// The measure, and the number of rows that it is over.
-    measure: Option<(f64, usize)>,
+    /// The measure, and the weight of the rows that it is over.
+    measure: Option<(f64, f64)>,
     relative_gap: f64,
     certified: bool,
 }
@@ -89,32 +89,45 @@ fn measured(
     loss: LossKind,
     (measure, rule): (Measure, Rule),
     fit: &SampleFit,
-) -> Result<Option<(f64, usize)>> {
+) -> Result<Option<(f64, f64)>> {
     let (Targets::Labels(labels), Targets::Labels(seen)) = (held.targets, fitted.targets) else {
         return Ok(None);
     };
     let threshold = if measure.is_of_sets() && rule.is_fitted() {
         let mut pass = Pass::new(*fitted, loss)?;
         pass.score(&fit.candidate.coefficients);
-        let (scores, sets) = counted(fitted, pass.scores(), seen);
-        rule.fit(scores.as_ref(), sets.view())?
+        let rows = Counted::of(fitted, pass.scores(), seen);
+        rule.fit(rows.scores.as_ref(), rows.sets.view(), rows.weights())?
     } else if measure.is_of_sets() {
-        rule.fit(scores, labels)?
+        rule.fit(scores, labels, None)?
     } else {
         Threshold::Constant(0.0)
     };
-    let (scores, sets) = counted(held, scores, labels);
-    Ok(Some(measure.of(scores.as_ref(), &threshold, sets.view())))
+    let rows = Counted::of(held, scores, labels);
+    Ok(Some(measure.of(rows.scores.as_ref(), &threshold, rows.sets.view(), rows.weights())))
 }
 
-/// The scores and label sets of the rows that have a weight.
-fn counted(
-    samples: &Samples<'_>,
-    scores: MatRef<'_, f64>,
-    labels: LabelRows<'_>,
-) -> (Mat<f64>, crate::data::LabelSets) {
-    let rows: Vec<usize> = (0..labels.rows()).filter(|i| samples.weight(*i) > 0.0).collect();
-    (Mat::from_fn(rows.len(), scores.ncols(), |i, k| scores[(rows[i], k)]), labels.picked(&rows))
+/// The rows that have a weight.
+struct Counted {
+    scores: Mat<f64>,
+    sets: LabelSets,
+    weights: Vec<f64>,
+}
+
+impl Counted {
+    fn of(samples: &Samples<'_>, scores: MatRef<'_, f64>, labels: LabelRows<'_>) -> Self {
+        let rows: Vec<usize> = (0..labels.rows()).filter(|i| samples.weight(*i) > 0.0).collect();
+        Self {
+            scores: Mat::from_fn(rows.len(), scores.ncols(), |i, k| scores[(rows[i], k)]),
+            sets: labels.picked(&rows),
+            weights: rows.iter().map(|row| samples.weight(*row)).collect(),
+        }
+    }
+
+    /// Absent where all are 1.
+    fn weights(&self) -> Option<&[f64]> {
+        self.weights.iter().any(|weight| (weight - 1.0).abs() > 0.0).then_some(self.weights.as_slice())
+    }
 }
 
 /// The share of the rows, by weight, whose class their scores tell.
@@ -135,11 +148,8 @@ pub(super) fn point(lambda: f64, folds: &[Judged]) -> PathPoint {
         |of: &dyn Fn(&Judged) -> f64| folds.iter().map(|fold| fold.weight * of(fold)).sum::<f64>() / total;
     let losses: Vec<(f64, f64)> = folds.iter().map(|fold| (fold.loss, fold.weight)).collect();
     // A fold without a row that the measure is over says nothing.
-    let measures: Vec<(f64, f64)> = folds
-        .iter()
-        .filter_map(|fold| fold.measure.filter(|(_, rows)| *rows > 0))
-        .map(|(value, rows)| (value, rows as f64))
-        .collect();
+    let measures: Vec<(f64, f64)> =
+        folds.iter().filter_map(|fold| fold.measure.filter(|(_, rows)| *rows > 0.0)).collect();
     let is_measured = folds.iter().any(|fold| fold.measure.is_some());
     let compared = if is_measured { &measures } else { &losses };
     PathPoint {

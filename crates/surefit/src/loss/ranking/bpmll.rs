@@ -14,7 +14,8 @@ pub(in crate::loss) struct Bpmll;
 impl OfProduct for Bpmll {
     fn at(&self, sides: &Sides, [p, q]: [f64; 2]) -> [f64; 3] {
         // In two halves, so that nothing overflows before E does.
-        let half = (0.5 * (sides.tops[0] + sides.tops[1])).exp();
+        let top = sides.tops[0] + sides.tops[1];
+        let half = if top == 0.0 { 1.0 } else { (0.5 * top).exp() };
         let mean = (half * (sides.sums[0] / p)) * (half * (sides.sums[1] / q));
         [mean; 3]
     }

@@ -11,6 +11,7 @@
 //! A dual point has `g ≤ 0` on Y and `g ≥ 0` on Ȳ, and for losses of pairs both sides have the same sum.
 
 mod bpmll;
+mod eights;
 mod exponentials;
 mod global_threshold;
 mod hinge;
@@ -19,12 +20,14 @@ mod log1p;
 mod logistic;
 mod lsep;
 mod product;
+mod sides;
 mod smooth_hinge;
 mod sorted;
 mod squared_hinge;
 #[cfg(test)]
 mod tests;
 mod transport;
+mod vectors;
 mod zlpr;
 
 pub(super) use self::bpmll::Bpmll;
@@ -39,7 +42,7 @@ pub(super) use self::smooth_hinge::SmoothHinge;
 pub(super) use self::squared_hinge::SquaredHinge;
 pub(super) use self::zlpr::Zlpr;
 
-use super::{Curvature, Loss, Targets, entropy, rows};
+use super::{Curvature, Loss, Targets, directions, entropy, rows};
 use crate::num::UNIT_ROUNDOFF;
 use faer::{MatMut, MatRef};
 use std::fmt::Debug;
@@ -85,11 +88,34 @@ pub(super) trait RankingLoss: Sync + Debug {
         Curvature::Smooth
     }
 
+    /// [`Loss::block`].
+    fn block(&self, scores: MatMut<'_, f64>, targets: Targets<'_>, weights: Option<&[f64]>) -> f64 {
+        let columns = scores.ncols();
+        let target = |i| labels(targets, i, columns);
+        rows::block(scores, weights, target, |z, labels, s| self.gradient(z, labels, s))
+    }
+
     /// Returns s ℓ(z) and turns the scores into s ∂ℓ/∂z.
     fn gradient(&self, z: &mut [f64], labels: Labels<'_>, s: f64) -> f64;
 
     /// Turns `v` into s ∇²ℓ(z) v; the scores are a copy that may be overwritten.
     fn hessian(&self, z: &mut [f64], labels: Labels<'_>, s: f64, v: &mut [f64]);
+
+    /// [`Loss::diagonal`], where there is a formula for it.
+    fn diagonal(&self, _scores: MatMut<'_, f64>, _targets: Targets<'_>, _weights: Option<&[f64]>) -> bool {
+        false
+    }
+
+    /// [`Loss::add_hessians`], where there is a formula for it.
+    fn add_hessians(
+        &self,
+        _scores: MatRef<'_, f64>,
+        _targets: Targets<'_>,
+        _weights: Option<&[f64]>,
+        _sum: MatMut<'_, f64>,
+    ) -> bool {
+        false
+    }
 
     /// See [`Loss::has_conjugate`].
     fn has_conjugate(&self) -> bool {
@@ -126,9 +152,7 @@ impl<L: RankingLoss> Loss for ByLabels<L> {
     }
 
     fn block(&self, scores: MatMut<'_, f64>, targets: Targets<'_>, weights: Option<&[f64]>) -> f64 {
-        let columns = scores.ncols();
-        let target = |i| labels(targets, i, columns);
-        rows::block(scores, weights, target, |z, labels, s| self.0.gradient(z, labels, s))
+        self.0.block(scores, targets, weights)
     }
 
     fn hessian(
@@ -141,6 +165,24 @@ impl<L: RankingLoss> Loss for ByLabels<L> {
         let columns = scores.ncols();
         let target = |i| labels(targets, i, columns);
         rows::hessian(scores, weights, direction, target, |z, labels, s, v| self.0.hessian(z, labels, s, v));
+    }
+
+    fn diagonal(&self, mut scores: MatMut<'_, f64>, targets: Targets<'_>, weights: Option<&[f64]>) {
+        if !self.0.diagonal(scores.as_mut(), targets, weights) {
+            directions::diagonal(self, scores, targets, weights);
+        }
+    }
+
+    fn add_hessians(
+        &self,
+        scores: MatRef<'_, f64>,
+        targets: Targets<'_>,
+        weights: Option<&[f64]>,
+        mut sum: MatMut<'_, f64>,
+    ) {
+        if !self.0.add_hessians(scores, targets, weights, sum.as_mut()) {
+            directions::add_hessians(self, scores, targets, weights, sum);
+        }
     }
 
     fn has_conjugate(&self) -> bool {

@@ -6,8 +6,11 @@
 //! A dual point is `t π` and `−t ρ`, and as `log AB` is a sum of two log-sum-exps its conjugate is
 //! `t (Σ π log π + Σ ρ log ρ) + h*(t)`.
 
-use super::exponentials::{Sides, exponentials, scale};
-use super::{Labels, RankingLoss, balanced, bits, clip_balanced, entropies, slack};
+use super::super::Targets;
+use super::exponentials::{Sides, Turn, means, turn};
+use super::sides::{self, Bends, OfSides};
+use super::{Labels, RankingLoss, balanced, clip_balanced, entropies, slack};
+use faer::{MatMut, MatRef};
 use std::fmt::Debug;
 
 /// h of `log AB` and the number of pairs pq, or their weight.
@@ -26,42 +29,59 @@ pub(in crate::loss) trait OfProduct: Sync + Debug {
 #[derive(Clone, Copy, Debug)]
 pub(in crate::loss) struct Product<H>(pub H);
 
+impl<H: OfProduct> OfSides for Product<H> {
+    const PAIRS: bool = true;
+
+    fn at(&self, sides: &Sides, counts: [f64; 2], s: f64) -> (f64, [f64; 2]) {
+        let [value, slope, _] = self.0.at(sides, counts);
+        (s * value, [-s * slope / sides.sums[0], s * slope / sides.sums[1]])
+    }
+
+    fn bends(&self, sides: &Sides, counts: [f64; 2], s: f64) -> Bends {
+        let [_, slope, bend] = self.0.at(sides, counts);
+        // BP-MLL's are the same, whatever they are.
+        let same = if slope == bend { 0.0 } else { s * (bend - slope) };
+        Bends { diagonal: [s * slope; 2], same: [same; 2], across: -s * bend }
+    }
+}
+
 impl<H: OfProduct> RankingLoss for Product<H> {
+    fn block(&self, scores: MatMut<'_, f64>, targets: Targets<'_>, weights: Option<&[f64]>) -> f64 {
+        sides::block(self, scores, targets, weights)
+    }
+
     fn gradient(&self, z: &mut [f64], labels: Labels<'_>, s: f64) -> f64 {
-        let counts = labels.counts(z.len());
-        if counts.contains(&0.0) {
-            z.fill(0.0);
-            return 0.0;
-        }
-        labels.weigh(z);
-        let sides = exponentials(z, labels.words);
-        let [value, slope, _] = self.0.at(&sides, counts);
-        scale(z, labels.words, [-s * slope / sides.sums[0], s * slope / sides.sums[1]]);
-        s * value
+        sides::gradient(self, z, labels, s)
     }
 
     fn hessian(&self, z: &mut [f64], labels: Labels<'_>, s: f64, v: &mut [f64]) {
-        let counts = labels.counts(z.len());
-        if counts.contains(&0.0) {
-            return v.fill(0.0);
-        }
-        labels.weigh(z);
-        let sides = exponentials(z, labels.words);
+        let Some((sides, counts)) = sides::opened(self, z, labels) else { return v.fill(0.0) };
         let [_, slope, bend] = self.0.at(&sides, counts);
-        let mut means = [0.0; 2];
-        for ((e, v), has) in z.iter().zip(v.iter()).zip(bits(labels.words)) {
-            means[usize::from(!has)] += e * v;
-        }
-        let [own, others] = [means[0] / sides.sums[0], means[1] / sides.sums[1]];
+        let [own, others] = means(z, v, labels.words, sides.sums);
         let apart = bend * (others - own);
-        for ((e, v), has) in z.iter().zip(v.iter_mut()).zip(bits(labels.words)) {
-            let (sum, turned) = if has {
-                (sides.sums[0], slope * (*v - own) - apart)
-            } else {
-                (sides.sums[1], slope * (*v - others) + apart)
-            };
-            *v = if *e == 0.0 { 0.0 } else { s * (e / sum) * turned };
-        }
+        let of_side = |sum: f64, mean: f64, lift: f64| Turn { factor: s / sum, slope, mean, lift };
+        turn(
+            z,
+            v,
+            labels.words,
+            [of_side(sides.sums[0], own, -apart), of_side(sides.sums[1], others, apart)],
+        );
+    }
+
+    fn diagonal(&self, scores: MatMut<'_, f64>, targets: Targets<'_>, weights: Option<&[f64]>) -> bool {
+        sides::diagonal(self, scores, targets, weights);
+        true
+    }
+
+    fn add_hessians(
+        &self,
+        scores: MatRef<'_, f64>,
+        targets: Targets<'_>,
+        weights: Option<&[f64]>,
+        sum: MatMut<'_, f64>,
+    ) -> bool {
+        sides::add_hessians(self, scores, targets, weights, sum);
+        true
     }
 
     fn conjugate(&self, g: &[f64], labels: Labels<'_>, s: f64) -> Option<f64> {

@@ -309,3 +309,52 @@ fn the_rounded_hinge_is_near_the_hinge_and_its_gradients_are_dual_points() {
         assert!(gap >= -1e-12 && gap <= 0.25 * width + 1e-9, "{gap}");
     }
 }
+
+#[test]
+fn diagonals_and_sums_of_hessians_are_those_of_products_with_every_direction() {
+    let mut random = Random(9);
+    let weights = [1.0, 0.5, 0.0, 2.0, 1.0];
+    for c in [2, 5, 18, 64, 66] {
+        let z = Mat::from_fn(5, c, |_, _| 2.0 * number(&mut random));
+        // The last row has every label.
+        let sets = label_sets(5, c, |i, k| (i + 2 * k) % 3 == 0 || i == 4);
+        let counts: Vec<f64> = (0..c).map(|k| [0.5, 1.0, 3.0, 2.0][k % 4]).collect();
+        let kinds = rankings().flat_map(|kind| [(kind, None), (kind, Some(counts.as_slice()))]);
+        for (kind, counts) in kinds {
+            let (loss, targets) = (named(kind), Targets::Labels(sets.view().weighted(counts)));
+            let mut wanted = z.clone();
+            directions::diagonal(&*loss, wanted.as_mut(), targets, Some(&weights));
+            let mut found = z.clone();
+            loss.diagonal(found.as_mut(), targets, Some(&weights));
+            let most = wanted.norm_max();
+            assert!((&found - &wanted).norm_max() <= 1e-13 * most, "{kind:?} {c}");
+            let (mut wanted, mut found) = (Mat::zeros(c, c), Mat::full(c, c, 1.0));
+            directions::add_hessians(&*loss, z.as_ref(), targets, Some(&weights), wanted.as_mut());
+            loss.add_hessians(z.as_ref(), targets, Some(&weights), found.as_mut());
+            assert!(
+                (&found - Mat::full(c, c, 1.0) - &wanted).norm_max() <= 1e-13 * (1.0 + most),
+                "{kind:?} {c}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_row_has_the_same_bits_alone_and_among_others_of_any_size() {
+    let mut random = Random(13);
+    for c in [2, 7, 18, 64, 65] {
+        // Some rows are beyond what is taken as it is.
+        let spread = |i: usize| [1.0, 400.0, 30.0][i % 3];
+        let z = Mat::from_fn(11, c, |i, _| spread(i) * number(&mut random));
+        let sets = label_sets(11, c, |i, k| (i + 2 * k) % 3 == 0);
+        for kind in rankings() {
+            let mut together = z.clone();
+            named(kind).block(together.as_mut(), Targets::Labels(sets.view()), None);
+            for i in 0..11 {
+                let row: Vec<f64> = z.row(i).iter().copied().collect();
+                let (_, alone) = by_loss(kind, &row, &label_sets(1, c, |_, k| sets.view().has(i, k)), 1.0);
+                assert!((0..c).all(|k| together[(i, k)].to_bits() == alone[k].to_bits()), "{kind:?} {c} {i}");
+            }
+        }
+    }
+}

@@ -4,40 +4,70 @@
 //! Each side is a softmax with a score of 0 beside its own: a dual point has sums `T ≤ 1` on both, and its conjugate is
 //! `Σ |g| log |g| + (1 − T) log(1 − T)` over both.
 
-use super::exponentials::{exponentials, scale};
-use super::{Labels, RankingLoss, bits, clip, entropies, entropy, slack, softplus, totals};
+use super::super::Targets;
+use super::exponentials::{Sides, Turn, means, turn};
+use super::sides::{self, Bends, OfSides, per};
+use super::{Labels, RankingLoss, clip, entropies, entropy, slack, softplus, totals};
+use faer::{MatMut, MatRef};
 
 /// See the module.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::loss) struct Zlpr;
 
-/// 0 for a side without labels.
-fn per(sum: f64, by: f64) -> f64 {
-    if by == 0.0 { 0.0 } else { sum / by }
+impl OfSides for Zlpr {
+    const PAIRS: bool = false;
+
+    fn at(&self, sides: &Sides, _counts: [f64; 2], s: f64) -> (f64, [f64; 2]) {
+        let [own, others] = sides.logs().map(softplus);
+        (s * (own[0] + others[0]), [-s * per(own[1], sides.sums[0]), s * per(others[1], sides.sums[1])])
+    }
+
+    fn bends(&self, sides: &Sides, _counts: [f64; 2], s: f64) -> Bends {
+        let slopes = sides.logs().map(|log| softplus(log)[1]);
+        Bends {
+            diagonal: slopes.map(|slope| s * slope),
+            same: slopes.map(|slope| -s * slope * slope),
+            across: 0.0,
+        }
+    }
 }
 
 impl RankingLoss for Zlpr {
+    fn block(&self, scores: MatMut<'_, f64>, targets: Targets<'_>, weights: Option<&[f64]>) -> f64 {
+        sides::block(self, scores, targets, weights)
+    }
+
     fn gradient(&self, z: &mut [f64], labels: Labels<'_>, s: f64) -> f64 {
-        labels.weigh(z);
-        let sides = exponentials(z, labels.words);
-        let [own, others] = sides.logs().map(softplus);
-        scale(z, labels.words, [-s * per(own[1], sides.sums[0]), s * per(others[1], sides.sums[1])]);
-        s * (own[0] + others[0])
+        sides::gradient(self, z, labels, s)
     }
 
     fn hessian(&self, z: &mut [f64], labels: Labels<'_>, s: f64, v: &mut [f64]) {
-        labels.weigh(z);
-        let sides = exponentials(z, labels.words);
+        let Some((sides, _)) = sides::opened(self, z, labels) else { return v.fill(0.0) };
         let slopes = sides.logs().map(|log| softplus(log)[1]);
-        let mut means = [0.0; 2];
-        for ((e, v), has) in z.iter().zip(v.iter()).zip(bits(labels.words)) {
-            means[usize::from(!has)] += e * v;
-        }
-        for ((e, v), has) in z.iter().zip(v.iter_mut()).zip(bits(labels.words)) {
-            let side = usize::from(!has);
-            let (slope, sum) = (slopes[side], sides.sums[side]);
-            *v = s * slope * per(*e, sum) * (*v - slope * per(means[side], sum));
-        }
+        let means = means(z, v, labels.words, sides.sums);
+        let of_side = |side: usize| Turn {
+            factor: s * per(slopes[side], sides.sums[side]),
+            slope: 1.0,
+            mean: slopes[side] * means[side],
+            lift: 0.0,
+        };
+        turn(z, v, labels.words, [of_side(0), of_side(1)]);
+    }
+
+    fn diagonal(&self, scores: MatMut<'_, f64>, targets: Targets<'_>, weights: Option<&[f64]>) -> bool {
+        sides::diagonal(self, scores, targets, weights);
+        true
+    }
+
+    fn add_hessians(
+        &self,
+        scores: MatRef<'_, f64>,
+        targets: Targets<'_>,
+        weights: Option<&[f64]>,
+        sum: MatMut<'_, f64>,
+    ) -> bool {
+        sides::add_hessians(self, scores, targets, weights, sum);
+        true
     }
 
     fn conjugate(&self, g: &[f64], labels: Labels<'_>, s: f64) -> Option<f64> {

@@ -19,7 +19,7 @@ mod tests;
 
 use self::kernel::KernelFit;
 pub(super) use self::range::ROOM;
-use self::range::check_penalty;
+pub(crate) use self::range::check_penalty;
 use self::rank::{Analysis, Inverse};
 use self::refine::Refined;
 use super::{Candidate, Stop};
@@ -58,7 +58,8 @@ pub struct Relation {
     pub constant: f64,
 }
 
-/// What standard errors are made of; for λ = 0 and independent columns.
+/// What standard errors are made of; for λ = 0. Infinite where columns that depend on each other leave a coefficient
+/// open.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Covariance {
     /// d square roots of the diagonal of (XᵀSX)⁻¹, X centred where there is an intercept: times σ, the
@@ -163,7 +164,7 @@ fn solve_by(
     method: Option<Method>,
 ) -> Result<ExactFit> {
     problem.loss.require_squared("the exact solver")?;
-    check_penalty(problem, rows.shape().columns)?;
+    check_penalty(problem, rows.shape().columns, &[])?;
     let mut problem = problem.clone();
     if problem.intercept == Intercept::Penalized && problem.penalty.lambda == 0.0 {
         problem.intercept = Intercept::Free;
@@ -278,7 +279,9 @@ fn finish_with(
         digits: digits_of(basic.error),
         data_digits: analysis.data_digits(moments, inverse, &weights),
     };
-    let covariance = (plain && rank == d).then(|| inverse.covariance(core, moments));
+    // Where columns are too many for their relations no one knows whom these leave alone.
+    let told = relations.len() == d - rank;
+    let covariance = (plain && told).then(|| inverse.covariance(core, moments, (&analysis.kept, &relations)));
     let fit = in_user_units(problem, moments, (&weights, &intercept), sums, account)?;
     Ok(ExactFit { relations, covariance, ..fit })
 }

@@ -13,8 +13,9 @@ pub(in crate::solver) const ROOM: i32 = 400;
 /// A penalty's root is reflected onto a column, at the cost of twice as many bits, up to so many powers of two.
 const DWARFED: i32 = 20;
 
-/// Refuses a penalty that is none, or of which a column's share is beyond all numbers.
-pub(super) fn check_penalty(problem: &Problem, columns: usize) -> Result<()> {
+/// Refuses a penalty that is none, or of which a column's share is beyond all numbers; columns without a name are told
+/// by their number.
+pub(crate) fn check_penalty(problem: &Problem, columns: usize, names: &[String]) -> Result<()> {
     check_signs(problem, columns)?;
     let beyond = (0..columns).find(|j| !problem.penalty.weight(*j).is_finite());
     let Some((j, factors)) = beyond.zip(problem.penalty.factors.as_ref()) else { return Ok(()) };
@@ -22,9 +23,9 @@ pub(super) fn check_penalty(problem: &Problem, columns: usize) -> Result<()> {
     let plain = |value: f64| if value < 1e6 { value.to_string() } else { format!("{value:e}") };
     Err(Error::Usage {
         what: format!(
-            "the penalty of column {} is {} times its factor {} (the square of its unit, where a scale was asked \
-             for), beyond 1.8e308, the largest number of 64 bits",
-            j + 1,
+            "the penalty of {} is {} times its factor {} (the square of its unit, where a scale was asked for), beyond \
+             1.8e308, the largest number of 64 bits",
+            names.get(j).map_or_else(|| format!("column {}", j + 1), |name| format!("`{name}`")),
             plain(problem.penalty.lambda),
             plain(factors[j])
         ),

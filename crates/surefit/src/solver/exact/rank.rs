@@ -18,6 +18,8 @@ use faer::{Mat, MatRef};
 
 /// Roundings in an entry computed as a·x + b in `f64` and then read as data, with a margin.
 const ROUNDINGS: f64 = 4.0;
+/// A part of a column, at most, that is rounding of its relation.
+const SLIGHT: f64 = 1e-9;
 
 /// The triangle split into independent and dependent columns.
 pub(super) struct Analysis {
@@ -237,16 +239,38 @@ impl Inverse {
         solved
     }
 
-    /// For standard errors, in the user's units; all columns are independent.
-    pub fn covariance(&self, core: &Core, moments: &Standard) -> Covariance {
-        let root = |(j, variance): (usize, &f64)| scale_by(variance.sqrt(), -moments.exponent[j]);
-        Covariance {
-            columns: self.variances.iter().enumerate().map(root).collect(),
-            intercept: core
-                .intercept_weight
-                .map(|weight| (Dd::ONE / weight + Dd::from(self.leverage)).value().sqrt()),
+    /// For standard errors, in the user's units, of what the `relations` of columns that are not among those `kept`
+    /// leave alone. A constant column beside an intercept is as good as left out.
+    pub fn covariance(
+        &self,
+        core: &Core,
+        moments: &Standard,
+        (kept, relations): (&[usize], &[Relation]),
+    ) -> Covariance {
+        let mut columns = vec![f64::INFINITY; moments.shape.columns];
+        for (&j, variance) in kept.iter().zip(&self.variances) {
+            columns[j] = scale_by(variance.sqrt(), -moments.exponent[j]);
         }
+        let mut moves = false;
+        for relation in relations {
+            let part = |(k, t): (usize, f64)| t * spread(moments, k);
+            let own = spread(moments, relation.column);
+            let involved = relation.terms.iter().filter(|term| part(**term).abs() > SLIGHT * own);
+            let count = involved.map(|(k, _)| columns[*k] = f64::INFINITY).count();
+            let (low, high) = moments.range[relation.column];
+            moves |= count > 0 && relation.constant.abs() > SLIGHT * low.abs().max(high.abs());
+        }
+        let intercept = core.intercept_weight.map(|weight| {
+            let variance = (Dd::ONE / weight + Dd::from(self.leverage)).value();
+            if moves { f64::INFINITY } else { variance.sqrt() }
+        });
+        Covariance { columns, intercept }
     }
+}
+
+/// √Σ s (x − x̄)² of column `j`.
+fn spread(moments: &Standard, j: usize) -> f64 {
+    scale_by(moments.centred_square(j).sqrt(), moments.exponent[j])
 }
 
 /// σ₁/σₙ of a matrix and its inverse, by power iteration with each.
@@ -363,11 +387,10 @@ pub(super) fn relations(
 /// The relation with each coefficient rounded to the simplest number close to it, and those that
 /// contribute nothing left out.
 fn simplified(relation: &Relation, moments: &Standard, free: bool) -> Relation {
-    let length = |j: usize| scale_by(moments.centred_square(j).sqrt(), moments.exponent[j]);
-    let own = length(relation.column);
+    let own = spread(moments, relation.column);
     let mut terms = Vec::new();
     for &(k, t) in &relation.terms {
-        if (t * length(k)).abs() > 1e-9 * own {
+        if (t * spread(moments, k)).abs() > SLIGHT * own {
             terms.push((k, simple_number(t)));
         }
     }

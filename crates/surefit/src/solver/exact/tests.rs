@@ -264,8 +264,33 @@ fn relations_are_named_in_simple_numbers_whatever_the_offset() {
             let weights = &fit.candidate.coefficients.weights;
             assert_eq!(weights[(3, 0)].to_bits(), 0f64.to_bits());
             assert!((weights[(1, 0)] - weights[(4, 0)]).abs() < 1e-12 * weights[(1, 0)].abs());
-            assert!(fit.covariance.is_none());
+            // All but the last column have a part in a relation, one of which moves the intercept too.
+            let covariance = fit.covariance.unwrap();
+            assert_eq!(covariance.intercept, Some(f64::INFINITY));
+            let told: Vec<bool> = covariance.columns.iter().map(|root| root.is_finite()).collect();
+            assert_eq!(told, [false, false, false, false, false, true]);
         }
+    }
+}
+
+#[test]
+fn what_a_relation_leaves_alone_has_the_standard_errors_of_a_fit_without_it() {
+    let design = sample(17, 40, 3, 1, false);
+    let alone = solve_by(&design, &problem(0.0, Intercept::Free), &|| true, None).unwrap();
+    let entry = |i: usize, j: usize| match j {
+        0..=2 => design.x[(i, j)],
+        3 => 2.0 * design.x[(i, 1)],
+        _ => 7.5,
+    };
+    for k in [4, 5] {
+        let more = Design { x: Mat::from_fn(40, k, entry), ..design.clone() };
+        let fit = solve_by(&more, &problem(0.0, Intercept::Free), &|| true, None).unwrap();
+        let (want, found) = (alone.covariance.as_ref().unwrap(), fit.covariance.unwrap());
+        for j in [0, 2] {
+            assert!((found.columns[j] / want.columns[j] - 1.0).abs() < 1e-12);
+        }
+        assert!(found.columns[1].is_infinite() && found.columns[3..].iter().all(|root| root.is_infinite()));
+        assert!((found.intercept.unwrap() / want.intercept.unwrap() - 1.0).abs() < 1e-12);
     }
 }
 

@@ -125,7 +125,9 @@ fn look(samples: &Samples<'_>, loss: &dyn Loss, scores: MatRef<'_, f64>, shift: 
         }
         let mut sums = Sums::default();
         if bend {
-            sums.bend = second(loss, &z, c, targets, weights);
+            sums.bend = vec![0.0; c * c];
+            let bend = MatMut::from_column_major_slice_mut(&mut sums.bend, c, c);
+            loss.add_hessians(MatRef::from_row_major_slice(&z, count, c), targets, weights, bend);
         } else {
             sums.value = loss.block(MatMut::from_row_major_slice_mut(&mut z, count, c), targets, weights);
             sums.slope = column_sums(&z, c);
@@ -148,21 +150,6 @@ fn column_sums(rows: &[f64], c: usize) -> Vec<f64> {
         sums.iter_mut().zip(row).for_each(|(sum, entry)| *sum += entry);
     }
     sums
-}
-
-/// Σ ∇²ℓ over some rows, column after column.
-fn second(loss: &dyn Loss, z: &[f64], c: usize, targets: Targets<'_>, weights: Option<&[f64]>) -> Vec<f64> {
-    let count = z.len() / c.max(1);
-    let mut bend = Vec::with_capacity(c * c);
-    let mut direction = vec![0.0; z.len()];
-    for k in 0..c {
-        direction.fill(0.0);
-        direction.iter_mut().skip(k).step_by(c).for_each(|entry| *entry = 1.0);
-        let view = MatMut::from_row_major_slice_mut(&mut direction, count, c);
-        loss.hessian(MatRef::from_row_major_slice(z, count, c), targets, weights, view);
-        bend.extend(column_sums(&direction, c));
-    }
-    bend
 }
 
 /// −H⁻¹ slope, with a ridge for directions in which nothing bends.

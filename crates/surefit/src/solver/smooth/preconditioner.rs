@@ -8,14 +8,17 @@
 
 use super::Objective;
 use super::vectors::zeros;
-use crate::data::Shape;
 use crate::data::features::{Csr, Features, Index, Number};
+use crate::data::sparse::ByFeature;
+use crate::data::{Samples, Shape};
+use crate::loss::Targets;
 use crate::num::dense::{add_product, cholesky, product, solve_lower, solve_upper, symmetric_eigen};
 use crate::num::narrow;
 use crate::problem::Coefficients;
 use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::{Accum, Mat, MatMut, MatRef, Par};
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// Up to so many columns there is a factor for each output, at most.
 const DENSE_COLUMNS: usize = 1500;
@@ -61,7 +64,10 @@ impl Preconditioner {
         let stride = if dense { (shape.rows / (CANDIDATES * per * p.max(1))).max(1) } else { 1 };
         let candidates: Vec<usize> = (0..shape.rows).step_by(stride).collect();
         let total: f64 = candidates.iter().map(|i| samples.weight(*i)).sum();
-        let basis = if dense { eigenvectors(objective, &candidates)? } else { Mat::identity(c, c) };
+        if !dense {
+            return Self::of_diagonals(objective, total);
+        }
+        let basis = eigenvectors(objective, &candidates)?;
         let ones = objective.has_intercept();
         let along = traces(objective, &candidates, basis.as_ref());
         let sums: Vec<f64> = along.iter().map(|along| along.iter().sum()).collect();
@@ -73,13 +79,9 @@ impl Preconditioner {
         let scale = |k: usize| if sums[k] > FLAT * largest { sums[k] / total } else { 0.0 };
         let moments = |k: usize| moments(samples.x, &candidates, &along[k], scale(k), per * p, ones);
         let last = c - 1;
-        let alike = dense && (0..c).all(|k| scale(k) == 0.0 || proportional(&along[k], &along[last]));
+        let alike = (0..c).all(|k| scale(k) == 0.0 || proportional(&along[k], &along[last]));
         let shared = alike.then(|| moments(last));
         let system = |k: usize| {
-            if !dense {
-                let squares = squares(samples.x, &along[k], total);
-                return Some(System::Diagonal(diagonal(&squares, scale(k), objective)));
-            }
             let moments = match &shared {
                 Some(shared) => faer::Scale(scale(k) / scale(last).max(f64::MIN_POSITIVE)) * shared,
                 None => moments(k),
@@ -88,6 +90,30 @@ impl Preconditioner {
         };
         let systems = (0..c).into_par_iter().map(system).collect::<Option<Vec<System>>>()?;
         Some(Self { shape, has_intercept: ones, basis, systems })
+    }
+
+    /// From the diagonals of `∇²ℓᵢ`: `Σᵢ ∇²ℓᵢₖₖ xᵢⱼ²/S` for output k and column j.
+    fn of_diagonals(objective: &Objective<'_, '_>, total: f64) -> Option<Self> {
+        let samples = objective.samples();
+        let (shape, c) = (samples.shape(), samples.outputs);
+        let bends = diagonals(objective);
+        let mut ones = vec![0.0; c];
+        for bends in bends.chunks_exact(c.max(1)) {
+            ones.iter_mut().zip(bends).for_each(|(sum, bend)| *sum += bend);
+        }
+        let largest = ones.iter().copied().fold(0.0, f64::max);
+        if !(largest > 0.0 && largest.is_finite() && total > 0.0) {
+            return None;
+        }
+        let squares = squares(samples.x, &bends, c);
+        let system = |k: usize| {
+            let squares: Vec<f64> = squares.column(squares.numbers(), k).map(|sum| sum / total).collect();
+            let ones = if ones[k] > FLAT * largest { ones[k] / total } else { 0.0 };
+            System::Diagonal(diagonal(&squares, ones, objective))
+        };
+        let systems = (0..c).into_par_iter().map(system).collect();
+        let basis = Mat::identity(c, c);
+        Some(Self { shape, has_intercept: objective.has_intercept(), basis, systems })
     }
 
     /// An approximation of `(H + Λ)⁻¹ r`.
@@ -142,18 +168,53 @@ fn solve(factor: MatRef<'_, f32>, r: &dyn Fn(usize) -> f64) -> Vec<f64> {
 
 /// c × c: U.
 fn eigenvectors(objective: &Objective<'_, '_>, rows: &[usize]) -> Option<Mat<f64>> {
-    let c = objective.samples().outputs;
-    let identity = Mat::<f64>::identity(c, c);
+    let (samples, c) = (objective.samples(), objective.samples().outputs);
     let part = |rows: &[usize]| {
-        let mut sum = vec![0.0; c * c];
-        for row in bent(objective, rows, identity.as_ref()).chunks_exact(c * c) {
-            sum.iter_mut().zip(row).for_each(|(sum, row)| *sum += row);
-        }
+        let mut sum = Mat::zeros(c, c);
+        each_run(objective, rows, |rows, z| {
+            let (targets, weights) = of_rows(&samples, &rows);
+            objective.loss().add_hessians(z, targets, weights, sum.as_mut());
+        });
         sum
     };
-    let parts: Vec<Vec<f64>> = rows.par_chunks(STRIP).map(part).collect();
-    let mean = Mat::from_fn(c, c, |l, k| parts.iter().map(|part| part[k * c + l]).sum::<f64>());
+    let parts: Vec<Mat<f64>> = rows.par_chunks(STRIP).map(part).collect();
+    let mean = parts.iter().fold(Mat::<f64>::zeros(c, c), |sum, part| sum + part);
     mean.is_all_finite().then(|| symmetric_eigen(mean.as_ref()))?.map(|(_, basis)| basis)
+}
+
+/// Rows that lie one behind the other, together with their scores.
+fn each_run(
+    objective: &Objective<'_, '_>,
+    rows: &[usize],
+    mut act: impl FnMut(Range<usize>, MatRef<'_, f64>),
+) {
+    for run in rows.chunk_by(|a, b| a + 1 == *b) {
+        let (Some(first), count) = (run.first(), run.len()) else { continue };
+        act(*first..first + count, objective.scores().subrows(*first, count));
+    }
+}
+
+fn of_rows<'a>(samples: &Samples<'a>, rows: &Range<usize>) -> (Targets<'a>, Option<&'a [f64]>) {
+    let weights = samples.weights.and_then(|weights| weights.get(rows.clone()));
+    (samples.targets.rows(rows.start, rows.len()), weights)
+}
+
+/// n × c: the diagonals of all `∇²ℓᵢ`, row by row.
+fn diagonals(objective: &Objective<'_, '_>) -> Vec<f64> {
+    let (samples, c) = (objective.samples(), objective.samples().outputs);
+    let mut out = vec![0.0; samples.x.rows() * c];
+    let part = |(strip, out): (usize, &mut [f64])| {
+        let (first, count) = (strip * STRIP, out.len() / c);
+        let (targets, weights) = of_rows(&samples, &(first..first + count));
+        let mut view = MatMut::from_row_major_slice_mut(out, count, c);
+        view.copy_from(objective.scores().subrows(first, count));
+        objective.loss().diagonal(view, targets, weights);
+        for bend in out {
+            *bend = bend.max(0.0);
+        }
+    };
+    out.par_chunks_mut(STRIP * c.max(1)).enumerate().for_each(part);
+    out
 }
 
 /// Whether two directions bend alike in every row.
@@ -162,39 +223,28 @@ fn proportional(a: &[f64], b: &[f64]) -> bool {
     a.iter().zip(b).all(|(a, b)| (a * of_b - b * of_a).abs() <= 1e-9 * a * of_b)
 }
 
-/// `∇²ℓᵢ uₖ`, k by k within a row.
-fn bent(objective: &Objective<'_, '_>, rows: &[usize], directions: MatRef<'_, f64>) -> Vec<f64> {
-    let (samples, c) = (objective.samples(), directions.nrows());
-    let scores = objective.scores();
-    let mut out = vec![0.0; rows.len() * c * c];
-    let columns: Vec<f64> = directions.col_iter().flat_map(|u| u.iter().copied()).collect();
-    for (&i, out) in rows.iter().zip(out.chunks_exact_mut(c * c)) {
-        let weights = samples.weights.and_then(|weights| weights.get(i..=i));
-        let (targets, z) = (samples.targets.rows(i, 1), scores.subrows(i, 1));
-        out.copy_from_slice(&columns);
-        for out in out.chunks_exact_mut(c) {
-            objective.loss().hessian(z, targets, weights, MatMut::from_row_major_slice_mut(out, 1, c));
-        }
-    }
-    out
-}
-
 /// For each k a number for each row: `uₖᵀ∇²ℓᵢuₖ`.
 fn traces(objective: &Objective<'_, '_>, rows: &[usize], basis: MatRef<'_, f64>) -> Vec<Vec<f64>> {
-    let c = basis.nrows();
+    let (samples, c) = (objective.samples(), basis.nrows());
+    let directions: Vec<Vec<f64>> = basis.col_iter().map(|u| u.iter().copied().collect()).collect();
     let part = |rows: &[usize]| {
-        let bent = bent(objective, rows, basis);
-        let inner = |(k, bent): (usize, &[f64])| {
-            bent.iter().zip(basis.col(k).iter()).map(|(h, u)| h * u).sum::<f64>()
-        };
-        bent.chunks_exact(c * c)
-            .flat_map(|row| row.chunks_exact(c).enumerate().map(inner))
-            .collect::<Vec<f64>>()
+        let mut out = vec![Vec::with_capacity(rows.len()); c];
+        let mut bent = Vec::new();
+        each_run(objective, rows, |rows, z| {
+            let (targets, weights) = of_rows(&samples, &rows);
+            for (u, out) in directions.iter().zip(&mut out) {
+                bent.clear();
+                rows.clone().for_each(|_| bent.extend_from_slice(u));
+                let view = MatMut::from_row_major_slice_mut(&mut bent, rows.len(), c);
+                objective.loss().hessian(z, targets, weights, view);
+                let inner = |bent: &[f64]| bent.iter().zip(u).map(|(h, u)| h * u).sum::<f64>().max(0.0);
+                out.extend(bent.chunks_exact(c).map(inner));
+            }
+        });
+        out
     };
-    let parts: Vec<Vec<f64>> = rows.par_chunks(STRIP).map(part).collect();
-    let of_output =
-        |k: usize| parts.iter().flat_map(|part| part.iter().skip(k).step_by(c)).map(|t| t.max(0.0)).collect();
-    (0..c).map(of_output).collect()
+    let parts: Vec<Vec<Vec<f64>>> = rows.par_chunks(STRIP).map(part).collect();
+    (0..c).map(|k| parts.iter().flat_map(|part| part[k].iter().copied()).collect()).collect()
 }
 
 /// Rows at even steps of the running sum of `bend`, with how often each was met.
@@ -279,35 +329,39 @@ fn factor(mut system: Mat<f64>, objective: &Objective<'_, '_>) -> Option<Mat<f32
     (0..p).all(|j| factor[(j, j)].is_normal() && factor[(j, j)].is_finite()).then_some(factor)
 }
 
-/// Σ tᵢ xᵢⱼ² / S.
-fn squares(x: Features<'_>, bend: &[f64], total: f64) -> Vec<f64> {
-    fn dense<V: Number>(x: MatRef<'_, V>, bend: &[f64], sums: &mut [f64]) {
-        for (row, trace) in bend.iter().enumerate() {
-            sums.iter_mut().zip(x.row(row).iter()).for_each(|(sum, x)| *sum += trace * x.wide() * x.wide());
-        }
+/// `Σᵢ tᵢₖ xᵢⱼ²`, d × c, for t row by row.
+fn squares(x: Features<'_>, bends: &[f64], c: usize) -> ByFeature {
+    fn dense<V: Number>(x: MatRef<'_, V>, row: usize, entries: &mut Vec<(usize, f64)>) {
+        entries.extend(x.row(row).iter().enumerate().map(|(j, x)| (j, x.wide() * x.wide())));
     }
-    fn sparse<V: Number, I: Index>(x: &Csr<'_, V, I>, bend: &[f64], sums: &mut [f64]) {
-        for (row, trace) in bend.iter().enumerate() {
-            let (indices, values) = x.row(row);
-            for (j, x) in indices.iter().zip(values) {
-                if let Some(sum) = j.place().and_then(|j| sums.get_mut(j)) {
-                    *sum += trace * x.wide() * x.wide();
-                }
+    fn sparse<V: Number, I: Index>(x: &Csr<'_, V, I>, row: usize, entries: &mut Vec<(usize, f64)>) {
+        let (indices, values) = x.row(row);
+        let entry = |(j, x): (&I, &V)| Some((j.place()?, x.wide() * x.wide()));
+        entries.extend(indices.iter().zip(values).filter_map(entry));
+    }
+    let d = x.columns();
+    let mut sums = ByFeature::zeros(d, c);
+    let (stride, range) = (sums.stride(), d.div_ceil(rayon::current_num_threads()).max(1));
+    let part = |(part, sums): (usize, &mut [f64])| {
+        let (from, to) = (part * range, d.min((part + 1) * range));
+        let mut entries = Vec::new();
+        for (i, bends) in bends.chunks_exact(c.max(1)).enumerate() {
+            entries.clear();
+            match x {
+                Features::F64(x) => dense(x, i, &mut entries),
+                Features::F32(x) => dense(x, i, &mut entries),
+                Features::Csr64(x) => sparse(&x, i, &mut entries),
+                Features::Csr32(x) => sparse(&x, i, &mut entries),
+                Features::LongCsr64(x) => sparse(&x, i, &mut entries),
+                Features::LongCsr32(x) => sparse(&x, i, &mut entries),
+            }
+            for (j, square) in entries.iter().filter(|(j, _)| (from..to).contains(j)) {
+                let to = &mut sums[(j - from) * stride..][..c];
+                to.iter_mut().zip(bends).for_each(|(sum, bend)| *sum += square * bend);
             }
         }
-    }
-    let mut sums = vec![0.0; x.columns()];
-    match x {
-        Features::F64(x) => dense(x, bend, &mut sums),
-        Features::F32(x) => dense(x, bend, &mut sums),
-        Features::Csr64(x) => sparse(&x, bend, &mut sums),
-        Features::Csr32(x) => sparse(&x, bend, &mut sums),
-        Features::LongCsr64(x) => sparse(&x, bend, &mut sums),
-        Features::LongCsr32(x) => sparse(&x, bend, &mut sums),
-    }
-    for sum in &mut sums {
-        *sum /= total;
-    }
+    };
+    sums.numbers_mut().par_chunks_mut(range * stride.max(1)).enumerate().for_each(part);
     sums
 }
 

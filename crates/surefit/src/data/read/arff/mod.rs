@@ -3,10 +3,12 @@
 //! *Data Mining* (Weka), chapter 2.
 //!
 //! Attributes are numeric or `{0,1}`. Which of them are labels is said from outside, by a [`LabelChoice`]; the others
-//! are the features. A missing value `?` is refused with its place, for there is no rule here to fill it in.
+//! are the features, but for one of row weights. A model finds its own by their names, in any order, and passes over the
+//! rest ([`KnownNames`]). A missing value `?` is refused with its place, for there is no rule here to fill it in.
 
 mod fault;
 mod header;
+mod roles;
 mod rows;
 #[cfg(test)]
 mod tests;
@@ -14,7 +16,7 @@ mod xml;
 
 pub use fault::{ArffFault, XmlFault};
 
-use self::header::Attribute;
+use self::roles::{Role, of_choice, of_model, unnamed};
 use self::rows::{Format, Intake};
 use super::bytes::{HEAD, Input};
 use super::error::ReadError;
@@ -22,11 +24,10 @@ use super::lines::Lines;
 use super::sparse_rows::SparseRows;
 use super::{Progress, refuse_foreign, sniff};
 use crate::data::features::Features;
-use crate::data::formula::nearest;
 use crate::data::label_sets::LabelSets;
 use crate::error::{Error, Result};
 use faer::Mat;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::path::Path;
 
 /// Bytes of an XML file at most: a label takes some fifty.
@@ -108,6 +109,8 @@ fn usage(what: String) -> Error {
 /// How to read an ARFF file.
 #[derive(Clone, Debug)]
 pub struct ArffOptions {
+    /// The attribute of row weights, which is no feature.
+    pub weights: Option<String>,
     /// Bytes that are read and parsed at a time; no result depends on it.
     pub chunk_bytes: usize,
     /// Bytes that a line has at most: a file without line ends does not fill the memory.
@@ -118,8 +121,19 @@ pub struct ArffOptions {
 
 impl Default for ArffOptions {
     fn default() -> Self {
-        Self { chunk_bytes: 1 << 20, max_line: 64 << 20, bomb_bytes: 1 << 30 }
+        Self { weights: None, chunk_bytes: 1 << 20, max_line: 64 << 20, bomb_bytes: 1 << 30 }
     }
+}
+
+/// What a model finds by name in the rows of another file; other attributes are passed over.
+#[derive(Clone, Copy, Debug)]
+pub struct KnownNames<'a> {
+    /// d features.
+    pub columns: &'a [String],
+    /// c labels; none where rows are read to predict them.
+    pub labels: &'a [String],
+    /// Row weights.
+    pub weights: Option<&'a str>,
 }
 
 /// Whether a file of this name is read as ARFF: `.arff`, also `.gz`.
@@ -136,6 +150,8 @@ pub struct ArffData {
     labels: Vec<String>,
     storage: Storage,
     sets: LabelSets,
+    weights: Option<Vec<f64>>,
+    notes: Vec<String>,
 }
 
 /// The features, as the first row is written.
@@ -159,7 +175,20 @@ impl ArffData {
         options: &ArffOptions,
         watch: &dyn Fn(Progress) -> bool,
     ) -> Result<Self> {
-        read(Input::open(path)?, labels, options, watch)
+        read(Input::open(path)?, &Asks::Choice(labels), options, watch)
+    }
+
+    /// The same with the features and labels of a model, in its order; `options.weights` is not asked.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; a feature, label or weight that is not there.
+    pub fn open_for(
+        path: &Path,
+        known: KnownNames<'_>,
+        options: &ArffOptions,
+        watch: &dyn Fn(Progress) -> bool,
+    ) -> Result<Self> {
+        read(Input::open(path)?, &Asks::Model(known), options, watch)
     }
 
     /// Bytes in memory, under a name for messages.
@@ -173,7 +202,21 @@ impl ArffData {
         options: &ArffOptions,
         watch: &dyn Fn(Progress) -> bool,
     ) -> Result<Self> {
-        read(Input::memory(name, bytes), labels, options, watch)
+        read(Input::memory(name, bytes), &Asks::Choice(labels), options, watch)
+    }
+
+    /// Bytes in memory for a model.
+    ///
+    /// # Errors
+    /// As [`Self::open_for`].
+    pub fn from_bytes_for(
+        name: &str,
+        bytes: Vec<u8>,
+        known: KnownNames<'_>,
+        options: &ArffOptions,
+        watch: &dyn Fn(Progress) -> bool,
+    ) -> Result<Self> {
+        read(Input::memory(name, bytes), &Asks::Model(known), options, watch)
     }
 
     /// The file, as the user gave it.
@@ -201,10 +244,14 @@ impl ArffData {
         &self.sets
     }
 
-    /// Keeps only these labels, in this order; the others are no features either.
-    pub fn keep_labels(&mut self, kept: &[usize]) {
-        self.labels = kept.iter().filter_map(|k| self.labels.get(*k).cloned()).collect();
-        self.sets = self.sets.view().of_labels(kept);
+    /// Row weights, where an attribute holds them.
+    pub fn weights(&self) -> Option<&[f64]> {
+        self.weights.as_deref()
+    }
+
+    /// What was decided about the attributes, in sentences.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// The features, n × d, borrowed: dense or sparse, as the first row is written.
@@ -219,10 +266,16 @@ impl ArffData {
     }
 }
 
+/// Who says what attributes are for.
+enum Asks<'a> {
+    Choice(&'a LabelChoice),
+    Model(KnownNames<'a>),
+}
+
 /// Everything, once.
 fn read(
     input: Input,
-    labels: &LabelChoice,
+    asks: &Asks<'_>,
     options: &ArffOptions,
     watch: &dyn Fn(Progress) -> bool,
 ) -> Result<ArffData> {
@@ -238,80 +291,32 @@ fn read(
     stream.put_back(head);
     let mut lines = Lines::new(&name, stream, options.chunk_bytes, options.max_line);
     let attributes = header::read(&name, &mut lines, options.max_line)?;
-    let roles = roles(&name, &attributes, labels)?;
+    if attributes.is_empty() {
+        return Err(ReadError::NoAttributes { name }.into());
+    }
+    let (roles, note) = match asks {
+        Asks::Choice(labels) => {
+            let roles = of_choice(&name, &attributes, labels, options.weights.as_deref())?;
+            let note = unnamed(&attributes, &roles, labels);
+            (roles, note)
+        }
+        Asks::Model(known) => (of_model(&attributes, *known)?, None),
+    };
     let format = Format::new(&name, &attributes, &roles, options.max_line)?;
     let mut intake = Intake::new(&name, &format);
     lines.parse(watch, |piece| format.parse(piece), |sheet| intake.take_in(sheet))?;
-    let (storage, sets) = intake.finish()?;
-    let mut columns = Vec::with_capacity(format.features);
-    let mut of_labels = vec![String::new(); format.labels];
+    let (storage, sets, weights) = intake.finish()?;
+    let mut columns = vec![String::new(); format.features];
+    let mut labels = vec![String::new(); format.labels];
     for (attribute, role) in attributes.into_iter().zip(&roles) {
-        match role {
-            Role::Feature(_) => columns.push(attribute.name),
-            Role::Label(k) => of_labels[*k] = attribute.name,
+        let place = match role {
+            Role::Feature(column) => usize::try_from(*column).ok().and_then(|j| columns.get_mut(j)),
+            Role::Label(k) => labels.get_mut(*k),
+            Role::Weight | Role::Other => None,
+        };
+        if let Some(place) = place {
+            *place = attribute.name;
         }
     }
-    Ok(ArffData { name, columns, labels: of_labels, storage, sets })
-}
-
-/// What an attribute is for: the place of a feature or of a label.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Role {
-    Feature(i32),
-    Label(usize),
-}
-
-/// The role of each attribute.
-fn roles(name: &str, attributes: &[Attribute], choice: &LabelChoice) -> Result<Vec<Role>> {
-    let all = attributes.len();
-    if all == 0 {
-        return Err(ReadError::NoAttributes { name: name.to_owned() }.into());
-    }
-    let of_labels: Vec<usize> = match choice {
-        LabelChoice::Last(count) | LabelChoice::First(count) if *count > all => {
-            return Err(
-                ReadError::LabelCount { name: name.to_owned(), labels: *count, attributes: all }.into()
-            );
-        }
-        LabelChoice::Last(count) => (all - count..all).collect(),
-        LabelChoice::First(count) => (0..*count).collect(),
-        LabelChoice::Named { names, source } => named(name, attributes, names, source)?,
-    };
-    if of_labels.len() == all {
-        return Err(ReadError::OnlyLabels { name: name.to_owned(), labels: all }.into());
-    }
-    let mut label_of = vec![None; all];
-    of_labels.iter().enumerate().for_each(|(k, at)| label_of[*at] = Some(k));
-    let mut next = 0..;
-    let mut role = |label: Option<usize>| match label {
-        Some(k) => Ok(Role::Label(k)),
-        None => next.next().map(Role::Feature).ok_or_else(|| Error::Internal("too many features".to_owned())),
-    };
-    label_of.into_iter().map(&mut role).collect()
-}
-
-/// The attributes of these names. An XML file has a name as ARFF writes it, with escapes, or as it reads.
-fn named(file: &str, attributes: &[Attribute], names: &[String], source: &str) -> Result<Vec<usize>> {
-    let places: HashMap<&str, usize> =
-        attributes.iter().enumerate().map(|(at, attribute)| (attribute.name.as_str(), at)).collect();
-    let place = |name: &String| {
-        let plain = || String::from_utf8(header::unescaped(name.as_bytes())).ok();
-        places.get(name.as_str()).copied().or_else(|| places.get(plain()?.as_str()).copied())
-    };
-    let missing: Vec<&String> = names.iter().filter(|name| place(name).is_none()).collect();
-    if let Some(label) = missing.first() {
-        let near = nearest(label, attributes.iter().map(|attribute| attribute.name.as_str()))
-            // One or two letters are a misspelling of anything.
-            .filter(|_| label.chars().count() > 2);
-        let (name, by, label) = (file.to_owned(), source.to_owned(), (*label).clone());
-        return Err(ReadError::NoLabel { name, by, label, count: missing.len(), near }.into());
-    }
-    let found: Vec<usize> = names.iter().filter_map(place).collect();
-    let mut seen = HashSet::new();
-    if let Some(twice) = found.iter().zip(names).find(|(at, _)| !seen.insert(**at)) {
-        let label =
-            attributes.get(*twice.0).map_or_else(|| twice.1.clone(), |attribute| attribute.name.clone());
-        return Err(ReadError::LabelTwice { by: source.to_owned(), label }.into());
-    }
-    Ok(found)
+    Ok(ArffData { name, columns, labels, storage, sets, weights, notes: note.into_iter().collect() })
 }

@@ -3,10 +3,11 @@
 use super::super::error::{ReadError, excerpt};
 use super::super::lines::{Piece, is_blank, skip_blanks};
 use super::super::sparse_rows::SparseRows;
+use super::Storage;
 use super::fault::ArffFault;
 use super::header::{Attribute, ends, token, unescaped};
-use super::{Role, Storage};
-use crate::data::check::{DataError, Place};
+use super::roles::Role;
+use crate::data::check::{DataError, Place, check_weights};
 use crate::data::label_sets::LabelSets;
 use crate::error::{Error, Result};
 use faer::Mat;
@@ -25,6 +26,7 @@ pub(super) struct Format<'a> {
     pub(super) features: usize,
     /// c.
     pub(super) labels: usize,
+    weighted: bool,
     longest: usize,
 }
 
@@ -35,6 +37,8 @@ pub(super) struct Sheet {
     columns: Vec<i32>,
     values: Vec<f64>,
     sets: LabelSets,
+    /// Of rows, where an attribute holds them.
+    weights: Vec<f64>,
     /// Whether the first row is sparse.
     sparse: Option<bool>,
     /// Of attributes with missing values: in how many rows, and the first.
@@ -55,17 +59,18 @@ impl<'a> Format<'a> {
             let refused = |fault| ReadError::Arff { name: name.to_owned(), line: attribute.line, fault };
             values.push(allowed(attribute, *role).map_err(refused)?);
         }
-        let begins_with_one = |attribute: &Attribute| {
-            attribute.values.iter().flatten().next().is_some_and(|value| value == "1")
+        let begins_with_one = |(attribute, role): (&Attribute, &Role)| {
+            *role != Role::Other && attribute.values.iter().flatten().next().is_some_and(|value| value == "1")
         };
-        let labels = roles.iter().filter(|role| matches!(role, Role::Label(_))).count();
+        let count = |of: fn(&Role) -> bool| roles.iter().filter(|role| of(role)).count();
         Ok(Self {
             attributes,
             roles,
             values,
-            one_is_default: attributes.iter().position(begins_with_one),
-            features: roles.len() - labels,
-            labels,
+            one_is_default: attributes.iter().zip(roles).position(begins_with_one),
+            features: count(|role| matches!(role, Role::Feature(_))),
+            labels: count(|role| matches!(role, Role::Label(_))),
+            weighted: roles.contains(&Role::Weight),
             longest,
         })
     }
@@ -76,6 +81,7 @@ impl<'a> Format<'a> {
             columns: Vec::new(),
             values: Vec::new(),
             sets: LabelSets::new(0, self.labels),
+            weights: Vec::new(),
             sparse: None,
             missing: BTreeMap::new(),
             fault: None,
@@ -104,11 +110,17 @@ impl<'a> Format<'a> {
         let entries = text.strip_prefix(b"{");
         sheet.sparse.get_or_insert(entries.is_some());
         sheet.sets.push([]);
+        if self.weighted {
+            // What a sparse row leaves out is 0.
+            sheet.weights.push(0.0);
+        }
+        let begin = sheet.values.len();
         match entries {
             Some(entries) => self.sparse(entries, sheet)?,
             // A row with too many or too few values is shifted, and its first odd value is no news.
             None => self.dense(text, sheet).map_err(|fault| self.miscounted(text).unwrap_or(fault))?,
         }
+        in_order(sheet, begin);
         sheet.ends.push(sheet.values.len());
         Ok(())
     }
@@ -189,6 +201,9 @@ impl<'a> Format<'a> {
     /// A value of the row that is being read.
     fn take(&self, at: usize, value: &Value<'_>, sheet: &mut Sheet) -> Result<(), ArffFault> {
         let row = sheet.ends.len();
+        if self.roles.get(at) == Some(&Role::Other) {
+            return Ok(());
+        }
         if value.is_missing() {
             sheet.missing.entry(at).or_insert((0, row)).0 += 1;
             return Ok(());
@@ -204,6 +219,12 @@ impl<'a> Format<'a> {
             Role::Label(k) if one => sheet.sets.insert(row, *k),
             Role::Label(_) if zero => {}
             Role::Label(_) => return Err(not_label()),
+            Role::Weight => {
+                if let Some(weight) = sheet.weights.last_mut() {
+                    *weight = number;
+                }
+            }
+            Role::Other => {}
             Role::Feature(_)
                 if allowed.is_some_and(|[has_zero, has_one]| !(zero && has_zero || one && has_one)) =>
             {
@@ -244,9 +265,26 @@ impl<'a> Format<'a> {
     }
 }
 
+/// The features of the row that begins at entry `begin`, in ascending order of their columns: a model's need not be
+/// that of the file.
+fn in_order(sheet: &mut Sheet, begin: usize) {
+    let (Some(columns), Some(values)) = (sheet.columns.get_mut(begin..), sheet.values.get_mut(begin..))
+    else {
+        return;
+    };
+    if columns.is_sorted() {
+        return;
+    }
+    let mut pairs: Vec<(i32, f64)> = columns.iter().copied().zip(values.iter().copied()).collect();
+    pairs.sort_unstable_by_key(|(column, _)| *column);
+    for (at, (column, value)) in pairs.into_iter().enumerate() {
+        (columns[at], values[at]) = (column, value);
+    }
+}
+
 /// Whether 0 and 1 are values of a nominal attribute; any other value is refused.
 fn allowed(attribute: &Attribute, role: Role) -> Result<Option<[bool; 2]>, ArffFault> {
-    let Some(values) = &attribute.values else { return Ok(None) };
+    let Some(values) = attribute.values.as_ref().filter(|_| role != Role::Other) else { return Ok(None) };
     let mut allowed = [false; 2];
     for value in values {
         let Some(place) = digit(value).and_then(|digit| allowed.get_mut(digit)) else {
@@ -254,7 +292,7 @@ fn allowed(attribute: &Attribute, role: Role) -> Result<Option<[bool; 2]>, ArffF
             let minus = attribute.values.iter().flatten().any(|value| value == "-1");
             return Err(match role {
                 Role::Label(_) => ArffFault::NominalLabel { label: name, values, minus },
-                Role::Feature(_) => ArffFault::Nominal { attribute: name, values },
+                _ => ArffFault::Nominal { attribute: name, values },
             });
         };
         *place = true;
@@ -307,6 +345,7 @@ pub(super) struct Intake<'a> {
     dense: Vec<Vec<f64>>,
     sparse: Option<SparseRows>,
     sets: LabelSets,
+    weights: Vec<f64>,
     /// Of attributes with missing values: in how many rows, and the first.
     missing: BTreeMap<usize, (usize, usize)>,
 }
@@ -314,7 +353,16 @@ pub(super) struct Intake<'a> {
 impl<'a> Intake<'a> {
     pub(super) fn new(name: &'a str, format: &'a Format<'a>) -> Self {
         let sets = LabelSets::new(0, format.labels);
-        Self { name, format, rows: 0, dense: Vec::new(), sparse: None, sets, missing: BTreeMap::new() }
+        Self {
+            name,
+            format,
+            rows: 0,
+            dense: Vec::new(),
+            sparse: None,
+            sets,
+            weights: Vec::new(),
+            missing: BTreeMap::new(),
+        }
     }
 
     /// Rows so far.
@@ -334,10 +382,12 @@ impl<'a> Intake<'a> {
         }
         self.rows += sheet.ends.len();
         self.sets.extend(sheet.sets.view());
+        self.weights.extend_from_slice(&sheet.weights);
         Ok(self.rows)
     }
 
-    pub(super) fn finish(self) -> Result<(Storage, LabelSets)> {
+    /// Features, labels and, where there are any, weights.
+    pub(super) fn finish(self) -> Result<(Storage, LabelSets, Option<Vec<f64>>)> {
         let (name, columns) = (self.name.to_owned(), self.format.features);
         if self.rows == 0 {
             let columns = self.format.roles.len();
@@ -352,8 +402,13 @@ impl<'a> Intake<'a> {
         if let Some(place) = missing.next() {
             return Err(DataError::MissingHere { place, others: missing.collect() }.into());
         }
+        let weights = self.format.weighted.then_some(self.weights);
+        if let Some(weights) = &weights {
+            let at = self.format.roles.iter().position(|role| *role == Role::Weight).unwrap_or(0);
+            check_weights(&self.format.attribute(at), weights)?;
+        }
         if let Some(rows) = self.sparse {
-            return Ok((Storage::Sparse(rows.finish(columns)), self.sets));
+            return Ok((Storage::Sparse(rows.finish(columns)), self.sets, weights));
         }
         let (mut across, mut first) = (Mat::zeros(columns, self.rows), 0);
         // One sheet after the other, each given back before the next.
@@ -363,7 +418,7 @@ impl<'a> Intake<'a> {
                 first += 1;
             }
         }
-        Ok((Storage::Dense(across), self.sets))
+        Ok((Storage::Dense(across), self.sets, weights))
     }
 }
 

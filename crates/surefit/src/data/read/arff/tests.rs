@@ -289,6 +289,95 @@ proptest! {
     }
 }
 
+#[test]
+fn a_label_that_nobody_names_is_told_where_it_stands_beside_the_others() {
+    let note = |features: &str, labels: &str, choice: &str| {
+        let mut head = "@relation t\n".to_owned();
+        features.split(' ').for_each(|of| head += &format!("@attribute {of} numeric\n"));
+        labels.split(' ').for_each(|of| head += &format!("@attribute {of} {{0,1}}\n"));
+        let values = vec!["0"; features.split(' ').count() + labels.split(' ').count()].join(",");
+        read(&format!("{head}@data\n{values}\n"), choice).unwrap().notes().concat()
+    };
+    assert_eq!(
+        note("a b", "l1 l2 l3 l4", "l1,l2,l3"),
+        "`l4`, declared {0,1} beside the labels, is a feature: the list of labels does not name it"
+    );
+    assert_eq!(
+        note("a b", "l1 l2 l3 l4 l5", "l2,l4,l5"),
+        "`l1`, `l3`, declared {0,1} beside the labels, are features: the list of labels does not name them"
+    );
+    assert_eq!(note("a b", "l1 l2 l3", "l1,l2,l3"), "");
+    // Binary features are no labels.
+    assert_eq!(note("a", "x1 x2 x3 x4 l1 l2", "l1,l2"), "");
+    assert_eq!(note("a", "l1 l2 l3", "2"), "");
+}
+
+// ── for a model, and with weights ───────────────────────────────────────────────────────────────────────
+
+fn known(text: &str, columns: &[&str], labels: &[&str], weights: Option<&str>) -> Result<ArffData> {
+    let [columns, labels] =
+        [columns, labels].map(|of| of.iter().map(|name| (*name).to_owned()).collect::<Vec<String>>());
+    let names = KnownNames { columns: &columns, labels: &labels, weights };
+    ArffData::from_bytes_for("t.arff", text.into(), names, &ArffOptions::default(), &|_| true)
+}
+
+#[test]
+fn a_model_finds_its_columns_by_name_in_any_order_and_passes_over_the_rest() {
+    let head = "@relation t\n@attribute colour {red,blue}\n@attribute b numeric\n@attribute l {0,1}\n\
+                @attribute a numeric\n@attribute m {0,1}\n@data\n";
+    let dense = format!("{head}red,1,1,2,0\nblue,3,0,0,1\n?,0,1,4,1\n");
+    let sparse = format!("{head}{{1 1,2 1,3 2}}\n{{0 blue,1 3,4 1}}\n{{0 ?,2 1,3 4,4 1}}\n");
+    for text in [&dense, &sparse] {
+        let data = known(text, &["a", "b"], &["m", "l"], None).unwrap();
+        assert_eq!(data.columns(), ["a", "b"]);
+        assert_eq!(data.labels(), ["m", "l"]);
+        let expected =
+            vec![(vec![2.0, 1.0], vec![1]), (vec![0.0, 3.0], vec![0]), (vec![4.0, 0.0], vec![0, 1])];
+        assert_eq!(rows(&data), expected);
+    }
+    // What is not known of new rows is no fault where it is to be told.
+    let new = format!("{head}?,1,?,2,?\n");
+    let data = known(&new, &["b", "a"], &[], None).unwrap();
+    assert_eq!(rows(&data), [(vec![1.0, 2.0], vec![])]);
+    assert_eq!(data.labels().len(), 0);
+    let told = [
+        message(known(&dense, &["a", "bb"], &[], None)),
+        message(known(&dense, &["a"], &["n"], None)),
+        message(known(&dense, &["colour"], &[], None)),
+        message(known(&new, &["a"], &["l"], None)),
+    ];
+    assert_snapshot!(told.join("\n"));
+}
+
+#[test]
+fn an_attribute_can_hold_the_row_weights() {
+    let head = "@relation t\n@attribute a numeric\n@attribute n numeric\n@attribute l {0,1}\n@data\n";
+    let with = |body: &str, labels: &str, weights: &str| {
+        let options = ArffOptions { weights: Some(weights.to_owned()), ..ArffOptions::default() };
+        let text = format!("{head}{body}").into_bytes();
+        ArffData::from_bytes("t.arff", text, &LabelChoice::parse(labels)?, &options, &|_| true)
+    };
+    for body in ["5,2,1\n6,0.5,0\n7,0,1\n", "{0 5,1 2,2 1}\n{0 6,1 0.5}\n{0 7,2 1}\n"] {
+        let data = with(body, "1", "n").unwrap();
+        assert_eq!((data.columns(), data.weights()), (&["a".to_owned()][..], Some(&[2.0, 0.5, 0.0][..])));
+        assert_eq!(rows(&data), [(vec![5.0], vec![0]), (vec![6.0], vec![]), (vec![7.0], vec![0])]);
+        let text = format!("{head}{body}");
+        assert_eq!(known(&text, &["a"], &["l"], Some("n")).unwrap().weights(), data.weights());
+    }
+    let told = [
+        message(with("5,-2,1\n6,-1,0\n", "1", "n")),
+        message(with("5,0,1\n6,0,0\n", "1", "n")),
+        message(with("5,1e-300,1\n", "1", "n")),
+        message(with("5,?,1\n", "1", "n")),
+        message(with("5,x,1\n", "1", "n")),
+        message(with("5,1,1\n", "1", "m")),
+        message(with("5,1,1\n", "1", "l")),
+        message(with("5,1,1\n", "n,l", "a")),
+        message(known(&format!("{head}5,1,1\n"), &["a"], &["l"], Some("times"))),
+    ];
+    assert_snapshot!(told.join("\n"));
+}
+
 // ── real data ───────────────────────────────────────────────────────────────────────────────────────────
 
 /// A file, its (n, d, c), and (entries that are not 0, labels of all rows, rows without any), as a few lines of Python

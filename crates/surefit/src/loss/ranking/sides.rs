@@ -1,0 +1,165 @@
+//! Losses that are functions of the two sums over Y and over Ȳ: what they have in common once their derivatives are known.
+//!
+//! With the shares `a`, ρ on Y and π on Ȳ, the Hessian of such a loss has `dₖaₖ` on its diagonal, and everywhere
+//! `aₖaₗ` times one number for two labels of Y, one for two of Ȳ, and one for labels that are not on the same side.
+
+use super::super::{Targets, rows, weight};
+use super::eights::{self, FEW};
+use super::exponentials::{Bent, Sides, bent, exponentials, scale};
+use super::{Labels, RankingLoss, bits, labels};
+use faer::{MatMut, MatRef};
+
+/// A loss of the sums of both sides.
+pub(super) trait OfSides: RankingLoss {
+    /// Whether rows with one side only have loss 0.
+    const PAIRS: bool;
+
+    /// s ℓ, and what the exponentials of both sides become a gradient by; p and q are the numbers of labels, or their weights.
+    fn at(&self, sides: &Sides, counts: [f64; 2], s: f64) -> (f64, [f64; 2]);
+
+    /// s ∇²ℓ.
+    fn bends(&self, sides: &Sides, counts: [f64; 2], s: f64) -> Bends;
+}
+
+/// See the module; Y first, then Ȳ.
+#[derive(Clone, Copy)]
+pub(super) struct Bends {
+    pub diagonal: [f64; 2],
+    pub same: [f64; 2],
+    pub across: f64,
+}
+
+/// [`Loss::block`](super::super::Loss::block): of few labels without weights, eight rows at once.
+pub(super) fn block<L: OfSides>(
+    loss: &L,
+    scores: MatMut<'_, f64>,
+    targets: Targets<'_>,
+    weights: Option<&[f64]>,
+) -> f64 {
+    let (n, c) = scores.shape();
+    match targets {
+        Targets::Labels(labels)
+            if (1..=FEW).contains(&c)
+                && labels.labels() == c
+                && labels.weights().is_none()
+                && labels.rows() >= n
+                && weights.is_none_or(|weights| weights.len() >= n) =>
+        {
+            eights::block(loss, scores, labels, weights)
+        }
+        _ => {
+            let target = |i| labels(targets, i, c);
+            rows::block(scores, weights, target, |z, labels, s| loss.gradient(z, labels, s))
+        }
+    }
+}
+
+/// s ℓ of one row, whose scores become a gradient.
+pub(super) fn gradient(loss: &impl OfSides, z: &mut [f64], labels: Labels<'_>, s: f64) -> f64 {
+    let Some((sides, counts)) = opened(loss, z, labels) else {
+        z.fill(0.0);
+        return 0.0;
+    };
+    let (value, factors) = loss.at(&sides, counts, s);
+    scale(z, labels.words, factors);
+    value
+}
+
+/// Scores become exponentials, with the weights of labels in them; nothing where the row has no loss.
+pub(super) fn opened<L: OfSides>(_: &L, z: &mut [f64], labels: Labels<'_>) -> Option<(Sides, [f64; 2])> {
+    let counts = labels.counts(z.len());
+    let silent = L::PAIRS && counts.contains(&0.0);
+    if silent {
+        return None;
+    }
+    labels.weigh(z);
+    Some((exponentials(z, labels.words), counts))
+}
+
+/// [`Loss::diagonal`](super::super::Loss::diagonal).
+pub(super) fn diagonal<L: OfSides>(
+    loss: &L,
+    scores: MatMut<'_, f64>,
+    targets: Targets<'_>,
+    weights: Option<&[f64]>,
+) {
+    let c = scores.ncols();
+    rows::block(
+        scores,
+        weights,
+        |i| labels(targets, i, c),
+        |z, labels, s| {
+            let Some((sides, counts)) = opened(loss, z, labels) else {
+                z.fill(0.0);
+                return 0.0;
+            };
+            let bends = loss.bends(&sides, counts, s);
+            let of_side = |side: usize| Bent {
+                inverse: per(1.0, sides.sums[side]),
+                slope: bends.diagonal[side],
+                bend: bends.same[side],
+            };
+            bent(z, labels.words, [of_side(0), of_side(1)]);
+            0.0
+        },
+    );
+}
+
+/// [`Loss::add_hessians`](super::super::Loss::add_hessians).
+///
+/// Half of it is added, and the other half by transposing. Where the numbers for one side are 0, as BP-MLL's are, a row costs
+/// no more than its pairs.
+pub(super) fn add_hessians<L: OfSides>(
+    loss: &L,
+    scores: MatRef<'_, f64>,
+    targets: Targets<'_>,
+    weights: Option<&[f64]>,
+    mut sum: MatMut<'_, f64>,
+) {
+    let (n, c) = scores.shape();
+    let mut half = vec![0.0; c * c];
+    let (mut z, mut sides_apart) = (vec![0.0; c], [vec![0.0; c], vec![0.0; c]]);
+    for i in 0..n {
+        let s = weight(weights, i);
+        if s == 0.0 {
+            continue;
+        }
+        z.iter_mut().zip(scores.row(i).iter()).for_each(|(z, score)| *z = *score);
+        let Some(set) = labels(targets, i, c) else {
+            half.fill(f64::NAN);
+            continue;
+        };
+        let Some((sides, counts)) = opened(loss, &mut z, set) else { continue };
+        let bends = loss.bends(&sides, counts, s);
+        for ((k, z), has) in z.iter_mut().enumerate().zip(bits(set.words)) {
+            let side = usize::from(!has);
+            *z *= per(1.0, sides.sums[side]);
+            (sides_apart[side][k], sides_apart[1 - side][k]) = (*z, 0.0);
+        }
+        for ((k, share), has) in z.iter().enumerate().zip(bits(set.words)) {
+            let side = usize::from(!has);
+            let to = &mut half[k * c..(k + 1) * c];
+            to[k] += 0.5 * bends.diagonal[side] * share;
+            add(to, 0.5 * bends.same[side] * share, &sides_apart[side]);
+            if has {
+                add(to, bends.across * share, &sides_apart[1]);
+            }
+        }
+    }
+    for k in 0..c {
+        for l in 0..c {
+            sum[(l, k)] += half[k * c + l] + half[l * c + k];
+        }
+    }
+}
+
+fn add(to: &mut [f64], factor: f64, numbers: &[f64]) {
+    if factor != 0.0 {
+        to.iter_mut().zip(numbers).for_each(|(to, number)| *to += factor * number);
+    }
+}
+
+/// 0 for a side without labels.
+pub(super) fn per(sum: f64, by: f64) -> f64 {
+    if by == 0.0 { 0.0 } else { sum / by }
+}

@@ -1,0 +1,116 @@
+//! Eight numbers at a time, in as many vectors as the processor needs for them: sums have the same order, and so the same
+//! bits, on every processor.
+
+use pulp::{Arch, Simd, WithSimd};
+
+/// Numbers that go together.
+pub(super) const EIGHT: usize = 8;
+/// Labels in a word.
+pub(super) const WORD: usize = 64;
+/// The bits of a word by eights.
+static BITS: [[u64; EIGHT]; WORD / EIGHT] = bits();
+
+const fn bits() -> [[u64; EIGHT]; WORD / EIGHT] {
+    let mut bits = [[0; EIGHT]; WORD / EIGHT];
+    let mut at = 0;
+    while at < WORD {
+        bits[at / EIGHT][at % EIGHT] = 1 << at;
+        at += 1;
+    }
+    bits
+}
+
+/// What is compiled for each kind of processor: N vectors of `S` hold eight numbers.
+pub(super) trait Kernel {
+    type Output;
+
+    fn run<S: Simd, const N: usize>(self, simd: S) -> Self::Output;
+}
+
+/// Runs a kernel with the best instructions that the processor has.
+pub(super) fn dispatch<K: Kernel>(kernel: K) -> K::Output {
+    Arch::new().dispatch(Compiled(kernel))
+}
+
+struct Compiled<K>(K);
+
+impl<K: Kernel> WithSimd for Compiled<K> {
+    type Output = K::Output;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> K::Output {
+        match S::F64_LANES {
+            8 => self.0.run::<S, 1>(simd),
+            4 => self.0.run::<S, 2>(simd),
+            2 => self.0.run::<S, 4>(simd),
+            _ => self.0.run::<S, 8>(simd),
+        }
+    }
+}
+
+/// Which of eight labels are in the set, the `at`-th eight of a word.
+#[inline(always)]
+pub(super) fn members<S: Simd, const N: usize>(simd: S, word: u64, at: usize) -> [S::m64s; N] {
+    let (bits, word) = (S::as_simd_u64s(&BITS[at]).0, simd.splat_u64s(word));
+    let zero = simd.splat_u64s(0);
+    let mut out = [simd.equal_u64s(zero, zero); N];
+    for n in 0..N {
+        out[n] = simd.not_m64s(simd.equal_u64s(simd.and_u64s(word, bits[n]), zero));
+    }
+    out
+}
+
+#[inline(always)]
+pub(super) fn load<S: Simd, const N: usize>(simd: S, numbers: &[f64; EIGHT]) -> [S::f64s; N] {
+    let mut out = [simd.splat_f64s(0.0); N];
+    out.iter_mut().zip(S::as_simd_f64s(numbers).0).for_each(|(to, from)| *to = *from);
+    out
+}
+
+#[inline(always)]
+pub(super) fn store<S: Simd, const N: usize>(vectors: [S::f64s; N], numbers: &mut [f64; EIGHT]) {
+    S::as_mut_simd_f64s(numbers).0.iter_mut().zip(vectors).for_each(|(to, from)| *to = from);
+}
+
+#[inline(always)]
+pub(super) fn lanes<S: Simd, const N: usize>(vectors: [S::f64s; N]) -> [f64; EIGHT] {
+    let mut out = [0.0; EIGHT];
+    store::<S, N>(vectors, &mut out);
+    out
+}
+
+/// Folds eight numbers by halves.
+#[inline(always)]
+pub(super) fn halved([a, b, c, d, e, f, g, h]: [f64; EIGHT], join: impl Fn(f64, f64) -> f64) -> f64 {
+    join(join(join(a, e), join(c, g)), join(join(b, f), join(d, h)))
+}
+
+/// What happens to eight labels of a row.
+pub(super) trait Visit<S: Simd, const N: usize> {
+    fn eight(&mut self, simd: S, z: [S::f64s; N], has: [S::m64s; N]) -> [S::f64s; N];
+}
+
+/// Replaces the numbers of a row, eight by eight; behind the last one stands `pad`, as of labels that are not in the set.
+#[inline(always)]
+pub(super) fn walk<S: Simd, const N: usize>(
+    simd: S,
+    z: &mut [f64],
+    labels: &[u64],
+    pad: f64,
+    visit: &mut impl Visit<S, N>,
+) {
+    for (z, word) in z.chunks_mut(WORD).zip(labels) {
+        let (whole, rest) = z.as_chunks_mut::<EIGHT>();
+        let last = whole.len();
+        for (at, z) in whole.iter_mut().enumerate() {
+            let out = visit.eight(simd, load::<S, N>(simd, z), members::<S, N>(simd, *word, at));
+            store::<S, N>(out, z);
+        }
+        if !rest.is_empty() {
+            let mut room = [pad; EIGHT];
+            room.iter_mut().zip(rest.iter()).for_each(|(room, z)| *room = *z);
+            let out = visit.eight(simd, load::<S, N>(simd, &room), members::<S, N>(simd, *word, last));
+            rest.iter_mut().zip(lanes::<S, N>(out)).for_each(|(z, out)| *z = out);
+        }
+    }
+}
