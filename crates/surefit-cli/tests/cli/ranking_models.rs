@@ -429,7 +429,9 @@ fn coefficients_of_others_are_certified_for_labels_too() {
     };
     let mut text = format!("term,{}\n", MOODS.join(","));
     text += &line("(intercept)", &found["model"]["intercept"]);
-    FEATURES.iter().for_each(|name| text += &line(name, &found["model"]["coefficients"][name]));
+    for name in FEATURES {
+        text += &line(name, &found["model"]["coefficients"][name]);
+    }
     let good = folder.file("good.csv", &text);
     let zero = folder
         .file("zero.csv", "term,calm,happy,sad,tense\ntempo,0,0,0,0\nbrightness,0,0,0,0\nloudness,0,0,0,0\n");
