@@ -152,7 +152,9 @@ impl Stage {
         if begins {
             heuristics::round(&self.ground, &self.root, pool, ask);
             self.nudge = nudge(&self.ground.scale, pool);
-            if let Some(next) = self.with(self.ground.terms.diagonal.clone(), self.ground.terms.own.clone(), ask) {
+            if let Some(next) =
+                self.with(self.ground.terms.diagonal.clone(), self.ground.terms.own.clone(), ask)
+            {
                 self = next;
             }
         }
@@ -169,7 +171,9 @@ impl Stage {
             if diagonal.iter().all(|d| *d == 0.0) {
                 break;
             }
-            let Some(mut next) = self.with(diagonal.clone(), self.ground.terms.own.clone(), ask) else { break };
+            let Some(mut next) = self.with(diagonal.clone(), self.ground.terms.own.clone(), ask) else {
+                break;
+            };
             if round % 4 == 0 {
                 next.set_prices(ask);
             }

@@ -1,9 +1,9 @@
 //! Walking the path of optima, one straight piece after another.
 
-use super::{Ask, Model, always};
 use super::events::Event;
 use super::factor::{add, dot};
 use super::state::{At, Kind, RowAt, State};
+use super::{Ask, Model, always};
 
 /// How a way ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -315,7 +315,10 @@ impl DataError {
             Self::TooLarge { .. } => &["divide all columns by one number, such as 1e100"],
             Self::OutOfRange => &["express the columns and the target in units that bring them nearer to 1"],
             Self::AllDropped { rows, most: Some(place) } if place.count == *rows => {
-                return vec![format!("leave `{}` out of the formula: it has no value in any row", place.column)];
+                return vec![format!(
+                    "leave `{}` out of the formula: it has no value in any row",
+                    place.column
+                )];
             }
             Self::AllDropped { .. } => &["leave that column out of the formula, or use `--missing mean`"],
             Self::NoInput { unnamed: Some(_), .. } => {

@@ -262,7 +262,11 @@ impl<'a> Situation<'a> {
 
     /// What L is the curvature of, in the convention that its numbers are in.
     pub fn objective_in_words(&self) -> &'static str {
-        if self.context.problem.penalty.lambda > 0.0 { "½ mean r² + (λ/2)‖w‖²" } else { "½ mean r²" }
+        if self.context.problem.penalty.lambda > 0.0 {
+            "½ mean r² + (λ/2)‖w‖²"
+        } else {
+            "½ mean r²"
+        }
     }
 
     /// Which of the causes comes first.

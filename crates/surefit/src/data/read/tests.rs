@@ -119,7 +119,9 @@ fn a_table_of_numbers_alone_has_no_header() {
 fn what_was_decided_is_said() {
     let notes = |bytes: &[u8]| text(bytes).unwrap().notes().to_vec();
     assert_eq!(notes(b"a,b\n1,2\n"), ["read as comma-separated, with a header: 2 columns"]);
-    for years in [&b"country,2019,2020\nA,2,3\nB,3,5\nC,2019,1\n"[..], b"y,2020,2019,2018\n1,2,3,4\n2,3,4,5\n"] {
+    for years in
+        [&b"country,2019,2020\nA,2,3\nB,3,5\nC,2019,1\n"[..], b"y,2020,2019,2018\n1,2,3,4\n2,3,4,5\n"]
+    {
         assert!(notes(years)[0].contains("with a header: "), "{:?}", notes(years));
     }
     for numbers in [&b"2019,2020\n2020,2021\n"[..], b"A,2019,2020\nB,2020,2021\n", b"A,2,3\nB,3,4\n"] {

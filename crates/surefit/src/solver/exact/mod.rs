@@ -281,8 +281,7 @@ fn finish_with(
     };
     // Where columns are too many for their relations no one knows whom these leave alone.
     let told = relations.len() == d - rank;
-    let covariance =
-        (plain && told).then(|| inverse.covariance(core, moments, (&analysis.kept, &relations)));
+    let covariance = (plain && told).then(|| inverse.covariance(core, moments, (&analysis.kept, &relations)));
     let fit = in_user_units(problem, moments, (&weights, &intercept), sums, account)?;
     Ok(ExactFit { relations, covariance, ..fit })
 }
