@@ -79,7 +79,9 @@ pub(crate) fn two_to<S: Simd>(simd: S, biased: S::f64s) -> S::f64s {
     }
     let mut out = [simd.transmute_u64s_f64s(biased)];
     let bits: &mut [u64] = pulp::bytemuck::cast_slice_mut(&mut out);
-    bits.iter_mut().for_each(|bits| *bits <<= 52);
+    for bits in bits {
+        *bits <<= 52;
+    }
     simd.transmute_f64s_u64s(out[0])
 }
 

@@ -191,8 +191,8 @@ impl<S: Simd, const N: usize> Visit<S, N> for Plain<S, N> {
     #[inline(always)]
     fn eight(&mut self, simd: S, z: [S::f64s; N], has: [S::m64s; N]) -> [S::f64s; N] {
         let mut out = z;
-        for n in 0..N {
-            out[n] = exp_within(simd, simd.select_f64s(has[n], simd.neg_f64s(z[n]), z[n]));
+        for (out, has) in out.iter_mut().zip(has) {
+            *out = exp_within(simd, simd.select_f64s(has, simd.neg_f64s(*out), *out));
         }
         sum(simd, out, has, &mut self.sums);
         out
@@ -205,8 +205,8 @@ pub(super) struct Size<S: Simd, const N: usize>(pub [S::f64s; N]);
 impl<S: Simd, const N: usize> Visit<S, N> for Size<S, N> {
     #[inline(always)]
     fn eight(&mut self, simd: S, z: [S::f64s; N], _has: [S::m64s; N]) -> [S::f64s; N] {
-        for n in 0..N {
-            self.0[n] = simd.max_f64s(simd.abs_f64s(z[n]), self.0[n]);
+        for (size, z) in self.0.iter_mut().zip(z) {
+            *size = simd.max_f64s(simd.abs_f64s(z), *size);
         }
         z
     }

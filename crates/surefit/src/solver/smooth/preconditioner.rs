@@ -209,7 +209,9 @@ fn diagonals(objective: &Objective<'_, '_>) -> Vec<f64> {
         let mut view = MatMut::from_row_major_slice_mut(out, count, c);
         view.copy_from(objective.scores().subrows(first, count));
         objective.loss().diagonal(view, targets, weights);
-        out.iter_mut().for_each(|bend| *bend = bend.max(0.0));
+        for bend in out {
+            *bend = bend.max(0.0);
+        }
     };
     out.par_chunks_mut(STRIP * c.max(1)).enumerate().for_each(part);
     out
