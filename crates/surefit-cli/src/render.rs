@@ -423,20 +423,29 @@ fn left_out_directions(proof: &Proof) -> String {
     }
 }
 
-/// How sure the coefficients are, and the intercept where it is less so.
+/// How sure the coefficients are, the intercept among them: correct digits where all have some.
 fn coefficients_within(proof: &Proof, model: Option<&Model>) -> Option<String> {
     let model = model?;
     let errors = proof.coefficients_within.iter().flatten().flatten();
     let weights = Precision::of(errors.zip(model.weights.iter().flatten()));
-    let intercepts = proof.intercept_within.iter().flatten().zip(model.intercept.iter().flatten());
-    let intercept = Precision::of(intercepts)
-        .filter(|intercept| weights.as_ref().is_none_or(|weights| intercept.told() < weights.told()));
-    let words = [("coefficients", weights), ("the intercept", intercept)];
-    let known: Vec<String> = words
-        .iter()
-        .filter_map(|(what, known)| Some(format!("{what} {}", known.as_ref()?.in_words())))
-        .collect();
-    (!known.is_empty()).then(|| known.join(", "))
+    let errors = proof.intercept_within.iter().flatten();
+    let intercept = Precision::of(errors.zip(model.intercept.iter().flatten()));
+    let alone = |what: &str, known: &Precision| match known.digits() {
+        Some(known) => format!("{what} proven to {}", digits(known)),
+        None => format!("{what} within ±{}", rough(known.largest)),
+    };
+    match (weights, intercept) {
+        (Some(weights), Some(intercept)) => Some(match (weights.digits(), intercept.digits()) {
+            (Some(one), Some(other)) => format!("coefficients proven to {}", digits(one.min(other))),
+            (Some(_), None) => {
+                [alone("coefficients", &weights), alone("the intercept", &intercept)].join(", ")
+            }
+            (None, _) => format!("coefficients within ±{}", rough(weights.largest.max(intercept.largest))),
+        }),
+        (Some(weights), None) => Some(alone("coefficients", &weights)),
+        (None, Some(intercept)) => Some(alone("the intercept", &intercept)),
+        (None, None) => None,
+    }
 }
 
 /// How far numbers are, at most, from those of the best answer.
@@ -455,21 +464,8 @@ impl Precision {
         })
     }
 
-    /// [`Self::digits`] as far as they are told.
-    fn told(&self) -> Option<f64> {
-        self.digits().map(|digits| digits.floor().min(15.0))
-    }
-
-    /// Correct digits where every number has some.
     fn digits(&self) -> Option<f64> {
         (self.relative < 0.1).then(|| -self.relative.log10())
-    }
-
-    fn in_words(&self) -> String {
-        match self.digits() {
-            Some(known) => format!("proven to {}", digits(known)),
-            None => format!("within ±{}", rough(self.largest)),
-        }
     }
 }
 

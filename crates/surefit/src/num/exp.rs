@@ -70,8 +70,12 @@ mod tests {
         #[inline(always)]
         fn with_simd<S: Simd>(self, simd: S) {
             let (whole, rest) = S::as_mut_simd_f64s(self.0);
-            whole.iter_mut().for_each(|x| *x = exp(simd, *x));
-            rest.iter_mut().for_each(|x| *x = exp(Scalar::new(), *x));
+            for x in whole {
+                *x = exp(simd, *x);
+            }
+            for x in rest {
+                *x = exp(Scalar::new(), *x);
+            }
         }
     }
 

@@ -191,8 +191,8 @@ impl<S: Simd, const N: usize> Visit<S, N> for Plain<S, N> {
     #[inline(always)]
     fn eight(&mut self, simd: S, z: [S::f64s; N], has: [S::m64s; N]) -> [S::f64s; N] {
         let mut out = z;
-        for n in 0..N {
-            out[n] = exp_within(simd, simd.select_f64s(has[n], simd.neg_f64s(z[n]), z[n]));
+        for (out, has) in out.iter_mut().zip(has) {
+            *out = exp_within(simd, simd.select_f64s(has, simd.neg_f64s(*out), *out));
         }
         sum(simd, out, has, &mut self.sums);
         out

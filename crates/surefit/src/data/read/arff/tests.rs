@@ -292,9 +292,10 @@ proptest! {
 #[test]
 fn a_label_that_nobody_names_is_told_where_it_stands_beside_the_others() {
     let note = |features: &str, labels: &str, choice: &str| {
-        let mut head = "@relation t\n".to_owned();
-        features.split(' ').for_each(|of| head += &format!("@attribute {of} numeric\n"));
-        labels.split(' ').for_each(|of| head += &format!("@attribute {of} {{0,1}}\n"));
+        let declared = |names: &str, kind: &str| -> String {
+            names.split(' ').map(|of| ["@attribute ", of, " ", kind, "\n"].concat()).collect()
+        };
+        let head = format!("@relation t\n{}{}", declared(features, "numeric"), declared(labels, "{0,1}"));
         let values = vec!["0"; features.split(' ').count() + labels.split(' ').count()].join(",");
         read(&format!("{head}@data\n{values}\n"), choice).unwrap().notes().concat()
     };
