@@ -128,8 +128,9 @@ fn a_wrong_entry_is_seen_whatever_the_loss_and_the_scale_of_the_point() {
     for loss in LOSSES {
         let data = Data::new(5, 3, false);
         let shape = data.dense(loss).shape();
-        // Values of BP-MLL beyond 10¹⁵ times an entry leave nothing of it.
-        let most = if loss == LossKind::Bpmll { 1.0 } else { 100.0 };
+        // Means of exponentials beyond 10¹⁵ times an entry leave nothing of it.
+        let explodes = matches!(loss, LossKind::Bpmll | LossKind::GlobalThreshold);
+        let most = if explodes { 1.0 } else { 100.0 };
         for scale in [0.0, 0.7, 30.0].into_iter().filter(|scale| *scale < most) {
             let at = point(shape, 5, scale);
             let mut gradient = by_rows(&data.dense(loss), loss, 0.2, &at);
