@@ -94,7 +94,7 @@ impl SampleSet {
         Ok(self)
     }
 
-    /// A weight for each label, 1 where none is given: see [`LabelRows::weighted`].
+    /// A weight for each label, 1 where none is given: see [`LabelRows::weighted`](crate::data::LabelRows::weighted).
     ///
     /// # Errors
     /// [`Error::Usage`] for a name that is no label, with the nearest one.
