@@ -105,10 +105,8 @@ def write(name, rows, versions):
     # A run of some of the questions keeps the others' rows.
     old = RESULTS / f"{name}.json"
     kept = json.loads(old.read_text())["rows"] if old.exists() else []
-    new = {row["what"]: row for row in rows}
-    whats = [row["what"] for row in kept] + [what for what in new if all(what != row["what"] for row in kept)]
-    kept = {row["what"]: row for row in kept} | new
-    record = {"benchmark": name, "processor": processor(), "cores": os.cpu_count(), "versions": versions, "rows": [kept[what] for what in whats]}
+    kept = {(row["what"], row["peer"]): row for row in [*kept, *rows]}
+    record = {"benchmark": name, "processor": processor(), "cores": os.cpu_count(), "versions": versions, "rows": list(kept.values())}
     (RESULTS / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
     for row in rows:
         print(
@@ -126,11 +124,11 @@ def renew_table():
         "| what | surefit | peer | peer's figure | ratio, median [low, high] | goal | same answer? |",
         "|---|---|---|---|---|---|---|",
     ]
-    versions = {}
+    versions, processors = {}, {}
     for path in sorted(RESULTS.glob("*.json")):
         record = json.loads(path.read_text())
         versions |= record["versions"]
-        versions["processor"] = f"{record['processor']}, {record['cores']} cores"
+        processors.setdefault(f"{record['processor']}, {record['cores']} cores", []).append(record["benchmark"])
         for row in record["rows"]:
             ratio = row["ratio"]
             lines.append(
@@ -138,6 +136,7 @@ def renew_table():
                 f"| {peers(ratio['median'], '.3g')} [{peers(ratio['low'], '.3g')}, {peers(ratio['high'], '.3g')}] of {ratio['runs']} | {row['goal']} | {row['quality']} |"
             )
     lines += ["", "Measured with " + ", ".join(f"{k} {v}" for k, v in sorted(versions.items())) + "."]
+    lines += [f"On {processor}: {', '.join(names)}." for processor, names in processors.items()]
     text = readme.read_text()
     before, after = text.split(start)[0], text.split(end)[1]
     readme.write_text(before + start + "\n" + "\n".join(lines) + "\n" + end + after)
