@@ -127,23 +127,8 @@ fn model(
     problem: Problem,
     threshold: Threshold,
 ) -> Result<Model> {
-    Ok(Model {
-        coefficients: fit.candidate.coefficients.clone(),
-        columns: set.names().collect(),
-        targets: set.outputs(problem.loss),
-        classes: None,
-        threshold: Some(finite(threshold)),
-        mix: None,
-        formula: args.formula.clone().unwrap_or_default(),
-        inputs,
-        problem,
-        scale: args.shrinkage.scale.into(),
-        certificate: fit.certificate.record(),
-        verdict: fit.verdict,
-        code: fit.diagnosis.as_ref().map(|diagnosis| diagnosis.code),
-        data: fingerprint(set)?,
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-    })
+    let model = super::fit_samples::model(args, fit, set, problem, inputs, fingerprint(set)?);
+    Ok(Model { threshold: Some(finite(threshold)), ..model })
 }
 
 /// A label that is given to no row has an infinite limit, which a file has no number for; no score is above the largest one.

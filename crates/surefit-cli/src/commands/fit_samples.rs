@@ -138,7 +138,8 @@ pub fn lambda(
     Ok(usual)
 }
 
-fn model(
+/// What is kept of an answer.
+pub fn model(
     args: &FitArgs,
     fit: &SampleFit,
     set: &SampleSet,

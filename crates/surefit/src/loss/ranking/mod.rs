@@ -38,6 +38,7 @@ pub(super) use self::log1p::Log1p;
 pub(super) use self::logistic::Logistic;
 pub(super) use self::lsep::Lsep;
 pub(super) use self::product::Product;
+pub(super) use self::sides::BySides;
 pub(super) use self::smooth_hinge::SmoothHinge;
 pub(super) use self::squared_hinge::SquaredHinge;
 pub(super) use self::zlpr::Zlpr;

@@ -6,11 +6,9 @@
 //! A dual point is `t π` and `−t ρ`, and as `log AB` is a sum of two log-sum-exps its conjugate is
 //! `t (Σ π log π + Σ ρ log ρ) + h*(t)`.
 
-use super::super::Targets;
-use super::exponentials::{Sides, Turn, means, turn};
-use super::sides::{self, Bends, OfSides};
-use super::{Labels, RankingLoss, balanced, clip_balanced, entropies, slack};
-use faer::{MatMut, MatRef};
+use super::exponentials::Sides;
+use super::sides::{Bends, OfSides};
+use super::{Labels, balanced, clip_balanced, entropies, slack};
 use std::fmt::Debug;
 
 /// h of `log AB` and the number of pairs pq, or their weight.
@@ -42,46 +40,6 @@ impl<H: OfProduct> OfSides for Product<H> {
         // BP-MLL's are the same, whatever they are.
         let same = if slope == bend { 0.0 } else { s * (bend - slope) };
         Bends { diagonal: [s * slope; 2], same: [same; 2], across: -s * bend }
-    }
-}
-
-impl<H: OfProduct> RankingLoss for Product<H> {
-    fn block(&self, scores: MatMut<'_, f64>, targets: Targets<'_>, weights: Option<&[f64]>) -> f64 {
-        sides::block(self, scores, targets, weights)
-    }
-
-    fn gradient(&self, z: &mut [f64], labels: Labels<'_>, s: f64) -> f64 {
-        sides::gradient(self, z, labels, s)
-    }
-
-    fn hessian(&self, z: &mut [f64], labels: Labels<'_>, s: f64, v: &mut [f64]) {
-        let Some((sides, counts)) = sides::opened(self, z, labels) else { return v.fill(0.0) };
-        let [_, slope, bend] = self.0.at(&sides, counts);
-        let [own, others] = means(z, v, labels.words, sides.sums);
-        let apart = bend * (others - own);
-        let of_side = |sum: f64, mean: f64, lift: f64| Turn { factor: s / sum, slope, mean, lift };
-        turn(
-            z,
-            v,
-            labels.words,
-            [of_side(sides.sums[0], own, -apart), of_side(sides.sums[1], others, apart)],
-        );
-    }
-
-    fn diagonal(&self, scores: MatMut<'_, f64>, targets: Targets<'_>, weights: Option<&[f64]>) -> bool {
-        sides::diagonal(self, scores, targets, weights);
-        true
-    }
-
-    fn add_hessians(
-        &self,
-        scores: MatRef<'_, f64>,
-        targets: Targets<'_>,
-        weights: Option<&[f64]>,
-        sum: MatMut<'_, f64>,
-    ) -> bool {
-        sides::add_hessians(self, scores, targets, weights, sum);
-        true
     }
 
     fn conjugate(&self, g: &[f64], labels: Labels<'_>, s: f64) -> Option<f64> {

@@ -1,16 +1,18 @@
 //! Losses that are functions of the two sums over Y and over Ȳ: what they have in common once their derivatives are known.
 //!
 //! With the shares `a`, ρ on Y and π on Ȳ, the Hessian of such a loss has `dₖaₖ` on its diagonal, and everywhere
-//! `aₖaₗ` times one number for two labels of Y, one for two of Ȳ, and one for labels that are not on the same side.
+//! `aₖaₗ` times one number for two labels of Y, one for two of Ȳ, and one for labels that are not on the same side. So its
+//! product with v needs the means of v under both shares, and no more.
 
 use super::super::{Targets, rows, weight};
 use super::eights::{self, FEW};
-use super::exponentials::{Bent, Sides, bent, exponentials, scale};
+use super::exponentials::{Bent, Sides, Turn, bent, exponentials, means, scale, turn};
 use super::{Labels, RankingLoss, bits, labels};
 use faer::{MatMut, MatRef};
+use std::fmt::Debug;
 
 /// A loss of the sums of both sides.
-pub(super) trait OfSides: RankingLoss {
+pub(in crate::loss) trait OfSides: Sync + Debug {
     /// Whether rows with one side only have loss 0.
     const PAIRS: bool;
 
@@ -19,18 +21,76 @@ pub(super) trait OfSides: RankingLoss {
 
     /// s ∇²ℓ.
     fn bends(&self, sides: &Sides, counts: [f64; 2], s: f64) -> Bends;
+
+    /// See [`RankingLoss::conjugate`].
+    fn conjugate(&self, g: &[f64], labels: Labels<'_>, s: f64) -> Option<f64>;
+
+    /// See [`RankingLoss::project`].
+    fn project(&self, g: &mut [f64], labels: Labels<'_>, s: f64);
+}
+
+/// An [`OfSides`] as a loss of one row.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::loss) struct BySides<L>(pub L);
+
+impl<L: OfSides> RankingLoss for BySides<L> {
+    fn block(&self, scores: MatMut<'_, f64>, targets: Targets<'_>, weights: Option<&[f64]>) -> f64 {
+        block(&self.0, scores, targets, weights)
+    }
+
+    fn gradient(&self, z: &mut [f64], labels: Labels<'_>, s: f64) -> f64 {
+        gradient(&self.0, z, labels, s)
+    }
+
+    fn hessian(&self, z: &mut [f64], labels: Labels<'_>, s: f64, v: &mut [f64]) {
+        let Some((sides, counts)) = opened(&self.0, z, labels) else { return v.fill(0.0) };
+        let Bends { diagonal, same, across } = self.0.bends(&sides, counts, s);
+        let means = means(z, v, labels.words, sides.sums);
+        // About the mean of its side, of which v may be little more than a multiple of 1.
+        let of_side = |side: usize| Turn {
+            factor: per(1.0, sides.sums[side]),
+            slope: diagonal[side],
+            mean: means[side],
+            lift: (diagonal[side] + same[side]) * means[side] + across * means[1 - side],
+        };
+        turn(z, v, labels.words, [of_side(0), of_side(1)]);
+    }
+
+    fn diagonal(&self, scores: MatMut<'_, f64>, targets: Targets<'_>, weights: Option<&[f64]>) -> bool {
+        diagonal(&self.0, scores, targets, weights);
+        true
+    }
+
+    fn add_hessians(
+        &self,
+        scores: MatRef<'_, f64>,
+        targets: Targets<'_>,
+        weights: Option<&[f64]>,
+        sum: MatMut<'_, f64>,
+    ) -> bool {
+        add_hessians(&self.0, scores, targets, weights, sum);
+        true
+    }
+
+    fn conjugate(&self, g: &[f64], labels: Labels<'_>, s: f64) -> Option<f64> {
+        self.0.conjugate(g, labels, s)
+    }
+
+    fn project(&self, g: &mut [f64], labels: Labels<'_>, s: f64) {
+        self.0.project(g, labels, s);
+    }
 }
 
 /// See the module; Y first, then Ȳ.
 #[derive(Clone, Copy)]
-pub(super) struct Bends {
+pub(in crate::loss) struct Bends {
     pub diagonal: [f64; 2],
     pub same: [f64; 2],
     pub across: f64,
 }
 
 /// [`Loss::block`](super::super::Loss::block): of few labels without weights, eight rows at once.
-pub(super) fn block<L: OfSides>(
+fn block<L: OfSides>(
     loss: &L,
     scores: MatMut<'_, f64>,
     targets: Targets<'_>,
@@ -49,13 +109,13 @@ pub(super) fn block<L: OfSides>(
         }
         _ => {
             let target = |i| labels(targets, i, c);
-            rows::block(scores, weights, target, |z, labels, s| loss.gradient(z, labels, s))
+            rows::block(scores, weights, target, |z, labels, s| gradient(loss, z, labels, s))
         }
     }
 }
 
 /// s ℓ of one row, whose scores become a gradient.
-pub(super) fn gradient(loss: &impl OfSides, z: &mut [f64], labels: Labels<'_>, s: f64) -> f64 {
+fn gradient(loss: &impl OfSides, z: &mut [f64], labels: Labels<'_>, s: f64) -> f64 {
     let Some((sides, counts)) = opened(loss, z, labels) else {
         z.fill(0.0);
         return 0.0;
@@ -66,7 +126,7 @@ pub(super) fn gradient(loss: &impl OfSides, z: &mut [f64], labels: Labels<'_>, s
 }
 
 /// Scores become exponentials, with the weights of labels in them; nothing where the row has no loss.
-pub(super) fn opened<L: OfSides>(_: &L, z: &mut [f64], labels: Labels<'_>) -> Option<(Sides, [f64; 2])> {
+fn opened<L: OfSides>(_: &L, z: &mut [f64], labels: Labels<'_>) -> Option<(Sides, [f64; 2])> {
     let counts = labels.counts(z.len());
     let silent = L::PAIRS && counts.contains(&0.0);
     if silent {
@@ -77,12 +137,7 @@ pub(super) fn opened<L: OfSides>(_: &L, z: &mut [f64], labels: Labels<'_>) -> Op
 }
 
 /// [`Loss::diagonal`](super::super::Loss::diagonal).
-pub(super) fn diagonal<L: OfSides>(
-    loss: &L,
-    scores: MatMut<'_, f64>,
-    targets: Targets<'_>,
-    weights: Option<&[f64]>,
-) {
+fn diagonal<L: OfSides>(loss: &L, scores: MatMut<'_, f64>, targets: Targets<'_>, weights: Option<&[f64]>) {
     let c = scores.ncols();
     rows::block(
         scores,
@@ -109,7 +164,7 @@ pub(super) fn diagonal<L: OfSides>(
 ///
 /// Half of it is added, and the other half by transposing. Where the numbers for one side are 0, as BP-MLL's are, a row costs
 /// no more than its pairs.
-pub(super) fn add_hessians<L: OfSides>(
+fn add_hessians<L: OfSides>(
     loss: &L,
     scores: MatRef<'_, f64>,
     targets: Targets<'_>,

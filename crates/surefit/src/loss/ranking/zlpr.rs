@@ -4,11 +4,9 @@
 //! Each side is a softmax with a score of 0 beside its own: a dual point has sums `T ≤ 1` on both, and its conjugate is
 //! `Σ |g| log |g| + (1 − T) log(1 − T)` over both.
 
-use super::super::Targets;
-use super::exponentials::{Sides, Turn, means, turn};
-use super::sides::{self, Bends, OfSides, per};
-use super::{Labels, RankingLoss, clip, entropies, entropy, slack, softplus, totals};
-use faer::{MatMut, MatRef};
+use super::exponentials::Sides;
+use super::sides::{Bends, OfSides, per};
+use super::{Labels, clip, entropies, entropy, slack, softplus, totals};
 
 /// See the module.
 #[derive(Clone, Copy, Debug)]
@@ -29,45 +27,6 @@ impl OfSides for Zlpr {
             same: slopes.map(|slope| -s * slope * slope),
             across: 0.0,
         }
-    }
-}
-
-impl RankingLoss for Zlpr {
-    fn block(&self, scores: MatMut<'_, f64>, targets: Targets<'_>, weights: Option<&[f64]>) -> f64 {
-        sides::block(self, scores, targets, weights)
-    }
-
-    fn gradient(&self, z: &mut [f64], labels: Labels<'_>, s: f64) -> f64 {
-        sides::gradient(self, z, labels, s)
-    }
-
-    fn hessian(&self, z: &mut [f64], labels: Labels<'_>, s: f64, v: &mut [f64]) {
-        let Some((sides, _)) = sides::opened(self, z, labels) else { return v.fill(0.0) };
-        let slopes = sides.logs().map(|log| softplus(log)[1]);
-        let means = means(z, v, labels.words, sides.sums);
-        let of_side = |side: usize| Turn {
-            factor: s * per(slopes[side], sides.sums[side]),
-            slope: 1.0,
-            mean: slopes[side] * means[side],
-            lift: 0.0,
-        };
-        turn(z, v, labels.words, [of_side(0), of_side(1)]);
-    }
-
-    fn diagonal(&self, scores: MatMut<'_, f64>, targets: Targets<'_>, weights: Option<&[f64]>) -> bool {
-        sides::diagonal(self, scores, targets, weights);
-        true
-    }
-
-    fn add_hessians(
-        &self,
-        scores: MatRef<'_, f64>,
-        targets: Targets<'_>,
-        weights: Option<&[f64]>,
-        sum: MatMut<'_, f64>,
-    ) -> bool {
-        sides::add_hessians(self, scores, targets, weights, sum);
-        true
     }
 
     fn conjugate(&self, g: &[f64], labels: Labels<'_>, s: f64) -> Option<f64> {
