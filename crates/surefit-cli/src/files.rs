@@ -1,12 +1,13 @@
 //! Files that are written whole or not at all: into a temporary file beside the target, then renamed.
 
 use crate::args::{STANDARD_INPUT, usage};
+use crate::screen::{Halt, halt};
 use std::fs;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Seek as _, Write};
 use std::path::{Path, PathBuf};
 use surefit::Error;
 use surefit::model::ModelError;
-use tempfile::{Builder, NamedTempFile};
+use tempfile::{Builder, NamedTempFile, SpooledTempFile};
 
 /// A file by what the arguments call it.
 pub type Named<'a> = (&'static str, &'a Path);
@@ -113,6 +114,46 @@ pub fn probe(path: &Path) -> Result<(), Error> {
 /// When it cannot be written; a full disk shows here.
 pub fn write(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
     stage(path, fill)?.keep()
+}
+
+/// Bytes of an answer to standard output that are kept in memory until the last of it is known.
+const KEPT: usize = 64 << 20;
+
+/// Writes the rows of an answer to `path`, or to standard output where there is none: all of them or, when a row
+/// turns out to be wrong, not one. `fill` has an outer error about the rows and an inner one about writing.
+///
+/// # Errors
+/// What is wrong with the rows; that the answer cannot be written.
+pub fn deliver(
+    path: Option<&Path>,
+    fill: impl FnOnce(&mut dyn Write) -> Result<io::Result<()>, Error>,
+) -> Result<(), Halt> {
+    let Some(path) = path else {
+        return to_standard_output(fill)?.map_err(|error| halt("standard output", error));
+    };
+    // What goes wrong with the rows is told as such, not as a failed write.
+    let mut failure = None;
+    let written = write(path, |out| {
+        fill(out).unwrap_or_else(|error| {
+            failure = Some(error);
+            Err(io::Error::other("the rows could not be read"))
+        })
+    });
+    Ok(failure.map_or(written, Err)?)
+}
+
+fn to_standard_output(
+    fill: impl FnOnce(&mut dyn Write) -> Result<io::Result<()>, Error>,
+) -> Result<io::Result<()>, Error> {
+    let mut kept = BufWriter::new(SpooledTempFile::new(KEPT));
+    let written = fill(&mut kept)?;
+    Ok(written.and_then(|()| {
+        let mut kept = kept.into_inner().map_err(io::IntoInnerError::into_error)?;
+        kept.rewind()?;
+        let mut out = io::stdout().lock();
+        io::copy(&mut kept, &mut out)?;
+        out.flush()
+    }))
 }
 
 /// A file that is written, but not yet in its place; dropped, it is gone.

@@ -16,6 +16,7 @@ use crate::report::{FitReport, Model, Proof, Summary};
 use crate::text::{BAD, Column, FAINT, FAIR, GOOD, shorten, styled, table, width, wrap};
 use anstyle::Style;
 use surefit::Error;
+use surefit::diagnosis::in_equation;
 use surefit::diagnosis::{self, Code, Diagnosis, Finding, Fix, Remedy};
 use surefit::error::Kind;
 use surefit::fit::Verdict;
@@ -177,7 +178,7 @@ fn model(page: &mut Page, report: &FitReport, model: &Model) {
 
 /// `sales = -159.474 + 30.0879·temp`
 pub fn equation(model: &Model, target: usize) -> String {
-    let mut text = format!("{} =", model.targets.get(target).map_or("y", String::as_str));
+    let mut text = format!("{} =", in_equation(model.targets.get(target).map_or("y", String::as_str)));
     let mut first = true;
     let mut add = |value: f64, name: Option<&str>| {
         let sign = match (first, value.is_sign_negative() && value != 0.0) {
@@ -191,7 +192,7 @@ pub fn equation(model: &Model, target: usize) -> String {
         text.push_str(&size);
         if let Some(name) = name {
             text.push('·');
-            text.push_str(&in_formula(name));
+            text.push_str(&in_equation(name));
         }
         first = false;
     };
@@ -205,12 +206,6 @@ pub fn equation(model: &Model, target: usize) -> String {
         text.push_str(" 0");
     }
     text
-}
-
-/// A name that would be misread in an equation stands in back quotes, as in a formula.
-fn in_formula(name: &str) -> String {
-    let odd = name.contains(|c: char| c.is_whitespace() || matches!(c, '=' | '+' | '-' | '·'));
-    if odd && !name.ends_with(')') { format!("`{name}`") } else { name.to_owned() }
 }
 
 /// Whether a model of so many terms shows the largest effects alone.
@@ -481,11 +476,12 @@ fn method(page: &mut Page, report: &FitReport) {
     if report.minimum_norm {
         page.paragraph("several answers are equally good: this is the one of smallest norm");
     }
-    if let Some(parameters) = report.saturated {
+    if let Some((parameters, rows)) = report.saturated {
         page.paragraph(&format!(
-            "no degree of freedom is left for standard errors: {} of {}",
+            "no degree of freedom is left for standard errors: {} of {}{}",
             counted(parameters as u64, "parameter"),
-            counted(report.rows as u64, "row")
+            counted(rows as u64, "row"),
+            if rows < report.rows { " of a weight above 0" } else { "" }
         ));
     }
     if let Some(steps) = steps(report) {
@@ -550,9 +546,12 @@ fn named_cause(page: &mut Page, report: &FitReport) {
             "got",
             &whole.unwrap_or_else(|| "`--json` or `-o MODEL` has the coefficients".to_owned()),
         );
-    } else if let (Some(Stop::Diverged), Some(steps)) = (report.stop, steps(report)) {
+    } else if let (Verdict::Failed, Some(steps)) = (report.verdict, steps(report)) {
         let when = if report.steps == 0 { "at the start".to_owned() } else { format!("after {steps}") };
-        page.labelled("got", &format!("a loss beyond all numbers {when}"));
+        let reached = report.diagnosis.as_ref().and_then(|found| found.evidence.get("objective")?.as_f64());
+        let lost = "a loss beyond all numbers".to_owned();
+        let loss = reached.filter(|_| report.stop != Some(Stop::Diverged)).map_or(lost, objective);
+        page.labelled("got", &format!("{loss} {when}"));
     }
     match (report.exact.as_ref().filter(is_short), proof, optimum) {
         (Some(exact), Some(_), Some(optimum)) => {

@@ -280,8 +280,8 @@ pub struct FitReport {
     pub forecast_steps: Option<u64>,
     /// The method in words: "Cholesky on the centred Gram, 13 digits".
     pub method: Option<String>,
-    /// Parameters without a penalty, where there are no more rows than these.
-    pub saturated: Option<usize>,
+    /// Parameters without a penalty and rows of a weight above 0, where these are no more.
+    pub saturated: Option<(usize, usize)>,
     /// The penalty that was chosen.
     pub choice: Option<Choice>,
     /// The score on `--test`, for targets that are numbers.

@@ -562,6 +562,30 @@ fn few_rows_that_contradict_each_other_are_certified_however_many_columns() {
     close(certify(&design, &problem, &answer, 1e-6).unwrap().gap(), 0.005, 1e-9);
 }
 
+/// Powers of nine numbers, more of them than rows, with a penalty: second moments reach 1e30.
+fn penalized_powers(degree: usize) -> Design {
+    let targets = [1.0, 3.0, 2.0, 6.0, 5.0, 9.0, 8.0, 4.0, 7.0];
+    let x = Mat::from_fn(9, degree, |i, j| ((i + 1) as f64).powi(i32::try_from(j).unwrap() + 1));
+    Design { x, x_low: None, y: column(&targets), weights: None }
+}
+
+#[test]
+fn penalized_powers_are_certified_and_the_answer_to_another_penalty_is_not() {
+    for degree in [11, 12, 14, 16] {
+        let design = penalized_powers(degree);
+        let best = |lambda| optimum(&design, &problem(lambda, Intercept::Free));
+        let own = certify(&design, &problem(0.1, Intercept::Free), &best(0.1), 1e-6).unwrap();
+        assert!(own.certifies(1e-6) && own.relative_gap() < 1e-6, "degree {degree}: {own:?}");
+        // Nearly an exact fit as well, and still another answer: nothing excuses its gap.
+        let wrong = problem(0.1, Intercept::Free);
+        let other = certify(&design, &wrong, &best(1.0), 1e-6).unwrap();
+        let (_, gap) = truth(&design, &wrong, &best(1.0));
+        assert!(!other.certifies(1e-6), "degree {degree}: {other:?}");
+        let excess = other.gap() / number(&gap);
+        assert!((1.0..1.001).contains(&excess), "degree {degree}: {excess}, {other:?}");
+    }
+}
+
 #[test]
 fn certificate_has_the_same_bits_for_one_and_two_threads() {
     let with_threads = |threads: usize, lambda: f64, repeat: bool| -> Certificate {

@@ -522,7 +522,7 @@ proptest! {
 
     #[test]
     fn random_text_makes_no_coefficients(text in "(term|(a|b|\\(intercept\\)|[,;\t\n\"0-9e.\u{feff}-]){0,40})*") {
-        let read = coefficients_from_csv(text.as_bytes(), &["a".into(), "b".into()], &["y".into()]);
+        let read = coefficients_from_csv(text.as_bytes(), &["a".into(), "b".into()], &["y".into()], false);
         if let Ok(read) = read {
             prop_assert!(read.weights.is_all_finite());
         }
@@ -572,7 +572,7 @@ fn fingerprint_sees_every_value_and_the_order_of_rows() {
 
 fn read(text: &str, targets: &[&str]) -> surefit::Result<Coefficients> {
     let targets: Vec<String> = targets.iter().map(|t| (*t).to_owned()).collect();
-    coefficients_from_csv(text.as_bytes(), &["temp".into(), "wind speed".into()], &targets)
+    coefficients_from_csv(text.as_bytes(), &["temp".into(), "wind speed".into()], &targets, false)
 }
 
 #[test]
@@ -611,6 +611,8 @@ fn coefficient_files_that_do_not_fit_are_refused_with_the_line() {
     for (text, want) in cases {
         assert_eq!(refused(text, &["sales"]).0, want);
     }
+    let bare = coefficients_from_csv("term,y\nx,1\n".as_bytes(), &["x".into()], &["y".into()], true);
+    assert_eq!(message(&bare.unwrap_err()), "no coefficient for `(intercept)`");
     assert_eq!(refused("term,y\ntmep,1\n", &["sales"]).1, ["did you mean `temp`?"]);
     assert_eq!(
         refused("term,a,c\n", &["a", "b"]).0,

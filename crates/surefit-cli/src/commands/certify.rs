@@ -7,7 +7,6 @@ use crate::exit::Exit;
 use crate::report::{self, FitReport};
 use crate::screen::{Halt, Screen};
 use crate::{json, render, watch};
-use std::fs::File;
 use std::time::Instant;
 use surefit::certificate::certify;
 use surefit::data::Watched;
@@ -15,7 +14,7 @@ use surefit::data::encode::{EncodeOptions, Encoded, Purpose, Recipe};
 use surefit::data::spool::Table;
 use surefit::diagnosis::{Code, Diagnosis, penalty_conventions};
 use surefit::fit::{self, Verdict};
-use surefit::model::{Inputs, Model, ModelError, coefficients_from_csv};
+use surefit::model::{Inputs, Model};
 use surefit::{Coefficients, Error, Intercept, LossKind, Problem, Result, Ridge};
 
 /// Runs the verb.
@@ -221,11 +220,8 @@ fn of_coefficients(args: &CertifyArgs, screen: &Screen) -> Result<Claim> {
     if args.penalize_intercept && lambda == 0.0 {
         return Err(args::needs_penalty("--penalize-intercept"));
     }
-    let file = File::open(&args.model).map_err(|source| ModelError::Io {
-        action: "read",
-        name: args.model.display().to_string(),
-        source,
-    })?;
+    // Before the data are read, which can take long.
+    load::open_coefficients(&args.model)?;
     let options = EncodeOptions {
         missing: args.rows.missing.map(load::missing).unwrap_or_default(),
         drop_reference: lambda == 0.0,
@@ -234,7 +230,7 @@ fn of_coefficients(args: &CertifyArgs, screen: &Screen) -> Result<Claim> {
     let weights = args.rows.weights.as_deref();
     let loaded = load::by_formula(&args.data, formula, weights, &args.reading, options, screen)?;
     let load::Loaded { table, recipe, notes } = loaded;
-    let answer = coefficients_from_csv(file, recipe.names(), recipe.targets())?;
+    let answer = load::coefficients(&args.model, recipe.names(), recipe.targets(), recipe.intercept())?;
     let intercept = match (recipe.intercept(), args.penalize_intercept) {
         (false, _) => Intercept::Absent,
         (true, false) => Intercept::Free,

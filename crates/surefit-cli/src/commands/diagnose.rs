@@ -1,6 +1,6 @@
 //! `surefit diagnose`: a verdict on the losses that another program printed.
 
-use super::fit::title;
+use super::fit::{EDGE, title};
 use super::load;
 use crate::args::{DiagnoseArgs, usage};
 use crate::exit::Exit;
@@ -14,8 +14,6 @@ use surefit::{Error, Result};
 
 /// The relative gap for which steps left are told.
 const TARGET: f64 = 1e-6;
-/// What SF101 is called where the rate is not above its limit.
-const EDGE: &str = "learning rate at the edge of the stable limit";
 
 /// Runs the verb.
 pub fn run(args: &DiagnoseArgs, screen: &Screen) -> Result<Exit, Halt> {

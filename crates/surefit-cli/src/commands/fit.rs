@@ -10,12 +10,13 @@ use crate::report::{self, Choice, ChosenBy, FitReport, Proof, Summary};
 use crate::screen::{Halt, Screen};
 use crate::watch::{self, Progress};
 use crate::{files, json, render};
+use std::path::Path;
 use std::time::Instant;
 use surefit::certificate::{Certificate, Record};
 use surefit::data::Rows;
 use surefit::data::encode::{EncodeOptions, Encoded, Recipe};
 use surefit::diagnosis::forecast::Forecast;
-use surefit::diagnosis::{Code, Remedy};
+use surefit::diagnosis::{Code, Diagnosis, Remedy};
 use surefit::fit::{self, Fit, Settings, Solver, Verdict, Watch};
 use surefit::inference::{self, Inference, WeightType};
 use surefit::model::{Fingerprint, Inputs, Model};
@@ -42,7 +43,8 @@ pub fn run(args: &FitArgs, screen: &Screen) -> Result<Exit, Halt> {
     }
     let descent = args.check()?;
     let formula = args.formula()?;
-    for path in args.output.iter().chain(args.trace.iter().filter(|_| descent.is_some())) {
+    let traced = args.trace.as_deref().filter(|_| descent.is_some());
+    for path in args.output.as_deref().into_iter().chain(traced) {
         files::probe(path)?;
     }
     let options = EncodeOptions {
@@ -67,20 +69,7 @@ pub fn run(args: &FitArgs, screen: &Screen) -> Result<Exit, Halt> {
     let mut fit = job.fit(numbers.rows())?;
     watch::answered();
     if args.fix {
-        for _ in 0..MOST_FIXES {
-            let Some(remedy) = safe_remedy(&fit) else { break };
-            // A change of the problem is never called safe.
-            let Some(changed) = job.settings.with(&remedy.fix) else { break };
-            job.settings = changed;
-            let note = format!("--fix applies {}", remedy.command.as_deref().unwrap_or(&remedy.change));
-            screen.note(&note);
-            notes.push(note);
-            fit = match job.fit(numbers.rows()) {
-                // The answer that there is stands.
-                Err(Halt::Error(Error::Interrupted)) => break,
-                again => again?,
-            };
-        }
+        fit = job.mend(fit, numbers.rows(), &mut notes)?;
     }
 
     let mut report =
@@ -128,10 +117,24 @@ pub fn run(args: &FitArgs, screen: &Screen) -> Result<Exit, Halt> {
             report.notes.push(note);
         }
     }
+    for note in unwritten(args.output.as_deref(), traced, &fit) {
+        screen.note(&note);
+        report.notes.push(note);
+    }
     written.into_iter().try_for_each(files::Staged::keep)?;
     report.seconds = begun.elapsed().as_secs_f64();
     screen.result(|width| render::fit(&report, width), || json::fit(&report))?;
     Ok(exit_of(report.verdict))
+}
+
+/// The files that were asked for and have nothing to hold.
+fn unwritten(output: Option<&Path>, trace: Option<&Path>, fit: &Fit) -> Vec<String> {
+    let model = output.filter(|_| fit.verdict == Verdict::Failed);
+    let trace = trace.filter(|_| fit.descent.is_none());
+    let model = model.map(|path| format!("{} is not written: there is no answer to save", path.display()));
+    let trace =
+        trace.map(|path| format!("{} is not written: a direct solver makes no steps", path.display()));
+    model.into_iter().chain(trace).collect()
 }
 
 /// What a trace that outgrew its room leaves out.
@@ -185,6 +188,25 @@ impl Job<'_> {
             },
         };
         Ok(fit::fit(rows, &self.problem, &self.settings, &watch)?)
+    }
+
+    /// Applies the safe remedies of a fit, one after the other, and says so.
+    fn mend(&mut self, mut fit: Fit, rows: &dyn Rows, notes: &mut Vec<String>) -> Result<Fit, Halt> {
+        for _ in 0..MOST_FIXES {
+            let Some(remedy) = safe_remedy(&fit) else { break };
+            // A change of the problem is never called safe.
+            let Some(changed) = self.settings.with(&remedy.fix) else { break };
+            self.settings = changed;
+            let note = format!("--fix applies {}", remedy.command.as_deref().unwrap_or(&remedy.change));
+            self.screen.note(&note);
+            notes.push(note);
+            fit = match self.fit(rows) {
+                // The answer that there is stands.
+                Err(Halt::Error(Error::Interrupted)) => break,
+                again => again?,
+            };
+        }
+        Ok(fit)
     }
 
     fn forecast_in_words(&self, forecast: &Forecast) -> String {
@@ -291,7 +313,7 @@ fn report(
         wanted_gap,
         certificate: fit.certificate.as_ref().filter(|_| !failed).map(proof),
         scaled_unit: Some(fit.objective_unit).filter(|unit| *unit != 1.0),
-        title: fit.diagnosis.as_ref().map(|diagnosis| title(diagnosis.code)),
+        title: fit.diagnosis.as_ref().map(heading),
         exact: fit.diagnosis.as_ref().and_then(|diagnosis| diagnosis.exact.as_ref()).map(named),
         diagnosis: fit.diagnosis.clone(),
         inference: fit.inference.as_ref().map(|inference| summaries(inference, terms)),
@@ -312,8 +334,8 @@ fn report(
             .map(|told| told.steps),
         method: fit.descent.is_none().then(|| method(fit)),
         saturated: (fit.descent.is_none() && fit.problem.penalty.lambda == 0.0)
-            .then_some(fit.exact.parameters)
-            .filter(|parameters| *parameters as f64 >= fit.exact.positive_rows as f64),
+            .then_some((fit.exact.parameters, fit.exact.positive_rows))
+            .filter(|(parameters, rows)| parameters >= rows),
         choice: fit.path.as_ref().map(choice),
         test: None,
         samples: None,
@@ -325,7 +347,7 @@ fn report(
 }
 
 /// The value of a target that is the same in every row.
-fn constant_target(rows: &dyn Rows, target: usize) -> Result<Option<f64>> {
+pub fn constant_target(rows: &dyn Rows, target: usize) -> Result<Option<f64>> {
     let mut value = None;
     for block in rows.blocks() {
         let block = block?;
@@ -357,6 +379,14 @@ pub fn proof(certificate: &Certificate) -> Proof {
         intercept_within: certificate.intercept_errors(),
         predictions_within: certificate.prediction_rms().filter(|size| size.is_finite()),
     }
+}
+
+/// What SF101 is called where the rate is not above its limit.
+pub const EDGE: &str = "learning rate at the edge of the stable limit";
+
+/// The cause of a run in a few words.
+fn heading(found: &Diagnosis) -> String {
+    if found.is_at_the_edge() { EDGE.to_owned() } else { title(found.code) }
 }
 
 /// A cause in a few words.

@@ -1,6 +1,7 @@
 //! `surefit lint`: what would go wrong, before fitting.
 
 use super::ask;
+use super::fit::constant_target;
 use super::load::{self, Numbers};
 use crate::args::LintArgs;
 use crate::exit::Exit;
@@ -29,11 +30,19 @@ pub fn run(args: &LintArgs, screen: &Screen) -> Result<Exit, Halt> {
     let loaded = load::by_formula(&args.data, &args.formula, weights, &args.reading, options, screen)?;
     let load::Loaded { table, recipe, notes } = loaded;
     let encoded = Encoded::new(&table, &recipe)?;
-    screen.notes(notes.iter().chain(&encoded.notes()).chain(&args.set_aside()));
+    let mut notes: Vec<String> = notes.into_iter().chain(encoded.notes()).chain(args.set_aside()).collect();
+    screen.notes(&notes);
     let left_out = encoded.left_out()?;
     let numbers = Numbers::of(encoded, false)?;
     let rows = numbers.rows();
     let problem = ask::problem(LossKind::Squared, lambda, &args.shrinkage, &recipe)?;
+    for (target, name) in recipe.targets().iter().enumerate() {
+        if let Some(value) = constant_target(rows, target)? {
+            let note = render::constant(name, value);
+            screen.note(&note);
+            notes.push(note);
+        }
+    }
     let settings =
         Settings { left_out, ..ask::settings(descent, args.gap.unwrap_or(GAP), &args.shrinkage, &recipe) };
     let mut findings = fit::lint(rows, &problem, &settings, &watch::go_on)?;
@@ -52,6 +61,7 @@ pub fn run(args: &LintArgs, screen: &Screen) -> Result<Exit, Halt> {
             let first = findings.iter().find(|found| !render::is_advice(found)).map(|found| found.code);
             let mut object = json::head(Some("lint"), verdict, first, &looked);
             object.insert("findings".to_owned(), findings.iter().map(json::finding).collect());
+            object.insert("notes".to_owned(), notes.clone().into());
             object.insert("rows".to_owned(), shape.rows.into());
             object.insert("columns".to_owned(), shape.columns.into());
             Value::Object(object)

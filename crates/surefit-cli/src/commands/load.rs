@@ -236,6 +236,12 @@ pub fn for_model(
     }
 }
 
+/// A file of coefficients.
+pub fn open_coefficients(path: &Path) -> Result<std::fs::File> {
+    let refused = |source| ModelError::Io { action: "read", name: path.display().to_string(), source };
+    Ok(std::fs::File::open(path).map_err(refused)?)
+}
+
 /// Coefficients of a CSV file, or numbers of the same form.
 pub fn coefficients(
     path: &Path,
@@ -244,12 +250,8 @@ pub fn coefficients(
     intercept: bool,
 ) -> Result<Coefficients> {
     let name = path.display().to_string();
-    let file = std::fs::File::open(path).map_err(|source| ModelError::Io {
-        action: "read",
-        name: name.clone(),
-        source,
-    })?;
-    let read = coefficients_from_csv(file, names, outputs).map_err(|error| match error {
+    let file = open_coefficients(path)?;
+    let read = coefficients_from_csv(file, names, outputs, intercept).map_err(|error| match error {
         Error::Model(fault) => ModelError::InFile { name: name.clone(), fault: Box::new(fault) }.into(),
         other => other,
     })?;

@@ -3,7 +3,7 @@
 use super::load;
 use crate::args::{self, PredictArgs, usage};
 use crate::exit::Exit;
-use crate::screen::{Halt, Screen, halt};
+use crate::screen::{Halt, Screen};
 use crate::{files, json};
 use faer::Mat;
 use serde_json::{Map, Value};
@@ -63,28 +63,11 @@ fn tell(
     shape: Shape,
     screen: &Screen,
 ) -> Result<Exit, Halt> {
-    match &args.output {
-        Some(path) => {
-            // What goes wrong with the rows is told as such, not as a failed write.
-            let mut failure = None;
-            let written = files::write(path, |out| {
-                write_csv(fields, scores, out).unwrap_or_else(|error| {
-                    failure = Some(error);
-                    Err(io::Error::other("the rows could not be read"))
-                })
-            });
-            failure.map_or(written, Err)?;
-        }
-        None if screen.json => {
-            let object = object(fields, scores, shape)?;
-            screen.result(|_| String::new(), || object)?;
-        }
-        None => {
-            let mut out = io::BufWriter::new(io::stdout().lock());
-            write_csv(fields, scores, &mut out)?
-                .and_then(|()| out.flush())
-                .map_err(|error| halt("standard output", error))?;
-        }
+    if screen.json && args.output.is_none() {
+        let object = object(fields, scores, shape)?;
+        screen.result(|_| String::new(), || object)?;
+    } else {
+        files::deliver(args.output.as_deref(), |out| write_csv(fields, scores, out))?;
     }
     Ok(Exit::Done)
 }

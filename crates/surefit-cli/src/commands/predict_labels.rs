@@ -7,7 +7,7 @@ use crate::args::{PredictArgs, usage};
 use crate::exit::Exit;
 use crate::labels::{Fields, Form, LabelFile};
 use crate::numbers::count;
-use crate::screen::{Halt, Screen, halt};
+use crate::screen::{Halt, Screen};
 use crate::{files, json};
 use faer::Mat;
 use serde_json::{Map, Value};
@@ -48,28 +48,11 @@ pub fn run(args: &PredictArgs, model: &Model, threshold: &Threshold, screen: &Sc
         _ => None,
     };
     let rows = Scored { model, rows: &rows, encoded };
-    match &args.output {
-        Some(path) => {
-            // What goes wrong with the rows is told as such, not as a failed write.
-            let mut failure = None;
-            let written = files::write(path, |out| {
-                rows.write(&fields, form, out).unwrap_or_else(|error| {
-                    failure = Some(error);
-                    Err(io::Error::other("the rows could not be read"))
-                })
-            });
-            failure.map_or(written, Err)?;
-        }
-        None if screen.json => {
-            let object = rows.object(&fields)?;
-            screen.result(|_| String::new(), || object)?;
-        }
-        None => {
-            let mut out = io::BufWriter::new(io::stdout().lock());
-            rows.write(&fields, form, &mut out)?
-                .and_then(|()| out.flush())
-                .map_err(|error| halt("standard output", error))?;
-        }
+    if screen.json && args.output.is_none() {
+        let object = rows.object(&fields)?;
+        screen.result(|_| String::new(), || object)?;
+    } else {
+        files::deliver(args.output.as_deref(), |out| rows.write(&fields, form, out))?;
     }
     Ok(Exit::Done)
 }

@@ -322,7 +322,7 @@ fn sparse_rows_are_fitted_tested_predicted_and_certified() {
 fn coefficients_of_others_are_certified_for_any_loss() {
     let folder = Folder::new();
     let zeros = "term,setosa,versicolor,virginica\nsepal_length,0,0,0\nsepal_width,0,0,0\n\
-        petal_length,0,0,0\npetal_width,0,0,0\n";
+        petal_length,0,0,0\npetal_width,0,0,0\n(intercept),0,0,0\n";
     let zeros = folder.file("zeros.csv", zeros);
     let mut all = String::new();
     for loss in ["hinge", "softmax"] {

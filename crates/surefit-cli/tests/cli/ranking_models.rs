@@ -442,7 +442,7 @@ fn coefficients_of_others_are_certified_for_labels_too() {
     }
     let good = folder.file("good.csv", &text);
     let zero = folder
-        .file("zero.csv", "term,calm,happy,sad,tense\ntempo,0,0,0,0\nbrightness,0,0,0,0\nloudness,0,0,0,0\n");
+        .file("zero.csv", "term,calm,happy,sad,tense\ntempo,0,0,0,0\nbrightness,0,0,0,0\nloudness,0,0,0,0\n(intercept),0,0,0,0\n");
     let how = ["--labels", "4", "--loss", "bpmll", "--penalty", "0.1"];
     let mut all = String::new();
     for file in [&good, &zero] {

@@ -69,6 +69,9 @@ pub enum DataError {
     /// A column of text in which nearly every row would have a parameter of its own.
     #[error("column `{column}` has {} different texts in {} values{}, such as `{example}`: a parameter for nearly every row", grouped(*.count), grouped(*.values), .looks.clause())]
     Identifier { column: String, count: usize, values: usize, example: String, looks: Looks },
+    /// Days as levels, which say nothing of the days between and after them.
+    #[error("column `{column}` holds dates as text ({} different, such as `{example}`): a parameter for each says nothing of other dates", grouped(*.count))]
+    Dates { column: String, count: usize, example: String },
     #[error("the formula stands for more than {} columns of numbers", grouped(*.limit))]
     TooManyColumns { limit: usize },
     #[error("`{term}` has no finite value in {}, first in row {}, where {inputs}", rows(*.count), grouped(*.row))]
@@ -230,6 +233,13 @@ pub(crate) fn grouped(count: usize) -> String {
     text
 }
 
+/// The ways out of a column of too many texts, for one who wants them.
+fn insisting(column: &str, looks: Looks) -> Vec<String> {
+    let mut hints = level_hints(column, looks);
+    hints.push(format!("write `C({})` to insist on a column for each", quoted(column)));
+    hints
+}
+
 impl DataError {
     /// The diagnosis code, where the catalogue has one.
     pub fn code(&self) -> Option<Code> {
@@ -289,11 +299,8 @@ impl DataError {
             Self::TooManyLevels { .. } => &[
                 "an identifier or a date read as text says nothing about new rows: leave it out with `- name`",
             ],
-            Self::Identifier { column, looks, .. } => {
-                let mut hints = level_hints(column, *looks);
-                hints.push(format!("write `C({})` to insist on a column for each", quoted(column)));
-                return hints;
-            }
+            Self::Identifier { column, looks, .. } => return insisting(column, *looks),
+            Self::Dates { column, .. } => return insisting(column, Looks::Dates),
             Self::TooManyColumns { .. } => {
                 &["name the products you need instead of crossing columns of many texts"]
             }

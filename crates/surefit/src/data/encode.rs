@@ -309,23 +309,30 @@ impl Recipe {
         self
     }
 
-    /// Refuses a column of text that would give nearly every row a parameter of its own, unless the formula
-    /// says `C(…)`. `columns` are those of the table that the recipe was made from.
+    /// Refuses a column of dates, and one of text that would give nearly every row a parameter of its own, unless the
+    /// formula says `C(…)`. `columns` are those of the table that the recipe was made from.
     /// Rows that are not in use, of weight 0 for one, are no reason to take it.
     fn refuse_identifiers(&self, table: &dyn Scanned) -> Result<()> {
         let inputs = self.inputs.iter().zip(&self.resolved.wants).zip(table.columns());
         for (slot, ((input, want), column)) in inputs.enumerate() {
             let count = input.levels.len();
-            if want.as_text || count <= FEW_LEVELS || self.is_class(&input.name) {
+            if want.as_text || count <= 1 || self.is_class(&input.name) {
+                continue;
+            }
+            let used: HashSet<&str> = input.levels.iter().map(String::as_str).collect();
+            let names = column.levels.names().iter().map(String::as_str);
+            let names: Vec<&str> = names.filter(|name| used.contains(name)).collect();
+            if super::read::are_dates(&names) {
+                let example = names.first().copied().unwrap_or_default().to_owned();
+                return Err(DataError::Dates { column: input.name.clone(), count, example }.into());
+            }
+            if count <= FEW_LEVELS {
                 continue;
             }
             let values = in_use::values(table, slot, self.resolved.weights, self.missing)?;
             if 2 * count <= values {
                 continue;
             }
-            let used: HashSet<&str> = input.levels.iter().map(String::as_str).collect();
-            let names = column.levels.names().iter().map(String::as_str);
-            let names: Vec<&str> = names.filter(|name| used.contains(name)).collect();
             return Err(DataError::Identifier {
                 column: input.name.clone(),
                 count,

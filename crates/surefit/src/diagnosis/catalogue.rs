@@ -83,7 +83,9 @@ static SF101: Page = Page {
         included. A large mean or a large unit of a column makes L large, as L grows with the square of the values.",
     detection: "Before and after a run: lr ≥ 2/L, with L computed from the data (loss = ½ mean r²; if your program uses \
         mean r², its L is twice as large and its limit half). There is no margin in this test: below 2/L descent \
-        converges from every start, above it from none.\n\
+        converges from every start, above it from none. Just below it the steepest direction keeps nearly all of its \
+        error, and swings; where it is the slowest of all and the best rate, 2/(L + μ), takes half the steps, the rate is \
+        said to be at the edge of the limit.\n\
         From a trace alone: the steps of the parameters, or the square roots of the changes of the loss, grow by a \
         factor ρ > 1 that is the same over three steps within 1 %. Then L = (1 + ρ)/lr, and the rate is (1 + ρ)/2 \
         times its limit, whatever it is. A loss that only grew until it was no number diverged too, without showing L.\n\

@@ -6,7 +6,7 @@
 
 use super::constant_column::{is_constant, is_empty, leave_out};
 use super::facts::Spans;
-use super::words::{count, figure};
+use super::words::{count, figure, in_equation};
 use super::{Code, Finding, Fix, Remedy};
 use crate::problem::Problem;
 use crate::solver::exact::Relation;
@@ -42,7 +42,7 @@ pub(super) fn check<'a>(
 /// One finding for all of many dependent columns.
 fn many(facts: Spans<'_>, dependent: usize, varying: usize, first: Option<&Relation>) -> Finding {
     let example = first.map_or_else(String::new, |relation| {
-        let name = &facts.columns[relation.column];
+        let name = in_equation(&facts.columns[relation.column]);
         format!(", {name} = {} among them", right_hand_side(facts, relation))
     });
     let message = format!(
@@ -73,7 +73,7 @@ fn penalty(facts: Spans<'_>) -> Remedy {
 
 fn finding(facts: Spans<'_>, relation: &Relation) -> Finding {
     let name = &facts.columns[relation.column];
-    let equation = format!("{name} = {}", right_hand_side(facts, relation));
+    let equation = format!("{} = {}", in_equation(name), right_hand_side(facts, relation));
     let message = format!("{equation} in every row, to rounding: their coefficients cannot be told apart");
     let mut evidence = Map::new();
     evidence.insert("column".to_owned(), json!(name));
@@ -94,8 +94,8 @@ fn finding(facts: Spans<'_>, relation: &Relation) -> Finding {
 fn right_hand_side(facts: Spans<'_>, relation: &Relation) -> String {
     let term = |(j, factor): &(usize, f64)| {
         let (sign, size) = (factor.is_sign_negative(), figure(factor.abs(), 6));
-        let name = &facts.columns[*j];
-        (sign, if size == "1" { name.clone() } else { format!("{size}·{name}") })
+        let name = in_equation(&facts.columns[*j]);
+        (sign, if size == "1" { name } else { format!("{size}·{name}") })
     };
     let mut parts: Vec<(bool, String)> = relation.terms.iter().take(SHORT).map(term).collect();
     if relation.terms.len() > SHORT {

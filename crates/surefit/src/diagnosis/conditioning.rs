@@ -50,7 +50,8 @@ pub(super) fn check(situation: &Situation<'_>) -> Option<Cause> {
         return None;
     }
     let costs = situation.steps_at(rate).map_or_else(String::new, |steps| {
-        format!(": {} steps are needed, {} were made", count(steps), count(situation.outcome.steps))
+        let made = if situation.is_forecast() { "will be made" } else { "were made" };
+        format!(": {} steps are needed, {} {made}", count(steps), count(situation.outcome.steps))
     });
     let message = format!(
         "lr {} is sound, but one direction is κ = {} times steeper than another{costs}",

@@ -32,7 +32,8 @@ pub(super) fn check(situation: &Situation<'_>) -> Option<Cause> {
         }
         None => format!("at lr {rate} no number of steps reaches a relative gap of {wanted}"),
     };
-    let message = format!("{limit} came at step {}: {rest}", count(outcome.steps));
+    let comes = if situation.is_forecast() { "comes" } else { "came" };
+    let message = format!("{limit} {comes} at step {}: {rest}", count(outcome.steps));
     let mut evidence = Map::new();
     evidence.insert("steps_needed".to_owned(), json!(needed));
     Some(Cause { code: Code::Sf108, message, reasons: Vec::new(), evidence })

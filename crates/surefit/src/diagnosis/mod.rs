@@ -46,6 +46,7 @@ pub use situation::{Context, Quality, diagnose};
 pub use unproven::{proven_gap, unproven};
 pub use unproven_samples::unproven_samples;
 pub use without_pairs::WithoutPairs;
+pub use words::in_equation;
 pub use wrong_gradient::wrong_gradient;
 
 use crate::data::scale::Scale;
@@ -156,6 +157,12 @@ impl Diagnosis {
     pub fn applied(&self) -> Option<&Remedy> {
         let mut safe = self.remedies.iter().filter(|remedy| remedy.safe && remedy.proven);
         safe.clone().find(|remedy| remedy.fix == Fix::Exact).or_else(|| safe.next())
+    }
+
+    /// Whether it is SF101 below the limit of the learning rate, not above it.
+    pub fn is_at_the_edge(&self) -> bool {
+        let growth = self.evidence.get("growth").and_then(Value::as_f64);
+        self.code == Code::Sf101 && growth.is_some_and(|growth| growth < 1.0)
     }
 }
 

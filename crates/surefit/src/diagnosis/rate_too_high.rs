@@ -1,7 +1,8 @@
 //! SF101: the learning rate is at or above 2/L, so the error along the steepest direction grows in every step.
 //!
 //! Test: η ≥ 2/L with L the largest eigenvalue of the Hessian, from the data. The limit is exact: below it descent
-//! converges from every start, above it from none that rounding can reach.
+//! converges from every start, above it from none that rounding can reach. At the edge of it, below, the steepest direction
+//! overshoots so far that it is the slowest to come to rest; that is told where the best rate takes half the steps.
 
 use super::situation::{Cause, Situation};
 use super::words::{figure, plain_rate};
@@ -11,7 +12,7 @@ use serde_json::{Map, json};
 pub(super) fn check(situation: &Situation<'_>) -> Option<Cause> {
     let (rate, spectrum) = (situation.rate(), &situation.spectrum);
     if spectrum.converges(rate) {
-        return None;
+        return at_the_edge(situation);
     }
     let growth = spectrum.growth(rate);
     let relation = if growth > 1.0 { "is above" } else { "is at" };
@@ -25,6 +26,30 @@ pub(super) fn check(situation: &Situation<'_>) -> Option<Cause> {
     );
     let mut evidence = Map::new();
     evidence.insert("growth".to_owned(), json!(growth));
+    Some(Cause { code: Code::Sf101, message, reasons: conditioning::why_steep(situation), evidence })
+}
+
+/// A rate below the limit at which the steepest direction keeps more of its error than the flattest does.
+fn at_the_edge(situation: &Situation<'_>) -> Option<Cause> {
+    let (rate, spectrum) = (situation.rate(), &situation.spectrum);
+    let kept = spectrum.growth(rate);
+    if rate <= spectrum.best_rate() || kept <= spectrum.growth_along(rate, spectrum.smallest()) {
+        return None;
+    }
+    let best = situation.steps_at(spectrum.best_rate())?;
+    if situation.steps_at(rate).is_some_and(|steps| steps < 2 * best) {
+        return None;
+    }
+    let message = format!(
+        "lr {} is at the edge of 2/L = {} (L = {}, loss = {}): the steepest direction overshoots in every step and keeps {} % of its error",
+        plain_rate(rate),
+        told_apart(spectrum.limit(), 4, |printed| printed > rate),
+        figure(spectrum.largest(), 5),
+        situation.objective_in_words(),
+        told_apart(100.0 * kept, 4, |printed| printed < 100.0),
+    );
+    let mut evidence = Map::new();
+    evidence.insert("growth".to_owned(), json!(kept));
     Some(Cause { code: Code::Sf101, message, reasons: conditioning::why_steep(situation), evidence })
 }
 
@@ -73,6 +98,19 @@ mod tests {
         let limit = 0.005_487_514_94;
         assert_eq!(Run::new(sales(), limit * 1.0001, 0.0, 3000).codes().first(), Some(&Code::Sf101));
         assert!(!Run::new(sales(), limit * 0.9999, 0.0, 3000).codes().contains(&Code::Sf101));
+    }
+
+    #[test]
+    fn a_rate_at_the_edge_of_the_limit_is_told_with_the_better_one_beside_it() {
+        let found = Run::new(sales(), 0.005_487_5, 1e-9, 10_000).assert_remedies_hold();
+        assert_eq!(found.code, Code::Sf101);
+        assert!(found.is_at_the_edge());
+        let end = "2/L = 0.005488 (L = 364.46, loss = ½ mean r²): the steepest direction overshoots in every step \
+            and keeps 99.999 % of its error";
+        assert!(found.message.ends_with(end), "{}", found.message);
+        let commands: Vec<_> = found.remedies.iter().filter_map(|remedy| remedy.command.as_deref()).collect();
+        let expected = ["--scale center", "--learning-rate 0.005486 --max-iter 30784", "--solver exact"];
+        assert_eq!(commands, expected);
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub(super) fn check(situation: &Situation<'_>) -> Option<Cause> {
     // As it is printed: not above the best, where steps could grow.
     let best = round_down(spectrum.best_rate(), DIGITS);
     let costs = match (situation.steps_at(rate), situation.steps_at(best)) {
-        (Some(now), Some(then)) => format!(": {} steps instead of {}", count(now), count(then)),
+        (Some(now), Some(then)) => format!(": it needs {} steps instead of {}", count(now), count(then)),
         _ => String::new(),
     };
     let message = format!(

@@ -28,6 +28,9 @@ pub(super) const DIGITS: i32 = 4;
 /// The ways out for a cause, smallest change first.
 pub(super) fn remedies(situation: &Situation<'_>, code: Code) -> Vec<Remedy> {
     let mut out: Vec<Remedy> = match code {
+        Code::Sf101 if situation.spectrum.converges(situation.rate()) => {
+            vec![rescaled(situation), rate_best(situation)]
+        }
         Code::Sf101 | Code::Sf105 => vec![rescaled(situation), rate_inverse(situation)],
         Code::Sf102 => vec![rate_best(situation), rescaled_with_rate(situation)],
         Code::Sf103 => vec![rescaled(situation), rescaled_with_rate(situation), longer(situation)],

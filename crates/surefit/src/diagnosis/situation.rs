@@ -159,6 +159,11 @@ impl<'a> Situation<'a> {
         Some(Self { context, spectrum, wanted, outcome })
     }
 
+    /// Whether the run is still to be made.
+    pub fn is_forecast(&self) -> bool {
+        self.context.descent.is_none()
+    }
+
     pub fn rate(&self) -> f64 {
         self.context.settings.learning_rate
     }

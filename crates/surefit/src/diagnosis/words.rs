@@ -54,6 +54,13 @@ pub(crate) fn list(names: &[String]) -> String {
     }
 }
 
+/// A column's name as an equation shows it: in back quotes, as in a formula, where it would be misread.
+pub fn in_equation(name: &str) -> String {
+    let odd = name.contains(|c: char| c.is_whitespace() || matches!(c, '=' | '+' | '-' | '·' | '−'))
+        || name.starts_with(|c: char| c.is_ascii_digit());
+    if odd && !name.ends_with(')') { format!("`{name}`") } else { name.to_owned() }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::float_cmp)]

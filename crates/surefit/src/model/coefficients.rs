@@ -8,8 +8,8 @@ use csv::StringRecord;
 use faer::Mat;
 use std::io::Read;
 
-/// The intercept's term.
-const INTERCEPT: &str = "(intercept)";
+/// What the intercept goes by among the names of columns.
+pub(crate) const INTERCEPT: &str = "(intercept)";
 /// The most bytes of a coefficient file.
 const MAX_BYTES: u64 = 1 << 28;
 /// Names more different than this are not offered as what was meant.
@@ -18,7 +18,8 @@ const SIMILAR: f64 = 0.7;
 /// Reads coefficients for the columns `names` and the outputs `targets`.
 ///
 /// Lines may come in any order, and so may outputs when they are named as the targets are; a single output may
-/// have any name. Comma, semicolon or tab. Without a line `(intercept)` the intercept is 0.
+/// have any name. Comma, semicolon or tab. A line `(intercept)` is needed where the model has an `intercept`;
+/// without one it is 0.
 ///
 /// # Errors
 /// With the line: a term that is unknown or given twice, a number that is none; and terms that are missing.
@@ -26,6 +27,7 @@ pub fn coefficients_from_csv(
     reader: impl Read,
     names: &[String],
     targets: &[String],
+    intercept: bool,
 ) -> Result<Coefficients> {
     let text = read_text(reader)?;
     let (d, c) = (names.len(), targets.len());
@@ -75,12 +77,9 @@ pub fn coefficients_from_csv(
             }
         }
     }
-    let missing: Vec<String> = names
-        .iter()
-        .zip(&given)
-        .filter(|(_, line)| line.is_none())
-        .map(|(name, _)| format!("`{name}`"))
-        .collect();
+    let needed = names.iter().map(String::as_str).chain(intercept.then_some(INTERCEPT));
+    let missing: Vec<String> =
+        needed.zip(&given).filter(|(_, line)| line.is_none()).map(|(name, _)| format!("`{name}`")).collect();
     if missing.is_empty() {
         Ok(coefficients)
     } else {

@@ -4,6 +4,7 @@ mod coefficients;
 mod error;
 mod file;
 
+pub(crate) use coefficients::INTERCEPT;
 pub use coefficients::coefficients_from_csv;
 pub use error::ModelError;
 pub(crate) use error::{io_hint, refusal};

@@ -42,7 +42,7 @@ pub enum FormulaProblem {
     UnclosedQuote,
     #[error("a pair of back quotes holds no name")]
     EmptyName,
-    #[error("a formula has no use for `{}`", .0.escape_debug())]
+    #[error("a formula has no use for `{}`", if .0.is_control() { .0.escape_debug().to_string() } else { .0.to_string() })]
     BadCharacter(char),
     #[error("`{0}` is neither a number nor a name")]
     BadNumber(String),
@@ -74,6 +74,10 @@ pub enum FormulaProblem {
     EmptyDot,
     #[error("the target `{name}` is among the terms too")]
     TargetAmongTerms { name: String },
+    #[error("the target `{name}` is named twice")]
+    TargetTwice { name: String },
+    #[error("column `(intercept)` has the name that the intercept goes by")]
+    NamedIntercept,
     #[error("`- {term}` leaves nothing out: there is no such term before it")]
     NothingLeftOut { term: String },
     #[error("the formula leaves neither a term nor an intercept")]
@@ -103,11 +107,24 @@ fn columns_there_are(known: &[String]) -> String {
         listed.push(format!("… ({} in all)", known.len()));
     }
     let all = match listed.as_slice() {
-        [one] => format!("the table has one column: {one}"),
+        [one] => return format!("the table has one column: {one}{}", why_one_column(known)),
         _ => format!("the columns are {}", listed.join(", ")),
     };
     let header = if is_unnamed(known) { "; if row 1 holds their names, add `--header`" } else { "" };
     all + header
+}
+
+/// What a table of one column was meant to be, where its name tells.
+fn why_one_column(known: &[String]) -> String {
+    let name = known.first().map_or("", String::as_str);
+    if name.starts_with('#') {
+        return "; a comment is no header: remove the lines above it that begin with `#`".to_owned();
+    }
+    match name.chars().find(|c| matches!(c, ',' | ';' | '\t' | '|')) {
+        Some('\t') => "; if tabs separate its columns, add `--delimiter '\\t'`".to_owned(),
+        Some(other) => format!("; if `{other}` separates its columns, add `--delimiter '{other}'`"),
+        None => String::new(),
+    }
 }
 
 /// Whether these are what a reader calls the columns of a table without a header.
@@ -176,6 +193,8 @@ impl FormulaError {
             P::NoColumn { .. } | P::NoWeights { .. } | P::NoMatch { .. } => {
                 "names are case-sensitive and must be those of the table's header".to_owned()
             }
+            P::TargetTwice { .. } => "name each target once".to_owned(),
+            P::NamedIntercept => "rename it in the header, or leave it out: `` - `(intercept)` ``".to_owned(),
             P::SameName { .. } => "rename all but one of them".to_owned(),
             P::TargetAmongTerms { name } => format!("leave it out on the right: `- {}`", super::lex::quoted(name)),
             P::NothingToFit => "leave the intercept in, or add a term".to_owned(),

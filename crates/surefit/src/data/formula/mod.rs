@@ -118,6 +118,9 @@ impl Formula {
         terms.insert(Vec::new());
         resolver.expand(&self.terms, &mut terms)?;
         let intercept = terms.remove(&[]);
+        if intercept {
+            resolver.refuse_second_intercept(&terms)?;
+        }
         let terms = terms.into_vec();
         if terms.is_empty() && !intercept {
             return Err(resolver.error(FormulaProblem::NothingToFit, self.text.len()));
@@ -351,6 +354,7 @@ impl<'a> Resolver<'a> {
         let variables = match target {
             Target::List(patterns) => {
                 let columns = self.matching(patterns, |_| false)?;
+                self.refuse_repetition(patterns)?;
                 self.target_columns.extend(&columns);
                 columns.into_iter().map(|column| Variable::Column(self.want(column, false))).collect()
             }
@@ -368,6 +372,38 @@ impl<'a> Resolver<'a> {
             }
         };
         Ok(variables)
+    }
+
+    fn refuse_repetition(&self, targets: &[Pattern]) -> Result<(), FormulaError> {
+        let mut seen = std::collections::HashSet::new();
+        match targets.iter().find(|target| !target.is_glob() && !seen.insert(target.text.as_str())) {
+            Some(again) => {
+                Err(self.error(FormulaProblem::TargetTwice { name: again.text.clone() }, again.start))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Two coefficients by one name could not be told apart, in an answer or in a file of them.
+    fn refuse_second_intercept(&self, terms: &Terms) -> Result<(), FormulaError> {
+        let is_called_so = |&column: &usize| {
+            self.columns.get(column).is_some_and(|name| name.eq_ignore_ascii_case(crate::model::INTERCEPT))
+        };
+        let alone = |term: &Vec<usize>| match term.as_slice() {
+            [variable] => match self.variables.get(*variable) {
+                Some(Variable::Column(want)) => self.wants.get(*want).map(|want| want.column),
+                _ => None,
+            },
+            _ => None,
+        };
+        match terms.iter().filter_map(alone).find(is_called_so) {
+            Some(_) => Err(FormulaError {
+                problem: FormulaProblem::NamedIntercept,
+                formula: self.text.to_owned(),
+                at: None,
+            }),
+            None => Ok(()),
+        }
     }
 
     /// An expression with its names looked up.

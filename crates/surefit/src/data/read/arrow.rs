@@ -256,11 +256,11 @@ impl Slot {
     /// What was lost, if anything.
     fn note(&self) -> Option<String> {
         (self.rounded > 0).then(|| {
-            let count = thousands(self.rounded as u64);
-            format!(
-                "column `{}`: {count} whole numbers beyond 2^53 are rounded to 53 binary digits",
-                self.name
-            )
+            let found = match self.rounded {
+                1 => "1 whole number beyond 2^53 is".to_owned(),
+                count => format!("{} whole numbers beyond 2^53 are", thousands(count as u64)),
+            };
+            format!("column `{}`: {found} rounded to 53 binary digits", self.name)
         })
     }
 

@@ -668,19 +668,27 @@ pub(super) fn too_many_levels(
 /// What a column is whose first `values` values are `names` and repetitions of them; `forced` numbers were
 /// asked for as texts.
 pub(in crate::data) fn looks(names: &[&str], values: usize, forced: bool) -> Looks {
-    let share =
-        |what: fn(&str) -> bool| 10 * names.iter().filter(|name| what(name)).count() >= 9 * names.len();
-    if share(is_date) {
+    if are_dates(names) {
         Looks::Dates
     } else if forced {
         Looks::Numbers
-    } else if share(|name| number(name.as_bytes(), false).is_some()) {
+    } else if are_mostly(names, |name| number(name.as_bytes(), false).is_some()) {
         Looks::NumbersAsText
     } else if 10 * names.len() >= 9 * values {
         Looks::Identifier
     } else {
         Looks::Text
     }
+}
+
+/// Whether these texts are dates.
+pub(in crate::data) fn are_dates(names: &[&str]) -> bool {
+    are_mostly(names, is_date)
+}
+
+/// Nine of ten texts are.
+fn are_mostly(names: &[&str], what: fn(&str) -> bool) -> bool {
+    10 * names.iter().filter(|name| what(name)).count() >= 9 * names.len()
 }
 
 /// `2024-01-31`, `31.1.2024 10:30` and the like: three groups of digits with the same separator, one of them

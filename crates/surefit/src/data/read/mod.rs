@@ -19,7 +19,7 @@ mod svmlight;
 mod tests;
 
 pub use arff::{ArffData, ArffFault, ArffOptions, KnownNames, LabelChoice, XmlFault, is_arff};
-pub(super) use csv::looks;
+pub(super) use csv::{are_dates, looks};
 pub(super) use error::level_hints;
 pub use error::{LineFault, Looks, ReadError};
 pub use svmlight::{SparseData, SvmlightOptions, is_svmlight};
