@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::float_cmp)]
 
 use faer::Mat;
+use surefit::certificate::certify_samples;
 use surefit::data::features::{Csr, Features};
 use surefit::data::{LabelSets, Samples};
 use surefit::fit::{Method, SampleFit, SampleSettings, Start, Verdict, fit_from};
@@ -149,6 +150,53 @@ fn a_label_in_no_row_keeps_the_proof() {
             None,
         );
         assert_eq!(fit.verdict, Verdict::Certified, "{kind:?} {}", fit.certificate.relative_gap());
+    }
+}
+
+/// Rows that compare the labels 0 and 1, or 2 to 4, or 5 and 6 with each other, and all of them to the effect that labels of
+/// larger numbers come first: three components, one above the other.
+fn in_components() -> Data {
+    let components = [0..2, 2..5, 5..7];
+    let mut data = data();
+    let mut labels = LabelSets::new(0, C);
+    for i in 0..N {
+        let own = &components[i % 3];
+        let has = |k: usize| data.x[(i, k % D)] + number(77 + 3 * i + k) > 0.0;
+        labels.push((0..C).filter(|k| *k >= own.end || own.contains(k) && has(*k)));
+    }
+    data.labels = labels;
+    data
+}
+
+#[test]
+fn components_of_labels_have_a_bound_that_is_nearly_reached_and_never_passed() {
+    let data = in_components();
+    let x = Features::F64(data.x.as_ref());
+    for kind in SMOOTH.into_iter().filter(|kind| kind.is_of_pairs()).chain([LossKind::PairwiseHinge]) {
+        let gap = if kind == LossKind::PairwiseHinge { 1e-4 } else { 1e-7 };
+        let problem = problem(kind, Intercept::Free);
+        let fit = data.fit(x, &problem, Method::Auto, gap, None);
+        let found = fit.certificate.relative_gap();
+        assert_eq!(fit.verdict, Verdict::Certified, "{kind:?} {found}");
+        let samples =
+            Samples::of_labels(x, data.labels.view(), Some(&data.weights), &*loss::named(kind)).unwrap();
+        let certified = |answer: &Coefficients| certify_samples(&samples, &problem, answer, None).unwrap();
+        for round in 0..60 {
+            // Ever nearer to the answer, its components moved apart ever farther.
+            let (size, apart) = (4.0 * 0.7f64.powi(round), 0.2 * f64::from(round));
+            let best = &fit.candidate.coefficients;
+            let at = |seed: usize| size * number(seed + 1000 * usize::try_from(round).unwrap());
+            let level = |k: usize| apart * [0.0, 0.0, 1.0, 1.0, 1.0, 2.0, 2.0][k];
+            let answer = Coefficients {
+                weights: Mat::from_fn(D, C, |j, k| best.weights[(j, k)] + at(j + D * k)),
+                intercept: (0..C).map(|k| best.intercept[k] + at(500 + k) + level(k)).collect(),
+            };
+            let (of_other, of_fit) = (certified(&answer), certified(best));
+            let excess = of_other.objective() - of_fit.objective();
+            assert!(of_other.gap() >= excess, "{kind:?} {round}: {} {excess}", of_other.gap());
+            let slack = 1e-12 * of_fit.objective();
+            assert!(of_fit.bound() <= of_other.objective() + slack, "{kind:?} {round}: {excess}");
+        }
     }
 }
 

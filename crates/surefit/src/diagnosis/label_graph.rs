@@ -5,7 +5,7 @@
 //! some labels cannot be reached from some others, moving the intercepts of the former up lessens the loss
 //! without end, or leaves it as it is. So intercepts are finite only where each label is reached from every
 //! other (Tarjan's strongly connected components); for losses that compare labels with 0 only a label that no row has, or
-//! every row, has none.
+//! every row, has none. Hinges are the exception: they are 0 from a finite distance on, so their least value is attained.
 //!
 //! Test: the graph itself. A label that a row has is reached from all that it has not, so the edges of a row are its two
 //! sets, and what is reached is found in O(n c) steps for each round, without the pairs.
@@ -31,6 +31,8 @@ pub struct Unbounded {
     pub above: Vec<usize>,
     /// The rest, where there are labels above them.
     pub below: Vec<usize>,
+    /// Whether some rows say nothing, as they have no pair of labels to compare.
+    pub of_pairs: bool,
 }
 
 impl Unbounded {
@@ -38,7 +40,7 @@ impl Unbounded {
     /// the loss.
     pub fn of(samples: &Samples<'_>, loss: LossKind, intercept: Intercept) -> Option<Self> {
         let Targets::Labels(labels) = samples.targets else { return None };
-        if intercept != Intercept::Free {
+        if intercept != Intercept::Free || is_attained(loss) {
             return None;
         }
         let counts = |row: &usize| {
@@ -50,13 +52,16 @@ impl Unbounded {
             let same = |label: &usize| rows.iter().all(|row| labels.has(*row, *label) == has);
             (0..labels.labels()).filter(same).collect::<Vec<usize>>()
         };
-        let (never, always) =
-            if rows.is_empty() { (Vec::new(), Vec::new()) } else { (all(false), all(true)) };
+        if rows.is_empty() {
+            return None;
+        }
+        let (never, always) = (all(false), all(true));
         let rest: Vec<usize> =
             (0..labels.labels()).filter(|k| !never.contains(k) && !always.contains(k)).collect();
         let (above, below) =
             if loss.is_of_pairs() { cut(labels, &rows, &rest) } else { (Vec::new(), Vec::new()) };
-        let found = Self { never, always, above, below };
+        let weighted = (0..labels.rows()).filter(|row| samples.weight(*row) > 0.0).count();
+        let found = Self { never, always, above, below, of_pairs: rows.len() < weighted };
         let any = [&found.never, &found.always, &found.above].into_iter().any(|labels| !labels.is_empty());
         any.then_some(found)
     }
@@ -89,12 +94,13 @@ impl Unbounded {
     fn message(&self, name: &dyn Fn(usize) -> String) -> String {
         let names = |labels: &[usize]| list(&labels.iter().map(|k| name(*k)).collect::<Vec<_>>());
         let verb = |labels: &[usize]| if labels.len() == 1 { "is" } else { "are" };
+        let row = if self.of_pairs { "row with a pair of labels" } else { "row" };
         let mut parts = Vec::new();
         if !self.never.is_empty() {
-            parts.push(format!("{} {} in no row", names(&self.never), verb(&self.never)));
+            parts.push(format!("{} {} in no {row}", names(&self.never), verb(&self.never)));
         }
         if !self.always.is_empty() {
-            parts.push(format!("{} {} in every row", names(&self.always), verb(&self.always)));
+            parts.push(format!("{} {} in every {row}", names(&self.always), verb(&self.always)));
         }
         if !self.above.is_empty() {
             parts.push(format!(
@@ -180,6 +186,14 @@ impl Tried {
         };
         Remedy { change, command, steps: None, proven: true, safe: false, fix: Fix::Several(Vec::new()) }
     }
+}
+
+/// Whether the least value of a loss is one of its values, as it is 0 from some finite distance of scores on.
+fn is_attained(loss: LossKind) -> bool {
+    matches!(
+        loss,
+        LossKind::PairwiseHinge | LossKind::PairwiseSquaredHinge | LossKind::SmoothPairwiseHinge { .. }
+    )
 }
 
 /// A word as a shell takes it.

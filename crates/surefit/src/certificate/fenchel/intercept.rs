@@ -2,7 +2,7 @@
 //!
 //! # Making the sums vanish
 //! An output whose class has no row with weight pulls one way only; its dual numbers are made 0, as they are at
-//! the optimum, where its intercept is −∞. Then
+//! the optimum, where its intercept is −∞. So are those of pairs of labels in different components of [`pairs`](super::pairs). Then
 //! - without a given dual point and for smooth losses, the gradient is taken at shifted scores `z + v`, v the best
 //!   intercept for these scores, by Newton's method in c numbers;
 //! - for linear pieces of classes, dual numbers move between outputs p and q within rows: τ from `gₚ` to `g_q`. With violations
@@ -26,10 +26,11 @@
 //! - *Labels, each for itself* (ZLPR, the global threshold, the logistic loss of labels): label k is such a problem too, as these
 //!   losses are at least `log(1 + e^{∓zₖ}) ≥ ∓zₖ` or `e^{∓zₖ} ≥ ∓zₖ`. With a weight ω of the label the first two are at least
 //!   `∓zₖ + log ω`, and the last one ω times as much, as if its rows were of weight ωs.
-//! - *Pairs of labels*: see [`pairs`](super::pairs); the sums of m over all outputs are 0 again.
+//! - *Pairs of labels*: see [`pairs`](super::pairs); the sums of m over the labels of a component are 0 again.
 //! - *Numbers*: `|b′ₖ| ≤ r + Rρ + mean|yₖ|` with r a bound on the mean absolute residual: √2P for the squared
 //!   loss, and `P/δ + ½δ` for Huber's, which is at least `δ|r| − ½δ²`.
 
+use super::pairs::Compared;
 use super::{Case, STRIP, Square, label_weights};
 use crate::data::LabelRows;
 use crate::loss::{Curvature, Targets};
@@ -44,11 +45,11 @@ const STEPS: usize = 50;
 /// An imbalance that costs less than this of the objective is left as it is.
 const NEGLIGIBLE: f64 = 1e-9;
 /// A shift beyond all other scores, at which every loss is flat to the last bit.
-const BEYOND: f64 = 1e4;
+const BEYOND: f64 = 2e3;
 
 /// How the dual numbers of a row hang together.
 #[derive(Clone, Copy, PartialEq)]
-enum Domain {
+pub(super) enum Domain {
     /// αⱼ ≥ 0 for the rivals, each at most s.
     Box,
     /// Σα ≤ s.
@@ -64,7 +65,7 @@ enum Domain {
 }
 
 impl Domain {
-    fn of(loss: LossKind) -> Self {
+    pub(super) fn of(loss: LossKind) -> Self {
         match loss {
             LossKind::Hinge { .. } => Self::Box,
             LossKind::CrammerSinger { .. } | LossKind::Softmax => Self::Simplex,
@@ -87,6 +88,20 @@ impl Domain {
     }
 }
 
+/// Outputs whose intercept has no finite best value, or a finite one among some others alone.
+struct Adrift {
+    /// c: where the shifts begin, in steps that are beyond all scores.
+    level: Vec<f64>,
+    /// c: whether the dual numbers are 0.
+    still: Vec<bool>,
+}
+
+impl Adrift {
+    fn any(&self) -> bool {
+        self.level.iter().any(|level| *level != 0.0)
+    }
+}
+
 /// The rows of a class: their weight, and Σ s‖x‖.
 #[derive(Clone, Copy, Default)]
 struct Share {
@@ -105,20 +120,20 @@ impl Case<'_> {
     /// Makes the sums of the dual point vanish as far as they can; returns the shift of the scores that g is then the
     /// gradient at, where it is one.
     pub(super) fn balance(&self, g: &mut Vec<f64>, given: bool, objective: f64) -> Option<Vec<f64>> {
-        let idle = self.idle();
+        let adrift = self.adrift();
         let price = self.offset(&self.sums(g), g, objective);
-        if idle.iter().all(Option::is_none) && price.is_some_and(|(price, _)| price <= NEGLIGIBLE * objective)
-        {
+        if !adrift.any() && price.is_some_and(|(price, _)| price <= NEGLIGIBLE * objective) {
             return None;
         }
-        let shift = (!given && self.loss.curvature() != Curvature::Piecewise).then(|| self.best_shift(&idle));
+        let shift =
+            (!given && self.loss.curvature() != Curvature::Piecewise).then(|| self.best_shift(&adrift));
         if let Some(shift) = &shift {
             *g = self.evaluate(&self.scores.z, Some(shift)).gradient;
         }
         if !self.loss.has_conjugate() {
             return shift;
         }
-        self.silence(g, &idle);
+        self.silence(g, &adrift);
         if self.loss.curvature() == Curvature::Piecewise {
             match Domain::of(self.problem.loss) {
                 Domain::Single => (0..self.samples.outputs).for_each(|k| self.balance_alone(g, k)),
@@ -198,23 +213,39 @@ impl Case<'_> {
         shares
     }
 
-    /// Where the intercept of an output goes to infinity, whither: its class has no row, or all of them.
-    fn idle(&self) -> Vec<Option<f64>> {
-        let side = |[positive, negative]: &[Share; 2]| match (positive.weight > 0.0, negative.weight > 0.0) {
-            (false, _) => Some(-1.0),
-            (_, false) => Some(1.0),
-            _ => None,
+    /// Where the intercepts of outputs go to infinity, whither: the class of one has no row, or all of them, and
+    /// components of labels go apart.
+    fn adrift(&self) -> Adrift {
+        let c = self.samples.outputs;
+        if let Some(compared) = &self.compared {
+            let top = compared.count() as f64 - 1.0;
+            return Adrift {
+                level: (0..c).map(|k| compared.component(k) as f64 - top).collect(),
+                still: (0..c).map(|k| compared.is_alone(k)).collect(),
+            };
+        }
+        let level = |[positive, negative]: &[Share; 2]| match (positive.weight > 0.0, negative.weight > 0.0) {
+            (false, _) => -1.0,
+            (_, false) => 1.0,
+            _ => 0.0,
         };
-        self.shares().iter().map(side).collect()
+        let level: Vec<f64> = self.shares().iter().map(level).collect();
+        Adrift { still: level.iter().map(|level| *level != 0.0).collect(), level }
     }
 
-    /// Dual numbers of outputs that pull one way only are 0.
-    fn silence(&self, g: &mut [f64], idle: &[Option<f64>]) {
-        if idle.iter().all(Option::is_none) {
+    /// Dual numbers of outputs that pull one way only are 0, and of each row those of all components but one.
+    fn silence(&self, g: &mut [f64], adrift: &Adrift) {
+        if !adrift.any() {
             return;
         }
-        for g in g.chunks_exact_mut(idle.len()) {
-            g.iter_mut().zip(idle).filter(|(_, idle)| idle.is_some()).for_each(|(g, _)| *g = 0.0);
+        for (row, g) in g.chunks_exact_mut(adrift.still.len()).enumerate() {
+            if let (Some(compared), Targets::Labels(labels)) = (&self.compared, self.samples.targets) {
+                let own = compared.of_row(labels, row);
+                let others = g.iter_mut().enumerate().filter(|(k, _)| Some(compared.component(*k)) != own);
+                others.for_each(|(_, g)| *g = 0.0);
+            } else {
+                g.iter_mut().zip(&adrift.still).filter(|(_, still)| **still).for_each(|(g, _)| *g = 0.0);
+            }
         }
         self.project(g);
     }
@@ -228,10 +259,20 @@ impl Case<'_> {
         if rounding == 0.0 {
             return Some((0.0, 0.0));
         }
-        let bounds = self.bounds(objective);
         let own: f64 = self.answer.intercept.iter().zip(&m).map(|(b, m)| b * m).sum();
+        let (price, most) = match &self.compared {
+            Some(compared) => self.price_of_pairs(compared, &m, objective, rounding)?,
+            None => self.price(&m, objective),
+        };
+        let largest = self.reach.1.max(most);
+        (price.is_finite()).then_some(((own + price).max(0.0), largest * rounding))
+    }
+
+    /// The sup of `−b′·m`, and the largest of the bounds that it is made of.
+    fn price(&self, m: &[f64], objective: f64) -> (f64, f64) {
+        let bounds = self.bounds(objective);
         let finite = |most: f64, bound: f64| if bound.is_finite() { most.max(bound) } else { most };
-        let largest = bounds.iter().flatten().copied().fold(self.reach.1, finite);
+        let largest = bounds.iter().flatten().copied().fold(0.0, finite);
         let price = if matches!(Domain::of(self.problem.loss), Domain::Single | Domain::Values) {
             let price = |(m, [below, above]): (&f64, &[f64; 2])| {
                 if *m == 0.0 { 0.0 } else { m.abs() * if *m > 0.0 { *below } else { *above } }
@@ -243,7 +284,32 @@ impl Case<'_> {
             let mass = 0.5 * m.iter().map(|m| m.abs()).sum::<f64>();
             if mass == 0.0 { 0.0 } else { mass * most }
         };
-        (price.is_finite()).then_some(((own + price).max(0.0), largest * rounding))
+        (price, largest)
+    }
+
+    /// The same for labels that are compared; none where a component as a whole is pulled, which nothing bounds.
+    fn price_of_pairs(
+        &self,
+        compared: &Compared,
+        m: &[f64],
+        objective: f64,
+        rounding: f64,
+    ) -> Option<(f64, f64)> {
+        if !self.penalized {
+            return None;
+        }
+        let apart = self.apart(compared, upwards(objective));
+        let (mut pulls, mut masses) = (vec![0.0; apart.len()], vec![0.0; apart.len()]);
+        for (k, m) in m.iter().enumerate() {
+            let component = compared.component(k);
+            pulls[component] += m;
+            masses[component] += 0.5 * m.abs();
+        }
+        let price =
+            masses.iter().zip(&apart).map(|(mass, apart)| if *mass == 0.0 { 0.0 } else { mass * apart });
+        let price = price.sum::<f64>();
+        let held = apart.len() == 1 || pulls.iter().all(|pull: &f64| pull.abs() <= rounding);
+        held.then(|| (price, apart.iter().copied().fold(0.0, f64::max)))
     }
 
     /// For every output what bounds −b′ₖ and b′ₖ, or U of its class; infinite where nothing does.
@@ -251,8 +317,7 @@ impl Case<'_> {
         if !self.penalized {
             return vec![[f64::INFINITY; 2]; self.samples.outputs];
         }
-        // The objective is known but for rounding, which is far below this.
-        let objective = objective * (1.0 + 1e-9) + f64::MIN_POSITIVE;
+        let objective = upwards(objective);
         let reach = (2.0 * objective).sqrt();
         let domain = Domain::of(self.problem.loss);
         let spread = if domain == Domain::Single { reach } else { std::f64::consts::SQRT_2 * reach };
@@ -290,26 +355,20 @@ impl Case<'_> {
             Domain::Values => {
                 shares.iter().enumerate().map(|(k, [all, _])| [of_numbers(k, *all); 2]).collect()
             }
-            Domain::Pairs => {
-                let Targets::Labels(labels) = self.samples.targets else { return Vec::new() };
-                let idle: Vec<bool> = self.idle().iter().map(Option::is_some).collect();
-                let apart = self.apart(labels, objective, &idle);
-                idle.iter().map(|idle| [if *idle { f64::INFINITY } else { apart }; 2]).collect()
-            }
             _ => shares.iter().enumerate().map(|(k, sides)| sides.map(|share| of_share(k, share))).collect(),
         }
     }
 
     /// The intercept that is best beside these scores, by Newton's method with halved steps; outputs that pull
     /// one way only are moved out of reach.
-    fn best_shift(&self, idle: &[Option<f64>]) -> Vec<f64> {
+    fn best_shift(&self, Adrift { level, still }: &Adrift) -> Vec<f64> {
         let most = self.scores.z.iter().fold(0.0f64, |most, z| most.max(z.abs()));
         let far = 4.0 * most + BEYOND + self.reach.2;
-        let mut shift: Vec<f64> = idle.iter().map(|side| side.map_or(0.0, |side| side * far)).collect();
+        let mut shift: Vec<f64> = level.iter().map(|level| level * far).collect();
         let mut here = self.evaluate(&self.scores.z, Some(&shift));
         for _ in 0..STEPS {
             let slope: Vec<f64> = self.sums(&here.gradient).iter().map(|sum| sum.value()).collect();
-            let Some(step) = newton_step(self.bend(&shift), &slope, idle) else { break };
+            let Some(step) = newton_step(self.bend(&shift), &slope, still) else { break };
             let falls: f64 = step.iter().zip(&slope).map(|(step, slope)| step * slope).sum();
             let ahead = (0..30).map(|halvings| 0.5f64.powi(halvings)).find_map(|t| {
                 let ahead: Vec<f64> = shift.iter().zip(&step).map(|(v, step)| v + t * step).collect();
@@ -414,6 +473,11 @@ impl Case<'_> {
     }
 }
 
+/// The objective is known but for rounding, which is far below this.
+fn upwards(objective: f64) -> f64 {
+    objective * (1.0 + 1e-9) + f64::MIN_POSITIVE
+}
+
 /// Makes the cheapest moves, as far as wanted in all, and returns how far that was.
 fn spend(mut moves: Vec<Move>, wanted: f64, mut make: impl FnMut(usize, f64)) -> f64 {
     moves.retain(|way| way.room > 0.0);
@@ -431,13 +495,13 @@ fn spend(mut moves: Vec<Move>, wanted: f64, mut make: impl FnMut(usize, f64)) ->
 }
 
 /// −(H + ridge)⁻¹ slope; the ridge is for directions in which nothing bends, as all outputs together.
-fn newton_step(mut bend: Square, slope: &[f64], idle: &[Option<f64>]) -> Option<Vec<f64>> {
+fn newton_step(mut bend: Square, slope: &[f64], still: &[bool]) -> Option<Vec<f64>> {
     let c = slope.len();
     let trace: f64 = (0..c).map(|k| bend[(k, k)]).sum();
     if !(trace > 0.0 && trace.is_finite()) {
         return None;
     }
-    let mut step = Mat::from_fn(c, 1, |k, _| if idle[k].is_some() { 0.0 } else { -slope[k] });
+    let mut step = Mat::from_fn(c, 1, |k, _| if still[k] { 0.0 } else { -slope[k] });
     for k in 0..c {
         bend[(k, k)] += 1e-10 * trace;
     }
@@ -446,6 +510,6 @@ fn newton_step(mut bend: Square, slope: &[f64], idle: &[Option<f64>]) -> Option<
     }
     solve_lower(bend.as_ref(), step.as_mut());
     solve_upper(bend.transpose(), step.as_mut());
-    let step: Vec<f64> = (0..c).map(|k| if idle[k].is_some() { 0.0 } else { step[(k, 0)] }).collect();
+    let step: Vec<f64> = (0..c).map(|k| if still[k] { 0.0 } else { step[(k, 0)] }).collect();
     step.iter().any(|step| *step != 0.0).then_some(step)
 }

@@ -57,6 +57,8 @@ use crate::loss::{self, Curvature, Loss, Targets};
 use crate::num::{Dd, UNIT_ROUNDOFF};
 use crate::problem::{Coefficients, Intercept, LossKind, Problem};
 use faer::{Mat, MatMut, MatRef};
+use intercept::Domain;
+use pairs::Compared;
 use rayon::prelude::*;
 use rows::Scores;
 use std::ops::Range;
@@ -153,6 +155,8 @@ struct Case<'a> {
     logs: f64,
     /// What multiplies the sum of [`Self::reach`] in the error of a score.
     roundoff: f64,
+    /// Of labels that are compared with each other, where the intercept is free.
+    compared: Option<Compared>,
 }
 
 /// Rows without weight say nothing, and so does their rounding: where one of them is longer than all the others, the
@@ -241,7 +245,7 @@ impl<'a> Case<'a> {
             | LossKind::LabelLogistic => 0.0,
         };
         let largest = answer.intercept.iter().fold(0.0f64, |most, b| most.max(b.abs()));
-        Self {
+        let mut case = Self {
             samples,
             problem,
             answer,
@@ -253,7 +257,14 @@ impl<'a> Case<'a> {
             roundoff: (rows::longest(samples.x) + 6.0) * UNIT_ROUNDOFF,
             metric,
             penalized,
+            compared: None,
+        };
+        if let (Targets::Labels(labels), Domain::Pairs, Intercept::Free) =
+            (samples.targets, Domain::of(problem.loss), problem.intercept)
+        {
+            case.compared = Some(case.compared(labels));
         }
+        case
     }
 
     fn of_rows(&self, rows: &Range<usize>) -> (Targets<'a>, Option<&'a [f64]>) {
