@@ -68,7 +68,7 @@ pub fn fit(report: &FitReport) -> Value {
         Verdict::Uncertified => "uncertified",
         Verdict::Failed => "failed",
     };
-    let found = report.findings.first().filter(|_| report.verdict != Verdict::Certified);
+    let found = report.explanation().filter(|_| report.verdict != Verdict::Certified);
     let code = report.diagnosis.as_ref().map(|diagnosis| diagnosis.code).or(found.map(|found| found.code));
     let mut object = head(Some(report.command), verdict, code, &report.message());
     let rest = json!({
@@ -220,12 +220,17 @@ fn test_of_labels(report: &FitReport) -> Option<Value> {
 /// Measures by their names, and those of the frequencies of labels.
 fn measured(found: &Measured) -> Map<String, Value> {
     let by_name = |of: &Measures| -> Map<String, Value> {
-        of.named().iter().map(|(name, value, _)| (key(name), number(*value))).collect()
+        of.named().iter().map(|(name, value, _)| (key(name), measure(*value))).collect()
     };
     let mut object = by_name(&found.answer);
     object.insert("without_pair".to_owned(), found.answer.ranking.without_pair.into());
     object.insert("by_frequency".to_owned(), Value::Object(by_name(&found.frequencies)));
     object
+}
+
+/// Null where no row says anything.
+fn measure(value: f64) -> Value {
+    if value.is_nan() { Value::Null } else { number(value) }
 }
 
 /// `one-error` as `one_error`.

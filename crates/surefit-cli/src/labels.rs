@@ -179,12 +179,6 @@ impl Form {
             _ => return Ok(Self::Csv),
         };
         let refuse = |what: String, hint: &str| Err(usage(what, hint.to_owned()));
-        if name.to_ascii_lowercase().ends_with(".gz") {
-            return refuse(
-                format!("predictions are written as text, and {name} would be packed"),
-                "leave out `.gz`, and pack the file with gzip afterwards",
-            );
-        }
         if fields.list {
             return refuse(
                 format!("{name} has the labels of each row as its form asks"),

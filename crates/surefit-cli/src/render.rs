@@ -363,11 +363,11 @@ fn objective(report: &FitReport) -> String {
 }
 
 /// The factors that the sum of the penalty has, the first of them at least.
-fn factors_in_words(factors: &[f64]) -> String {
+fn factors_in_words(factors: &[f64], flags: &str) -> String {
     const SHOWN: usize = 4;
     let shown = factors.iter().take(SHOWN).map(|&factor| plain(factor)).collect::<Vec<_>>().join(", ");
     let rest = if factors.len() > SHOWN { ", … (`--json` has all)" } else { "" };
-    format!("k, by --scale and --penalty-weight, in the order of the columns: {shown}{rest}")
+    format!("k, by {flags}, in the order of the columns: {shown}{rest}")
 }
 
 /// What the gap means.
@@ -381,7 +381,7 @@ fn quality(page: &mut Page, report: &FitReport) {
         left_out_directions(proof)
     ));
     if let Some(factors) = &report.factors {
-        page.paragraph(&factors_in_words(factors));
+        page.paragraph(&factors_in_words(factors, "--scale and --penalty-weight"));
     }
     if let Some(unit) = report.scaled_unit {
         page.paragraph(&format!(
@@ -568,7 +568,7 @@ fn named_cause(page: &mut Page, report: &FitReport) {
     }
     if let Some(diagnosis) = &report.diagnosis {
         page.paragraph(&more(diagnosis));
-    } else if report.command == "certify" && report.findings.is_empty() {
+    } else if report.command == "certify" && report.explanation().is_none() {
         unexplained(page, report);
     }
 }

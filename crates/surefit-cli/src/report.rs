@@ -4,7 +4,7 @@
 pub mod mix;
 
 use surefit::data::SampleSet;
-use surefit::diagnosis::{Diagnosis, Finding};
+use surefit::diagnosis::{Code, Diagnosis, Finding};
 use surefit::fit::{PathPoint, Verdict};
 use surefit::gradcheck::{self, RowGradient};
 use surefit::inference;
@@ -306,6 +306,12 @@ pub fn factors(problem: &surefit::Problem) -> Option<Vec<f64>> {
 }
 
 impl FitReport {
+    /// The finding that says why an answer without a cause of its own is not certified, if one does; the others stand beside it.
+    pub fn explanation(&self) -> Option<&Finding> {
+        let beside = [Code::Sf107, Code::Sf202, Code::Sf203, Code::Sf207, Code::Sf209];
+        self.findings.iter().find(|finding| !beside.contains(&finding.code))
+    }
+
     /// One sentence: what happened.
     pub fn message(&self) -> String {
         if let Some(diagnosis) = &self.diagnosis {

@@ -96,6 +96,7 @@ impl Folder {
         settings.set_prepend_module_to_snapshot(false);
         // What rounding amounts to depends on the processor in its last digits.
         settings.add_filter(r"(gap ≤ |at most |within ±)[0-9][-0-9.e]*", "${1}SMALL");
+        settings.add_filter(r"(here it is within\s+)[0-9][-0-9.e]*", "${1}SMALL");
         // And so do the steps until it is small enough, wherever the line breaks.
         settings.add_filter(
             r"[0-9][0-9,]*\s+(step|round)s?,\s+[0-9][0-9,]*\s+passes\s+over\s+the\s+rows",

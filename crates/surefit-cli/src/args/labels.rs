@@ -27,13 +27,13 @@ pub struct LabelArgs {
     #[arg(long, value_name = "FILE")]
     pub validate: Option<String>,
     /// A network with so many hidden units (tanh) in place of a linear model, trained by `--learning-rate` [default: 0.05]; no certificate
-    #[arg(long, value_name = "N", value_parser = count)]
+    #[arg(long, value_name = "N", value_parser = count, allow_hyphen_values = true)]
     pub hidden: Option<usize>,
     /// Walks of the training over the rows, at most [default: 100]
-    #[arg(long, value_name = "N", value_parser = count)]
+    #[arg(long, value_name = "N", value_parser = count, allow_hyphen_values = true)]
     pub epochs: Option<usize>,
     /// It ends after so many epochs without a better loss on rows held out [default: 10]
-    #[arg(long, value_name = "N", value_parser = count)]
+    #[arg(long, value_name = "N", value_parser = count, allow_hyphen_values = true)]
     pub patience: Option<usize>,
     /// The share of the rows that is held out [default: 0.2]
     #[arg(long, value_name = "SHARE", value_parser = share, allow_hyphen_values = true)]

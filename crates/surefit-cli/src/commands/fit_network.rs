@@ -13,12 +13,12 @@ use crate::{json, render};
 use serde_json::Map;
 use std::sync::Mutex;
 use std::time::Instant;
-use surefit::LossKind;
 use surefit::data::{SampleSet, Samples};
-use surefit::diagnosis::{Code, Diagnosis, Finding, Fix, Remedy, WithoutPairs};
+use surefit::diagnosis::{Code, Diagnosis, Finding, Fix, Remedy, Unbounded, WithoutPairs};
 use surefit::fit::Verdict;
 use surefit::network::{Held, Settings, Trained, train};
 use surefit::solver::Stop;
+use surefit::{Intercept, LossKind};
 
 /// What is usual: the rate of the paper, its number of epochs, and when to end before.
 const RATE: f64 = 0.05;
@@ -70,7 +70,8 @@ pub fn run(args: &FitArgs, loss: LossKind, hidden: usize, screen: &Screen) -> Re
     let facts = NetworkFacts { settings, trained, file };
     let left_out = rows.weights.is_some();
     let formula = args.formula.as_deref().unwrap_or_default();
-    let mut report = report(&set, loss, formula, facts, ranked);
+    let bounded = Unbounded::of(&samples, loss, Intercept::Free).is_none();
+    let mut report = report(&set, loss, formula, (facts, bounded), ranked);
     // The same answer is that of a linear model.
     let finding = |found: WithoutPairs| Finding { remedies: Vec::new(), ..found.finding(left_out, lambda) };
     report.findings.extend(without.map(finding));
@@ -107,7 +108,7 @@ fn watched(
 }
 
 /// There is an answer, and nothing says how far it is from the best one.
-fn cause(facts: &NetworkFacts) -> Diagnosis {
+fn cause(facts: &NetworkFacts, bounded: bool) -> Diagnosis {
     let course = &facts.trained.course;
     let end = match course.stop {
         Stop::Diverged => "the loss left the range of numbers, and training ended",
@@ -119,7 +120,7 @@ fn cause(facts: &NetworkFacts) -> Diagnosis {
         change: "leave out --hidden: a linear model has one best answer, and a certificate".to_owned(),
         command: None,
         steps: None,
-        // Half a square above a convex loss that is not below 0 has exactly one optimum.
+        // Half a square above a convex loss that is not below 0 has exactly one optimum, with labels whose intercepts have.
         proven: true,
         safe: false,
         fix: Fix::Several(Vec::new()),
@@ -130,7 +131,7 @@ fn cause(facts: &NetworkFacts) -> Diagnosis {
         reasons: Some(end.to_owned()).filter(|end| !end.is_empty()).into_iter().collect(),
         evidence: Map::new(),
         also: Vec::new(),
-        remedies: if facts.settings.lambda > 0.0 { vec![linear] } else { Vec::new() },
+        remedies: if facts.settings.lambda > 0.0 && bounded { vec![linear] } else { Vec::new() },
         exact: None,
     }
 }
@@ -139,7 +140,7 @@ fn report(
     set: &SampleSet,
     loss: LossKind,
     formula: &str,
-    network: NetworkFacts,
+    (network, bounded): (NetworkFacts, bool),
     ranked: Ranked,
 ) -> FitReport {
     let course = &network.trained.course;
@@ -156,7 +157,7 @@ fn report(
         scaled_unit: None,
         title: Some(title(Code::Sf302)),
         exact: None,
-        diagnosis: Some(cause(&network)),
+        diagnosis: Some(cause(&network, bounded)),
         inference: None,
         effects: None,
         model: None,

@@ -270,6 +270,10 @@ pub fn name_places(fit: &mut SampleFit, set: &SampleSet) {
         let named = |found| long.diagnosis(found, &number, &|column| format!("`{}`", set.name(column)));
         fit.diagnosis = fit.diagnosis.take().map(named);
     }
+    if let Some(far) = fit.far_column.take() {
+        let named = |found| far.diagnosis(found, &|column| format!("`{}`", set.name(column)));
+        fit.diagnosis = fit.diagnosis.take().map(named);
+    }
     if let Some(separation) = fit.separation.take() {
         let class = |class: usize| {
             let names = set.classes().map_or(&[][..], |classes| classes.names());

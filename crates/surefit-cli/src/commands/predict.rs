@@ -19,6 +19,7 @@ use surefit::{Error, LossKind, Result};
 pub fn run(args: &PredictArgs, screen: &Screen) -> Result<Exit, Halt> {
     args::one_standard_input(&args.model)?;
     if let Some(path) = &args.output {
+        refuse_other_forms(path)?;
         let inputs = [("MODEL", args.model.as_path()), ("DATA", Path::new(&args.data))];
         files::keep_apart(&inputs, &[("-o", path)])?;
         files::probe(path)?;
@@ -53,6 +54,22 @@ pub fn run(args: &PredictArgs, screen: &Screen) -> Result<Exit, Halt> {
             let scores = std::iter::once_with(|| model.scores(rows.features()?));
             tell(args, &fields, scores, shape, screen)
         }
+    }
+}
+
+/// Predictions are text, and a file that is called otherwise would be taken for what it is not.
+fn refuse_other_forms(path: &Path) -> Result<()> {
+    let ending = path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
+    match ending.as_deref() {
+        Some("gz") => Err(usage(
+            format!("predictions are written as text, and {} would be packed", path.display()),
+            "leave out `.gz`, and pack the file with gzip afterwards".to_owned(),
+        )),
+        Some("parquet" | "pq" | "arrow" | "feather" | "ipc") => Err(usage(
+            format!("predictions are written as text, and {} is named like a binary table", path.display()),
+            "name a file that ends in .csv".to_owned(),
+        )),
+        _ => Ok(()),
     }
 }
 

@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 use std::io::{self, Write};
 use surefit::Result;
 use surefit::data::encode::{Encoded, Purpose};
+use surefit::data::read::{is_arff, is_svmlight};
 use surefit::data::{Features, Rows};
 use surefit::metrics::threshold::Threshold;
 use surefit::model::Model;
@@ -22,6 +23,13 @@ use surefit::model::Model;
 pub fn run(args: &PredictArgs, model: &Model, threshold: &Threshold, screen: &Screen) -> Result<Exit, Halt> {
     let fields = Fields::of(model, threshold, args)?;
     let form = Form::of(args.output.as_deref(), &fields)?;
+    if args.missing.is_some() && (is_arff(&args.data) || is_svmlight(&args.data)) {
+        return Err(usage(
+            format!("`--missing` is for tables, and a value of {} that is missing is refused", args.data),
+            "leave it out".to_owned(),
+        )
+        .into());
+    }
     let rows = load_labels::open_for(
         &args.data,
         &model.inputs,
@@ -30,13 +38,6 @@ pub fn run(args: &PredictArgs, model: &Model, threshold: &Threshold, screen: &Sc
         &args.reading,
         screen,
     )?;
-    if args.missing.is_some() && !matches!(rows, NewRows::Table(..)) {
-        return Err(usage(
-            format!("`--missing` is for tables, and a value of {} that is missing is refused", args.data),
-            "leave it out".to_owned(),
-        )
-        .into());
-    }
     // Before anything is written: a fault in the rows is all that is told.
     let encoded = match &rows {
         NewRows::Table(table, recipe) => {

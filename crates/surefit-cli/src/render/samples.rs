@@ -48,7 +48,7 @@ pub fn fit(page: &mut Page, report: &FitReport, facts: &SampleFacts, verdict: Ve
         ));
     }
     if let Some(factors) = &report.factors {
-        page.paragraph(&super::factors_in_words(factors));
+        page.paragraph(&super::factors_in_words(factors, "--scale"));
     }
     accuracy(page, facts, report);
     if let Some(method) = &report.method {

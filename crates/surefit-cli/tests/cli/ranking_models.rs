@@ -557,3 +557,84 @@ fn a_label_without_rows_is_not_certified_and_its_threshold_is_kept() {
     writeln!(all, "# -\n{}", told(&twice)).unwrap();
     folder.snapshot("ranking_together", &all);
 }
+
+#[test]
+fn labels_without_a_finite_intercept_are_told_with_their_rows_and_what_mends_it() {
+    let folder = Folder::new();
+    // Rows with c and d have a and b; only the last row of the second file has a pair with b.
+    let groups = folder.file("groups.csv", "x,a,b,c,d\n1,1,0,0,0\n2,0,1,0,0\n3,1,1,1,0\n5,1,1,0,1\n");
+    let pairs = folder.file("pairs.csv", "x,a,b\n1,1,0\n2,1,0\n3,1,0\n4,0,0\n5,0,0\n0,1,1\n");
+    let none = folder.file("none.csv", "x,a,b\n1,1,1\n2,0,0\n0,1,1\n");
+    let mut all = String::new();
+    for (file, formula, loss, exit) in [
+        (&groups, "[a, b, c, d] ~ x", "bpmll", 4),
+        (&pairs, "[a, b] ~ x", "bpmll", 4),
+        (&none, "[a, b] ~ x", "bpmll", 0),
+        (&none, "[a, b] ~ x", "zlpr", 0),
+        // Hinges are 0 from a finite distance on.
+        (&groups, "[a, b, c, d] ~ x", "pairwise-hinge", 0),
+        (&groups, "[a, b, c, d] ~ x", "pairwise-squared-hinge", 0),
+    ] {
+        let arguments = ["fit", file, formula, "--loss", loss, "--quiet"];
+        assert_eq!(code(&arguments), exit, "{file} {loss}");
+        if file == &pairs {
+            let text = told(&arguments).split_whitespace().collect::<Vec<_>>().join(" ");
+            let says = "`b` is in no row with a pair of labels; `a` is in every row with a pair of labels";
+            assert!(text.contains(says) && text.contains("--penalize-intercept"), "{text}");
+        }
+        if file == &pairs || loss.starts_with("pairwise") {
+            continue;
+        }
+        writeln!(all, "# {loss}\n{}", told(&arguments)).unwrap();
+    }
+    for more in [&["--drop-label", "c", "--drop-label", "d"][..], &["--penalize-intercept"][..]] {
+        let fit = ["fit", &groups, "[a, b, c, d] ~ x", "--loss", "bpmll"];
+        assert_eq!(code(&[&fit[..], more].concat()), 0, "{more:?}");
+    }
+    let measures = object(&["fit", &none, "[a, b] ~ x", "--loss", "zlpr"]);
+    assert!(measures["ranking"]["ranking_loss"].is_null());
+    folder.snapshot("labels_adrift", &all);
+}
+
+#[test]
+fn a_column_in_whose_units_the_penalty_means_nothing_is_named_with_the_scale_that_helps() {
+    let folder = Folder::new();
+    let rows = "x,a,b\n3.4e38,1,0\n-3.4e38,0,1\n1e38,1,0\n-1e38,1,0\n2,0,1\n";
+    let far = folder.file("far.csv", rows);
+    let beyond = folder.file("beyond.csv", &rows.replace("e38", "e300"));
+    let fit = |file: &str, more: &[&str]| {
+        told(&[&["fit", file, "[a, b] ~ x", "--loss", "bpmll", "--quiet"], more].concat())
+    };
+    assert!(fit(&far, &["--scale", "standardize"]).starts_with("exit 0"));
+    folder.snapshot("far_units", &[fit(&far, &[]), fit(&beyond, &[])].concat());
+}
+
+#[test]
+fn predictions_are_written_under_names_of_text_alone_and_rows_without_a_rule_say_so() {
+    let folder = Folder::new();
+    let model = folder.path("clips.model");
+    assert_eq!(code(&["fit", TRAIN, "--labels", "4", "--loss", "bpmll", "-o", &model]), 0);
+    let predict = |output: &str| told(&["predict", &model, TRAIN, "-o", &folder.path(output)]);
+    let mut all: String = ["p.csv.gz", "p.parquet", "p.arff.gz"].map(predict).concat();
+    assert_eq!(all.matches("exit 2").count(), 3, "{all}");
+    all += &told(&["predict", &model, TRAIN, "--missing", "drop"]);
+    folder.snapshot("predict_forms", &all);
+}
+
+#[test]
+fn a_file_of_label_names_that_was_cut_is_refused() {
+    let folder = Folder::new();
+    let names = ["calm", "happy", "sad", "tense"].map(|name| format!("<label name=\"{name}\"></label>\n"));
+    let whole = format!("<labels>\n{}</labels>\n", names.concat());
+    let fit = |name: &str, content: &str| {
+        told(&["fit", TRAIN, "--labels", &folder.file(name, content), "--loss", "bpmll", "--quiet"])
+    };
+    assert!(fit("whole.xml", &whole).starts_with("exit 0"));
+    let all = [
+        fit("end.xml", whole.trim_end().trim_end_matches("</labels>")),
+        fit("tag.xml", &whole.replacen("name=\"sad\">", "name=\"sad\"", 1)),
+    ]
+    .concat();
+    assert_eq!(all.matches("exit 3").count(), 2, "{all}");
+    folder.snapshot("cut_names", &all);
+}

@@ -31,8 +31,8 @@ pub struct Unbounded {
     pub above: Vec<usize>,
     /// The rest, where there are labels above them.
     pub below: Vec<usize>,
-    /// Whether some rows say nothing, as they have no pair of labels to compare.
-    pub of_pairs: bool,
+    /// Whether the first two hold only among the rows that have a pair of labels to compare.
+    pub among_pairs: bool,
 }
 
 impl Unbounded {
@@ -60,8 +60,12 @@ impl Unbounded {
             (0..labels.labels()).filter(|k| !never.contains(k) && !always.contains(k)).collect();
         let (above, below) =
             if loss.is_of_pairs() { cut(labels, &rows, &rest) } else { (Vec::new(), Vec::new()) };
-        let weighted = (0..labels.rows()).filter(|row| samples.weight(*row) > 0.0).count();
-        let found = Self { never, always, above, below, of_pairs: rows.len() < weighted };
+        let others = (0..labels.rows()).filter(|row| samples.weight(*row) > 0.0 && !counts(row));
+        let against = |row: usize| {
+            never.iter().any(|k| labels.has(row, *k)) || always.iter().any(|k| !labels.has(row, *k))
+        };
+        let among_pairs = others.into_iter().any(against);
+        let found = Self { never, always, above, below, among_pairs };
         let any = [&found.never, &found.always, &found.above].into_iter().any(|labels| !labels.is_empty());
         any.then_some(found)
     }
@@ -94,7 +98,7 @@ impl Unbounded {
     fn message(&self, name: &dyn Fn(usize) -> String) -> String {
         let names = |labels: &[usize]| list(&labels.iter().map(|k| name(*k)).collect::<Vec<_>>());
         let verb = |labels: &[usize]| if labels.len() == 1 { "is" } else { "are" };
-        let row = if self.of_pairs { "row with a pair of labels" } else { "row" };
+        let row = if self.among_pairs { "row with a pair of labels" } else { "row" };
         let mut parts = Vec::new();
         if !self.never.is_empty() {
             parts.push(format!("{} {} in no {row}", names(&self.never), verb(&self.never)));

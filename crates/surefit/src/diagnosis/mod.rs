@@ -10,6 +10,7 @@ mod conditioning;
 mod constant_column;
 mod facts;
 mod false_convergence;
+mod far_column;
 pub mod forecast;
 mod iteration_limit;
 mod label_graph;
@@ -36,6 +37,7 @@ mod wrong_gradient;
 
 pub use catalogue::{Page, codes, page};
 pub use facts::Facts;
+pub use far_column::FarColumn;
 pub use label_graph::{Tried, Unbounded};
 pub use lint::{Checkup, beside_a_fit, columns, lint, worth_a_look};
 pub use long_rows::{LongRow, LongRows};

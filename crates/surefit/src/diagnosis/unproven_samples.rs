@@ -42,6 +42,10 @@ pub fn unproven_samples(
                 problem.loss.name()
             ),
         ),
+        _ if !proven.is_finite() => (
+            Code::Sf106,
+            "squares of such numbers leave the range of 64-bit numbers, so nothing bounds the gap: express the columns in units that bring them nearer to 1".to_owned(),
+        ),
         Stop::Certified | Stop::Tolerance | Stop::Diverged => (
             Code::Sf106,
             format!(

@@ -6,7 +6,7 @@
 use super::{Verdict, unbounded};
 use crate::certificate::{Certificate, certify_samples};
 use crate::data::Samples;
-use crate::diagnosis::{self, Diagnosis, LongRows, Separation, Tried, Unbounded};
+use crate::diagnosis::{self, Diagnosis, FarColumn, LongRows, Separation, Tried, Unbounded};
 use crate::error::{Error, Result};
 use crate::loss::{self, Curvature};
 use crate::oracle::Pass;
@@ -97,6 +97,8 @@ pub struct SampleFit {
     pub dual: Option<Mat<f64>>,
     /// The rows that keep the answer from being certified by their size, where there are such.
     pub long_rows: Option<LongRows>,
+    /// The column in whose units the penalty means nothing, where that keeps the answer from being certified.
+    pub far_column: Option<FarColumn>,
     /// The weights that show that there is no optimum, where there is none.
     pub separation: Option<Separation>,
     /// The labels without a finite intercept, where these alone keep the answer from being certified, and what was tried.
@@ -288,6 +290,7 @@ fn fit_once(
         diagnosis,
         dual: answer.dual,
         long_rows: None,
+        far_column: None,
         separation: None,
         unbounded: None,
     })
@@ -330,6 +333,7 @@ fn failed(
         diagnosis: Some(diagnosis),
         dual: None,
         long_rows: None,
+        far_column: None,
         separation: Some(separation),
         unbounded: None,
     })

@@ -6,12 +6,13 @@ use super::path::{By, Choose, PathProgress, SamplePath, fit_path};
 use super::samples::{Progress, SampleFit, SampleSettings, fit_samples};
 use super::{Verdict, in_user_units};
 use crate::certificate::certify_samples;
-use crate::data::scale::Scaling;
+use crate::data::scale::{Scale, Scaling};
 use crate::data::{Features, Samples};
-use crate::diagnosis::{self, Code};
+use crate::diagnosis::{self, Code, Diagnosis, FarColumn};
 use crate::error::Result;
-use crate::problem::Problem;
+use crate::problem::{Intercept, Problem};
 use faer::Mat;
+use std::time::Instant;
 
 /// As [`fit_samples`], of a problem in the units of `scaling`; with the answer comes the problem in the user's units.
 ///
@@ -26,14 +27,47 @@ pub fn fit_scaled(
 ) -> Result<(SampleFit, Problem)> {
     let user = in_user_units(problem, scaling);
     if scaling.is_identity() || samples.x.is_sparse() {
+        let begun = Instant::now();
         let mut fit = fit_samples(samples, &user, settings, watch)?;
         without_impossible(&mut fit, scaling);
+        if scaling.is_identity() {
+            let left = settings.time_limit.map(|limit| limit.saturating_sub(begun.elapsed()));
+            let settings = SampleSettings { time_limit: left, ..*settings };
+            try_standardized(&mut fit, samples, problem, &settings, watch)?;
+        }
         return Ok((fit, user));
     }
     let across = scaled(samples, scaling);
     let inside = Samples { x: Features::F64(across.transpose()), ..*samples };
     let fit = fit_samples(&inside, problem, settings, watch)?;
     Ok((folded_back(samples, &user, scaling, settings, fit)?, user))
+}
+
+/// Whether the penalty is what keeps an answer from being certified, in units in which it means nothing.
+fn try_standardized(
+    fit: &mut SampleFit,
+    samples: &Samples<'_>,
+    problem: &Problem,
+    settings: &SampleSettings,
+    watch: &(dyn Fn(Progress) -> bool + Sync),
+) -> Result<()> {
+    let is_cause = |cause: &Diagnosis| cause.code == Code::Sf106 && fit.long_rows.is_none();
+    let unscaled = problem.intercept == Intercept::Free
+        && problem.penalty.factors.is_none()
+        && problem.penalty.lambda > 0.0;
+    let Some(cause) = fit.diagnosis.as_ref().filter(|cause| unscaled && is_cause(cause)) else {
+        return Ok(());
+    };
+    let plain = |column: usize| format!("column {}", column + 1);
+    // Beyond the range of numbers there is nothing to try.
+    let Ok(scaling) = Scaling::of_samples(Scale::Standardize, samples, &plain) else { return Ok(()) };
+    let Some(far) = FarColumn::of(&scaling) else { return Ok(()) };
+    let (other, _) = fit_scaled(samples, problem, &scaling, settings, watch)?;
+    if other.verdict == Verdict::Certified {
+        fit.diagnosis = Some(far.diagnosis(cause.clone(), &plain));
+        fit.far_column = Some(far);
+    }
+    Ok(())
 }
 
 /// As [`fit_path`], of penalties in the units of `scaling`, which is that of all rows; with the path comes the problem in the

@@ -16,7 +16,7 @@ pub fn measures(page: &mut Page, ranked: &Ranked, report: &FitReport) {
         let test = ranked.test.as_ref().map(|(file, found)| (format!("{file}: "), found));
         for (place, found) in [(String::new(), &ranked.rows)].into_iter().chain(test) {
             let [answer, frequencies] =
-                [&found.answer, &found.frequencies].map(|of| significant(of.ranking.loss, 4));
+                [&found.answer, &found.frequencies].map(|of| measured(of.ranking.loss));
             page.paragraph(&format!(
                 "{place}ranking loss {answer}, by the frequencies of labels {frequencies}"
             ));
@@ -82,6 +82,11 @@ fn given(threshold: &Threshold) -> String {
     }
 }
 
+/// A measure; of no row that says anything there is none.
+fn measured(value: f64) -> String {
+    if value.is_nan() { "–".to_owned() } else { significant(value, 4) }
+}
+
 fn of_rows(page: &mut Page, which: &str, found: &Measured) {
     page.blank();
     let rows = counted(found.answer.sets.rows as u64, "row");
@@ -92,7 +97,7 @@ fn of_rows(page: &mut Page, which: &str, found: &Measured) {
     page.paragraph(&format!("{rows}{which}{without}"));
     let (answer, frequencies) = (found.answer.named(), found.frequencies.named());
     let names = answer.iter().map(|(name, _, more)| format!("{name} {}", if *more { "↑" } else { "↓" }));
-    let values = |of: &[(&str, f64, bool)]| of.iter().map(|(_, value, _)| significant(*value, 4)).collect();
+    let values = |of: &[(&str, f64, bool)]| of.iter().map(|(_, value, _)| measured(*value)).collect();
     let columns = vec![
         Column { head: "", cells: names.collect(), right: false, rank: 0 },
         Column { head: "answer", cells: values(&answer), right: true, rank: 0 },

@@ -162,6 +162,8 @@ pub enum XmlFault {
     Entity { text: String },
     #[error("ends, and no <label> was named")]
     NoLabels,
+    #[error("ends after {}, without `</labels>`", super::super::error::counted(*.labels, "label"))]
+    Unfinished { labels: usize },
 }
 
 impl XmlFault {
@@ -170,7 +172,7 @@ impl XmlFault {
             Self::NotXml { .. } | Self::Root { .. } | Self::NoLabels => {
                 "write it as `<labels><label name=\"…\"></label></labels>`, or give `--labels` the names themselves or their number"
             }
-            Self::Open { .. } => "copy the file again, whole",
+            Self::Open { .. } | Self::Unfinished { .. } => "copy the file again, whole",
             Self::NoName => "write `<label name=\"…\"></label>`",
             Self::Unquoted { .. } => "write `name=\"…\"`",
             Self::Twice { .. } => "name each label once",

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 /// The names, in the file's order.
 pub(super) fn label_names(name: &str, bytes: &[u8]) -> Result<Vec<String>, ReadError> {
     let text = String::from_utf8_lossy(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes));
-    let mut reader = Reader { text: &text, at: 0 };
+    let mut reader = Reader { text: &text, at: 0, closed: false };
     let (mut names, mut lines) = (Vec::new(), HashMap::new());
     let mut root = true;
     let refused = |line: usize, fault| ReadError::Xml { name: name.to_owned(), line, fault };
@@ -30,6 +30,9 @@ pub(super) fn label_names(name: &str, bytes: &[u8]) -> Result<Vec<String>, ReadE
     if names.is_empty() {
         return Err(refused(reader.line(), XmlFault::NoLabels));
     }
+    if !reader.closed {
+        return Err(refused(reader.line(), XmlFault::Unfinished { labels: names.len() }));
+    }
     Ok(names)
 }
 
@@ -37,6 +40,8 @@ pub(super) fn label_names(name: &str, bytes: &[u8]) -> Result<Vec<String>, ReadE
 struct Reader<'t> {
     text: &'t str,
     at: usize,
+    /// The end of all labels was read.
+    closed: bool,
 }
 
 /// An opening tag.
@@ -72,6 +77,8 @@ impl<'t> Reader<'t> {
             let Some(end) = end else { return Err(XmlFault::Open { text: excerpt(tag.as_bytes()) }) };
             self.at += end;
             let inner = tag.get(1..end - 1).unwrap_or_default();
+            let ends = |name: &str| name.trim_end().rsplit(':').next() == Some("labels");
+            self.closed |= inner.strip_prefix('/').is_some_and(ends);
             if !inner.starts_with(['!', '?', '/']) {
                 let inner = inner.strip_suffix('/').unwrap_or(inner);
                 let (name, attributes) =
@@ -91,13 +98,14 @@ fn after(tag: &str, end: &str) -> Option<usize> {
     tag.find(end).map(|at| at + end.len())
 }
 
-/// Behind the `>` that closes a tag: one within quotes does not.
+/// Behind the `>` that closes a tag: one within quotes does not, and before another tag begins it has to.
 fn closing(tag: &str) -> Option<usize> {
     let mut quote = None;
     for (at, byte) in tag.bytes().enumerate() {
         match quote {
             Some(open) if byte == open => quote = None,
             None if byte == b'>' => return Some(at + 1),
+            None if byte == b'<' && at > 0 => return None,
             None if matches!(byte, b'"' | b'\'') => quote = Some(byte),
             _ => {}
         }
