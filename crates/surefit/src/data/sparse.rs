@@ -50,15 +50,14 @@ impl ByFeature {
         *self = Self { features, outputs, stride, start, numbers: std::mem::take(&mut self.numbers) };
     }
 
-    /// From c columns.
-    pub fn of(weights: &Mat<f64>) -> Self {
-        let mut out = Self::zeros(weights.nrows(), weights.ncols());
-        let stride = out.stride;
+    /// Becomes c columns, in the room that it has.
+    pub fn copy(&mut self, weights: &Mat<f64>) {
+        self.reset(weights.nrows(), weights.ncols());
+        let stride = self.stride;
         for k in 0..weights.ncols() {
-            let to = out.numbers_mut().iter_mut().skip(k).step_by(stride);
+            let to = self.numbers_mut().iter_mut().skip(k).step_by(stride);
             to.zip(weights.col_as_slice(k)).for_each(|(to, from)| *to = *from);
         }
-        out
     }
 
     /// Everything in its order, zeros that fill up included: two of the same sizes agree in it.
@@ -96,7 +95,7 @@ pub(crate) fn add_scores<V: Number, I: Index>(row: (&[I], &[V]), weights: &ByFea
         return;
     }
     for (at, z) in z.chunks_mut(WIDEST).enumerate() {
-        add_some_scores(Scores { row, weights: numbers, stride, at: at * WIDEST, z });
+        add_some_scores(Scores { row, weights: numbers, stride, at: at * WIDEST, z, base: None });
     }
 }
 
@@ -112,23 +111,25 @@ fn add_some_scores<V: Number, I: Index>(scores: Scores<'_, V, I>) {
     }
 }
 
-/// `Z += XW` for some rows, Z row by row: the same bits as of row after row. Of many outputs some are done for all
+/// `Z = XW + b` for some rows, Z row by row, b in each of them: the same bits as of row after row. Of many outputs some are done for all
 /// rows before the next ones, so that their weights stay in the second-level cache.
-pub(crate) fn add_all_scores<'r, V: Number + 'r, I: Index + 'r>(
+pub(crate) fn all_scores<'r, V: Number + 'r, I: Index + 'r>(
     row: impl Fn(usize) -> (&'r [I], &'r [V]),
     weights: &ByFeature,
+    intercept: &[f64],
     z: &mut [f64],
 ) {
     let c = weights.outputs.max(1);
-    if c == 1 {
-        z.iter_mut().enumerate().for_each(|(i, z)| add_scores(row(i), weights, std::slice::from_mut(z)));
+    if let ([b], 1) = (intercept, c) {
+        z.iter_mut().enumerate().for_each(|(i, z)| *z = b + inner(row(i), weights.numbers()));
         return;
     }
     let (numbers, stride) = (weights.numbers(), weights.stride);
     for at in (0..c).step_by(WIDEST) {
         for (i, z) in z.chunks_exact_mut(c).enumerate() {
-            let z = &mut z[at..c.min(at + WIDEST)];
-            add_some_scores(Scores { row: row(i), weights: numbers, stride, at, z });
+            let (from, to) = (at, c.min(at + WIDEST));
+            let (z, base) = (&mut z[from..to], intercept.get(from..to));
+            add_some_scores(Scores { row: row(i), weights: numbers, stride, at, z, base });
         }
     }
 }
@@ -223,6 +224,8 @@ struct Scores<'a, V, I> {
     /// The first output.
     at: usize,
     z: &'a mut [f64],
+    /// What is added to, in place of what z holds.
+    base: Option<&'a [f64]>,
 }
 
 impl<V: Number, I: Index, const N: usize> NullaryFnOnce for Lanes<Scores<'_, V, I>, N> {
@@ -230,7 +233,7 @@ impl<V: Number, I: Index, const N: usize> NullaryFnOnce for Lanes<Scores<'_, V, 
 
     #[inline(always)]
     fn call(self) {
-        let Scores { row: (indices, values), weights, stride, at, z } = self.0;
+        let Scores { row: (indices, values), weights, stride, at, z, base } = self.0;
         let of_feature = |j: &I| {
             let from = j.place()? * stride + at;
             weights.get(from..from + N)
@@ -248,7 +251,10 @@ impl<V: Number, I: Index, const N: usize> NullaryFnOnce for Lanes<Scores<'_, V, 
                 *sum = f64::mul_add(x, *w, *sum);
             }
         }
-        z.iter_mut().zip(sums).for_each(|(z, sum)| *z += sum);
+        match base {
+            Some(base) => z.iter_mut().zip(base).zip(sums).for_each(|((z, b), sum)| *z = b + sum),
+            None => z.iter_mut().zip(sums).for_each(|(z, sum)| *z += sum),
+        }
     }
 }
 
@@ -297,7 +303,8 @@ mod tests {
         let (indices, values) = ([0i32, 2, 3, 5, 8, 9, 10], [1.5, -2.0, 0.25, 3.0, 1.0, -0.5, 2.0]);
         for outputs in 1..70 {
             let weights = Mat::from_fn(11, outputs, |j, k| (j * 5 + k * 3) as f64 / 8.0 - 4.0);
-            let held = ByFeature::of(&weights);
+            let mut held = ByFeature::default();
+            held.copy(&weights);
             assert_eq!(held.numbers().as_ptr().align_offset(64), 0);
             let mut z = vec![1.0; outputs];
             add_scores((&indices, &values), &held, &mut z);

@@ -25,6 +25,17 @@ pub(super) trait ClassLoss: Sync + Debug {
     /// Turns `v` into s ∇²ℓ(z) v; the scores are a copy that may be overwritten.
     fn hessian(&self, z: &mut [f64], class: usize, s: f64, v: &mut [f64]);
 
+    /// See [`Loss::kept`].
+    fn kept(&self) -> usize {
+        0
+    }
+
+    /// See [`Loss::prepare`].
+    fn prepare(&self, _z: &mut [f64], _class: usize, _s: f64, _kept: &mut [f64]) {}
+
+    /// See [`Loss::hessian_prepared`]; for a loss that keeps numbers.
+    fn turn(&self, _prepared: &[f64], _class: usize, _kept: &[f64], _v: &mut [f64]) {}
+
     /// s ℓ*(g/s), where there is one.
     fn conjugate(&self, g: &[f64], class: usize, s: f64) -> Option<f64>;
 
@@ -70,6 +81,42 @@ impl<L: ClassLoss> Loss for ByClass<L> {
         let columns = scores.ncols();
         let target = |i| self.class(targets, i, columns);
         rows::hessian(scores, weights, direction, target, |z, class, s, v| self.0.hessian(z, class, s, v));
+    }
+
+    fn kept(&self) -> usize {
+        self.0.kept()
+    }
+
+    fn prepare(
+        &self,
+        scores: MatMut<'_, f64>,
+        kept: &mut [f64],
+        targets: Targets<'_>,
+        weights: Option<&[f64]>,
+    ) {
+        let (columns, count) = (scores.ncols(), self.kept());
+        if count > 0 {
+            let target = |i| self.class(targets, i, columns);
+            let of_row = |z: &mut [f64], class, s, kept: &mut [f64]| self.0.prepare(z, class, s, kept);
+            rows::prepare(scores, (kept, count), weights, target, of_row);
+        }
+    }
+
+    fn hessian_prepared(
+        &self,
+        prepared: MatRef<'_, f64>,
+        kept: &[f64],
+        targets: Targets<'_>,
+        weights: Option<&[f64]>,
+        direction: MatMut<'_, f64>,
+    ) {
+        let (columns, count) = (prepared.ncols(), self.kept());
+        if count == 0 {
+            return self.hessian(prepared, targets, weights, direction);
+        }
+        let target = |i| self.class(targets, i, columns);
+        let turn = |row: &[f64], class, kept: &[f64], v: &mut [f64]| self.0.turn(row, class, kept, v);
+        rows::turn(prepared, (kept, count), weights, direction, target, turn);
     }
 
     fn conjugate(&self, dual: MatRef<'_, f64>, targets: Targets<'_>, weights: Option<&[f64]>) -> Option<f64> {

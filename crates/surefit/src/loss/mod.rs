@@ -95,6 +95,34 @@ pub trait Loss: Sync + Debug {
         direction: MatMut<'_, f64>,
     );
 
+    /// How many numbers of a row, beside one for each score, [`Self::prepare`] leaves; 0 where scores stay as they are.
+    fn kept(&self) -> usize {
+        0
+    }
+
+    /// Does once what all products with the Hessian at these scores have in common: the scores become what
+    /// [`Self::hessian_prepared`] takes, and `kept` has [`Self::kept`] numbers for each row.
+    fn prepare(
+        &self,
+        _scores: MatMut<'_, f64>,
+        _kept: &mut [f64],
+        _targets: Targets<'_>,
+        _weights: Option<&[f64]>,
+    ) {
+    }
+
+    /// [`Self::hessian`] from what [`Self::prepare`] left of the scores.
+    fn hessian_prepared(
+        &self,
+        prepared: MatRef<'_, f64>,
+        _kept: &[f64],
+        targets: Targets<'_>,
+        weights: Option<&[f64]>,
+        direction: MatMut<'_, f64>,
+    ) {
+        self.hessian(prepared, targets, weights, direction);
+    }
+
     /// Replaces the scores by the diagonals of `sᵢ ∇²ℓ(zᵢ)`.
     fn diagonal(&self, scores: MatMut<'_, f64>, targets: Targets<'_>, weights: Option<&[f64]>) {
         directions::diagonal(self, scores, targets, weights);

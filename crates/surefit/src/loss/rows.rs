@@ -43,6 +43,53 @@ pub(super) fn hessian<T>(
     });
 }
 
+/// Scores become what products with the Hessian have in common, with some numbers of each row: `of_row` does so for one.
+pub(super) fn prepare<T>(
+    scores: MatMut<'_, f64>,
+    (kept, count): (&mut [f64], usize),
+    weights: Option<&[f64]>,
+    target: impl Fn(usize) -> Option<T>,
+    of_row: impl Fn(&mut [f64], T, f64, &mut [f64]),
+) {
+    let mut numbers = kept.chunks_exact_mut(count.max(1));
+    each_row(scores, |i, z| {
+        let numbers = numbers.next().unwrap_or_default();
+        match (weight(weights, i), target(i)) {
+            (0.0, _) => numbers.fill(0.0),
+            (s, Some(target)) => of_row(z, target, s, numbers),
+            (_, None) => numbers.fill(f64::NAN),
+        }
+    });
+}
+
+/// Directions become products with the Hessian, from what [`prepare`] left: `turn` does so for one row.
+pub(super) fn turn<T>(
+    prepared: MatRef<'_, f64>,
+    (kept, count): (&[f64], usize),
+    weights: Option<&[f64]>,
+    direction: MatMut<'_, f64>,
+    target: impl Fn(usize) -> Option<T>,
+    turn: impl Fn(&[f64], T, &[f64], &mut [f64]),
+) {
+    let mut copy = Vec::new();
+    let mut numbers = kept.chunks_exact(count.max(1));
+    each_row(direction, |i, v| {
+        let numbers = numbers.next().unwrap_or_default();
+        match (weight(weights, i), target(i)) {
+            (0.0, _) => v.fill(0.0),
+            (_, Some(target)) => {
+                if let Some(row) = prepared.row(i).try_as_row_major() {
+                    return turn(row.as_slice(), target, numbers, v);
+                }
+                copy.clear();
+                copy.extend(prepared.row(i).iter().copied());
+                turn(&copy, target, numbers, v);
+            }
+            (_, None) => v.fill(f64::NAN),
+        }
+    });
+}
+
 /// Σ s ℓ*(g/s), where every row has one and rows without weight are 0.
 pub(super) fn conjugate<T>(
     dual: MatRef<'_, f64>,

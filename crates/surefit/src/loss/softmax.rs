@@ -45,11 +45,30 @@ impl ClassLoss for Softmax {
         s * ((max - own) + rest.ln_1p())
     }
 
-    fn hessian(&self, z: &mut [f64], _class: usize, s: f64, v: &mut [f64]) {
+    fn hessian(&self, z: &mut [f64], class: usize, s: f64, v: &mut [f64]) {
+        let mut kept = [0.0];
+        self.prepare(z, class, s, &mut kept);
+        self.turn(z, class, &kept, v);
+    }
+
+    fn kept(&self) -> usize {
+        1
+    }
+
+    /// Scores become probabilities; s is kept.
+    fn prepare(&self, z: &mut [f64], _class: usize, s: f64, kept: &mut [f64]) {
         let (_, rest) = exponentials(z);
-        let mean = z.iter().zip(v.iter()).map(|(e, v)| e * v).sum::<f64>() / (1.0 + rest);
-        let scale = s / (1.0 + rest);
-        v.iter_mut().zip(z.iter()).for_each(|(v, e)| *v = scale * e * (*v - mean));
+        let inverse = 1.0 / (1.0 + rest);
+        for e in z.iter_mut() {
+            *e *= inverse;
+        }
+        kept.fill(s);
+    }
+
+    fn turn(&self, shares: &[f64], _class: usize, kept: &[f64], v: &mut [f64]) {
+        let s = kept.iter().sum::<f64>();
+        let mean = shares.iter().zip(v.iter()).map(|(p, v)| p * v).sum::<f64>();
+        v.iter_mut().zip(shares).for_each(|(v, p)| *v = s * p * (*v - mean));
     }
 
     fn conjugate(&self, g: &[f64], class: usize, s: f64) -> Option<f64> {

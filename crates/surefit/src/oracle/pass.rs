@@ -41,8 +41,51 @@ pub struct Pass<'a> {
     heading: Vec<f64>,
     /// Room for one answer before it is divided.
     sums: Sums,
-    /// n × c: room for what a walk over sparse rows leaves of the scores.
-    room: Vec<f64>,
+    /// Room for walks over sparse rows.
+    room: SparseRoom,
+    prepared: Prepared,
+}
+
+/// What walks over sparse rows need besides: memory that was asked for anew in every walk took longer to be cleared than
+/// the walk.
+#[derive(Default)]
+struct SparseRoom {
+    /// n × c: what is left of the scores.
+    left: Vec<f64>,
+    /// The point.
+    weights: ByFeature,
+}
+
+/// What products with the Hessian at one point have in common ([`Loss::prepare`]).
+#[derive(Default)]
+struct Prepared {
+    /// Whether it is that of the scores as they are.
+    is_current: bool,
+    /// n × c, row by row.
+    scores: Vec<f64>,
+    /// [`Loss::kept`] numbers for each row.
+    kept: Vec<f64>,
+}
+
+impl Prepared {
+    fn renew(&mut self, samples: &Samples<'_>, loss: &dyn Loss, scores: &[f64]) {
+        if std::mem::replace(&mut self.is_current, true) {
+            return;
+        }
+        let (c, count) = (samples.outputs.max(1), loss.kept());
+        self.scores.resize(scores.len(), 0.0);
+        self.kept.resize(scores.len() / c * count, 0.0);
+        let strips = self.scores.par_chunks_mut(STRIP_ROWS * c).zip(scores.par_chunks(STRIP_ROWS * c));
+        strips.zip(self.kept.par_chunks_mut(STRIP_ROWS * count)).enumerate().for_each(
+            |(strip, ((to, from), kept))| {
+                to.copy_from_slice(from);
+                let first = strip * STRIP_ROWS;
+                let (targets, weights) = of_rows(samples, &(first..first + to.len() / c));
+                let view = MatMut::from_row_major_slice_mut(to, from.len() / c, c);
+                loss.prepare(view, kept, targets, weights);
+            },
+        );
+    }
 }
 
 /// Σ over rows.
@@ -129,12 +172,14 @@ impl<'a> Pass<'a> {
             scores: vec![0.0; count],
             heading: Vec::new(),
             sums: Sums::default(),
-            room: Vec::new(),
+            room: SparseRoom::default(),
+            prepared: Prepared::default(),
         })
     }
 
     /// The mean loss; the point counts as evaluated.
     pub fn score(&mut self, at: &Coefficients) -> f64 {
+        self.prepared.is_current = false;
         let Self { samples, loss, scores, room, total, .. } = self;
         sweep(samples, Some(at), &gradients(samples, &**loss), scores, None, room) / *total
     }
@@ -157,13 +202,18 @@ impl<'a> Pass<'a> {
     /// Puts the Hessian of the mean loss at the point last evaluated times `direction` into `product`, whose value is
     /// half the product of both.
     pub fn hessian_vector(&mut self, direction: &Coefficients, product: &mut Answer) {
-        let Self { samples, loss, scores, sums, room, total, .. } = self;
+        let Self { samples, loss, scores, sums, room, total, prepared, .. } = self;
         let (samples, loss, c) = (*samples, &**loss, samples.outputs);
+        let count = loss.kept();
+        if count > 0 {
+            prepared.renew(&samples, loss, scores);
+        }
+        let from = if count > 0 { &prepared.scores } else { &*scores };
         let act = |rows: Range<usize>, v: MatMut<'_, f64>| {
-            let z = &scores[rows.start * c..rows.end * c];
-            let z = MatRef::from_row_major_slice(z, rows.len(), c);
+            let z = MatRef::from_row_major_slice(&from[rows.start * c..rows.end * c], rows.len(), c);
+            let kept = &prepared.kept[rows.start * count..rows.end * count];
             let (targets, weights) = of_rows(&samples, &rows);
-            loss.hessian(z, targets, weights, v);
+            loss.hessian_prepared(z, kept, targets, weights, v);
             0.0
         };
         sweep(&samples, Some(direction), &act, &mut [], Some(sums), room);
@@ -186,6 +236,7 @@ impl<'a> Pass<'a> {
 
     /// See [`Self::probe`].
     pub fn accept(&mut self) {
+        self.prepared.is_current = false;
         std::mem::swap(&mut self.scores, &mut self.heading);
     }
 
@@ -224,6 +275,7 @@ impl<'a> Pass<'a> {
 
     /// Takes the step that [`Self::along`] would look at: the scores become those of the new point.
     pub fn advance(&mut self, t: f64) {
+        self.prepared.is_current = false;
         self.scores.iter_mut().zip(&self.heading).for_each(|(z, u)| *z += t * u);
     }
 
@@ -250,11 +302,12 @@ impl Oracle for Pass<'_> {
     }
 
     fn eval(&mut self, at: &Coefficients, ask: Ask, answer: &mut Answer) -> Result<()> {
-        let Self { samples, loss, scores, sums, room, total, .. } = self;
+        let Self { samples, loss, scores, sums, room, total, prepared, .. } = self;
         let act = gradients(samples, &**loss);
         match ask {
             Ask::Value => answer.value = sweep(samples, Some(at), &act, &mut [], None, room) / *total,
             Ask::Gradient => {
+                prepared.is_current = false;
                 sums.value = sweep(samples, Some(at), &act, scores, Some(sums), room);
                 sums.mean_into(*total, answer);
                 answer.value = sums.value / *total;
@@ -323,7 +376,7 @@ fn sweep(
     act: Act<'_>,
     keep: &mut [f64],
     sums: Option<&mut Sums>,
-    room: &mut Vec<f64>,
+    room: &mut SparseRoom,
 ) -> f64 {
     match samples.x {
         Features::F64(x) => dense(x, samples, at, act, keep, sums),
@@ -550,17 +603,19 @@ fn sparse_rows<V: Number, I: Index>(
     samples: &Samples<'_>,
     at: Option<&Coefficients>,
     act: Act<'_>,
-    (keep, g): (&mut [f64], &mut Vec<f64>),
+    (keep, room): (&mut [f64], &mut SparseRoom),
     sums: Option<&mut Sums>,
 ) -> f64 {
     let (n, c) = (x.rows(), samples.outputs);
-    let weights = at.map(|at| (ByFeature::of(&at.weights), at.intercept.as_slice()));
-    // Memory that was asked for anew in every walk took longer to be cleared than the walk.
+    let SparseRoom { left: g, weights } = room;
+    if let Some(at) = at {
+        weights.copy(&at.weights);
+    }
+    let weights = &*weights;
     g.resize(n * c, 0.0);
     let part = |(z, (rows, keep)): (&mut [f64], Strip<'_>)| {
-        if let Some((weights, intercept)) = &weights {
-            z.chunks_exact_mut(c.max(1)).for_each(|z| z.copy_from_slice(intercept));
-            sparse::add_all_scores(|i| x.row(rows.start + i), weights, z);
+        if let Some(at) = at {
+            sparse::all_scores(|i| x.row(rows.start + i), weights, &at.intercept, z);
         } else {
             z.fill(0.0);
         }

@@ -125,14 +125,13 @@ impl Memory {
             add(&mut q, -factor, &pair.gradient);
             factors.push(factor);
         }
-        let mut out = if let Some(preconditioner) = &self.preconditioner {
-            preconditioner.apply(&q)
+        let mut out = q.clone();
+        if let Some(preconditioner) = &self.preconditioner {
+            preconditioner.apply(&q, &mut out);
         } else {
             let scale = |last: &Change| 1.0 / (last.rho * dot(&last.gradient, &last.gradient));
-            let mut out = q.clone();
             set(&mut out, self.pairs.back().map_or(1.0, scale), &q);
-            out
-        };
+        }
         for (pair, factor) in self.pairs.iter().zip(factors.iter().rev()) {
             let back = pair.rho * dot(&pair.gradient, &out);
             add(&mut out, factor - back, &pair.point);

@@ -19,7 +19,7 @@ use crate::oracle::{Oracle, Pass};
 use crate::problem::{Coefficients, Problem};
 
 /// The residual of a system beside its right-hand side, in the norm of the preconditioner, squared.
-const FORCING: f64 = 0.01;
+const FORCING: f64 = 0.1;
 /// A system that needs more products asks for a new preconditioner before the next one.
 const WORN: usize = 8;
 /// Rows that the preconditioner is made from, for each column of a factor.
@@ -121,11 +121,15 @@ impl System {
             self.preconditioner = Preconditioner::new(objective, SAMPLE);
         }
         let preconditioner = self.preconditioner.as_ref();
-        let apply = |r: &Coefficients| preconditioner.map_or_else(|| r.clone(), |m| m.apply(r));
+        let apply = |r: &Coefficients, out: &mut Coefficients| match preconditioner {
+            Some(preconditioner) => preconditioner.apply(r, out),
+            None => set(out, 1.0, r),
+        };
         let mut residual = here.gradient.clone();
         set(&mut residual, -1.0, &here.gradient);
         set(&mut self.direction, 0.0, &residual);
-        let mut z = apply(&residual);
+        let mut z = zeros(shape);
+        apply(&residual, &mut z);
         let mut heading = z.clone();
         let mut product = zeros(shape);
         let mut size = dot(&residual, &z);
@@ -153,7 +157,7 @@ impl System {
             let t = size / bend;
             add(&mut self.direction, t, &heading);
             add(&mut residual, -t, &product);
-            z = apply(&residual);
+            apply(&residual, &mut z);
             let before = std::mem::replace(&mut size, dot(&residual, &z));
             let turn = size / before;
             length = size + turn * turn * length;

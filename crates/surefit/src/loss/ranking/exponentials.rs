@@ -30,6 +30,9 @@ impl Sides {
 /// Exponents up to this in size, both ways, make sums whose product is far from overflow, for any number of labels.
 pub(super) const MODERATE: f64 = 300.0;
 
+/// Vectors of eight whose largest are found beside each other.
+const CHAINS: usize = 4;
+
 /// A score behind the last label, whose exponential is lost in any sum, and the sum of a side that has nothing else.
 const BEHIND: f64 = -708.0;
 const LEAST: f64 = 1e-300;
@@ -37,7 +40,7 @@ const LEAST: f64 = 1e-300;
 /// Turns scores into `exp(∓s − top)` of their side.
 pub(super) fn exponentials(z: &mut [f64], labels: &[u64]) -> Sides {
     // What crosses a vector is added up outside of the kernels: within, a compiler takes sums apart into single numbers.
-    if halved(dispatch(Largest { z, labels }), larger) <= MODERATE {
+    if halved(dispatch(Largest { z }), larger) <= MODERATE {
         let sums = dispatch(Moderate { z, labels }).map(|lanes| halved(lanes, |a, b| a + b));
         return Sides { tops: [0.0; 2], sums: sums.map(|sum| if sum < LEAST { 0.0 } else { sum }) };
     }
@@ -56,10 +59,10 @@ pub(super) fn scale(z: &mut [f64], labels: &[u64], factors: [f64; 2]) {
     dispatch(Scale { z, labels, factors });
 }
 
-/// The means of v over both sides, each label with its exponential over the sum of its side.
-pub(super) fn means(e: &[f64], v: &mut [f64], labels: &[u64], sums: [f64; 2]) -> [f64; 2] {
+/// The means of v over both sides, each label with its exponential times 1 over the sum of its side.
+pub(super) fn means(e: &[f64], v: &mut [f64], labels: &[u64], inverse: [f64; 2]) -> [f64; 2] {
     let products = dispatch(Products { e, v, labels }).map(|lanes| halved(lanes, |a, b| a + b));
-    [0, 1].map(|side| if sums[side] == 0.0 { 0.0 } else { products[side] / sums[side] })
+    [0, 1].map(|side| if inverse[side] == 0.0 { 0.0 } else { products[side] * inverse[side] })
 }
 
 /// Turns v into `factor · e · (slope · (v − mean) + lift)` with the numbers of each side, 0 where e is 0.
@@ -213,18 +216,35 @@ impl<S: Simd, const N: usize> Visit<S, N> for Size<S, N> {
 }
 
 struct Largest<'a> {
-    z: &'a mut [f64],
-    labels: &'a [u64],
+    z: &'a [f64],
 }
 
 impl Kernel for Largest<'_> {
     type Output = [f64; EIGHT];
 
+    /// In several chains, as each waits for its last number.
     #[inline(always)]
     fn run<S: Simd, const N: usize>(self, simd: S) -> Self::Output {
-        let mut size = Size([simd.splat_f64s(0.0); N]);
-        walk::<S, N>(simd, self.z, self.labels, 0.0, &mut size);
-        lanes::<S, N>(size.0)
+        let mut sizes = [[simd.splat_f64s(0.0); N]; CHAINS];
+        let (eights, rest) = self.z.as_chunks::<EIGHT>();
+        let (fours, last) = eights.as_chunks::<CHAINS>();
+        let raise = |size: &mut [S::f64s; N], z: &[f64; EIGHT]| {
+            for (size, z) in size.iter_mut().zip(load::<S, N>(simd, z)) {
+                *size = simd.max_f64s(simd.abs_f64s(z), *size);
+            }
+        };
+        for four in fours {
+            sizes.iter_mut().zip(four).for_each(|(size, z)| raise(size, z));
+        }
+        sizes.iter_mut().zip(last).for_each(|(size, z)| raise(size, z));
+        let mut room = [0.0; EIGHT];
+        room.iter_mut().zip(rest).for_each(|(room, z)| *room = *z);
+        let [mut size, others @ ..] = sizes;
+        raise(&mut size, &room);
+        for other in others {
+            size.iter_mut().zip(other).for_each(|(size, other)| *size = simd.max_f64s(other, *size));
+        }
+        lanes::<S, N>(size)
     }
 }
 

@@ -102,6 +102,17 @@ pub(super) trait RankingLoss: Sync + Debug {
     /// Turns `v` into s ∇²ℓ(z) v; the scores are a copy that may be overwritten.
     fn hessian(&self, z: &mut [f64], labels: Labels<'_>, s: f64, v: &mut [f64]);
 
+    /// See [`Loss::kept`].
+    fn kept(&self) -> usize {
+        0
+    }
+
+    /// See [`Loss::prepare`].
+    fn prepare(&self, _z: &mut [f64], _labels: Labels<'_>, _s: f64, _kept: &mut [f64]) {}
+
+    /// See [`Loss::hessian_prepared`]; for a loss that keeps numbers.
+    fn turn(&self, _prepared: &[f64], _labels: Labels<'_>, _kept: &[f64], _v: &mut [f64]) {}
+
     /// [`Loss::diagonal`], where there is a formula for it.
     fn diagonal(&self, _scores: MatMut<'_, f64>, _targets: Targets<'_>, _weights: Option<&[f64]>) -> bool {
         false
@@ -166,6 +177,46 @@ impl<L: RankingLoss> Loss for ByLabels<L> {
         let columns = scores.ncols();
         let target = |i| labels(targets, i, columns);
         rows::hessian(scores, weights, direction, target, |z, labels, s, v| self.0.hessian(z, labels, s, v));
+    }
+
+    fn kept(&self) -> usize {
+        self.0.kept()
+    }
+
+    fn prepare(
+        &self,
+        scores: MatMut<'_, f64>,
+        kept: &mut [f64],
+        targets: Targets<'_>,
+        weights: Option<&[f64]>,
+    ) {
+        let (columns, count) = (scores.ncols(), self.kept());
+        if count > 0 {
+            let target = |i| labels(targets, i, columns);
+            let of_row = |z: &mut [f64], labels: Labels<'_>, s, kept: &mut [f64]| {
+                self.0.prepare(z, labels, s, kept);
+            };
+            rows::prepare(scores, (kept, count), weights, target, of_row);
+        }
+    }
+
+    fn hessian_prepared(
+        &self,
+        prepared: MatRef<'_, f64>,
+        kept: &[f64],
+        targets: Targets<'_>,
+        weights: Option<&[f64]>,
+        direction: MatMut<'_, f64>,
+    ) {
+        let (columns, count) = (prepared.ncols(), self.kept());
+        if count == 0 {
+            return self.hessian(prepared, targets, weights, direction);
+        }
+        let target = |i| labels(targets, i, columns);
+        let turn = |row: &[f64], labels: Labels<'_>, kept: &[f64], v: &mut [f64]| {
+            self.0.turn(row, labels, kept, v);
+        };
+        rows::turn(prepared, (kept, count), weights, direction, target, turn);
     }
 
     fn diagonal(&self, mut scores: MatMut<'_, f64>, targets: Targets<'_>, weights: Option<&[f64]>) {

@@ -11,6 +11,9 @@ use super::{Labels, RankingLoss, bits, labels};
 use faer::{MatMut, MatRef};
 use std::fmt::Debug;
 
+/// Numbers of a row that its products with the Hessian have in common.
+const KEPT: usize = 7;
+
 /// A loss of the sums of both sides.
 pub(in crate::loss) trait OfSides: Sync + Debug {
     /// Whether rows with one side only have loss 0.
@@ -43,17 +46,43 @@ impl<L: OfSides> RankingLoss for BySides<L> {
     }
 
     fn hessian(&self, z: &mut [f64], labels: Labels<'_>, s: f64, v: &mut [f64]) {
-        let Some((sides, counts)) = opened(&self.0, z, labels) else { return v.fill(0.0) };
+        let mut kept = [0.0; KEPT];
+        self.prepare(z, labels, s, &mut kept);
+        self.turn(z, labels, &kept, v);
+    }
+
+    fn kept(&self) -> usize {
+        KEPT
+    }
+
+    /// Scores become exponentials; what the sums of their sides are 1 over is kept, and how the loss bends.
+    fn prepare(&self, z: &mut [f64], labels: Labels<'_>, s: f64, kept: &mut [f64]) {
+        let Some((sides, counts)) = opened(&self.0, z, labels) else {
+            z.fill(0.0);
+            return kept.fill(0.0);
+        };
         let Bends { diagonal, same, across } = self.0.bends(&sides, counts, s);
-        let means = means(z, v, labels.words, sides.sums);
+        let inverse = sides.sums.map(|sum| per(1.0, sum));
+        let numbers = inverse.into_iter().chain(diagonal).chain(same).chain([across]);
+        kept.iter_mut().zip(numbers).for_each(|(kept, number)| *kept = number);
+    }
+
+    fn turn(&self, e: &[f64], labels: Labels<'_>, kept: &[f64], v: &mut [f64]) {
+        let Some(&[own, others, own_slope, others_slope, own_same, others_same, across]) =
+            kept.first_chunk::<KEPT>()
+        else {
+            return v.fill(f64::NAN);
+        };
+        let (inverse, slope, same) = ([own, others], [own_slope, others_slope], [own_same, others_same]);
+        let means = means(e, v, labels.words, inverse);
         // About the mean of its side, of which v may be little more than a multiple of 1.
         let of_side = |side: usize| Turn {
-            factor: per(1.0, sides.sums[side]),
-            slope: diagonal[side],
+            factor: inverse[side],
+            slope: slope[side],
             mean: means[side],
-            lift: (diagonal[side] + same[side]) * means[side] + across * means[1 - side],
+            lift: (slope[side] + same[side]) * means[side] + across * means[1 - side],
         };
-        turn(z, v, labels.words, [of_side(0), of_side(1)]);
+        turn(e, v, labels.words, [of_side(0), of_side(1)]);
     }
 
     fn diagonal(&self, scores: MatMut<'_, f64>, targets: Targets<'_>, weights: Option<&[f64]>) -> bool {

@@ -99,18 +99,32 @@ pub(super) fn walk<S: Simd, const N: usize>(
     pad: f64,
     visit: &mut impl Visit<S, N>,
 ) {
-    for (z, word) in z.chunks_mut(WORD).zip(labels) {
-        let (whole, rest) = z.as_chunks_mut::<EIGHT>();
-        let last = whole.len();
-        for (at, z) in whole.iter_mut().enumerate() {
-            let out = visit.eight(simd, load::<S, N>(simd, z), members::<S, N>(simd, *word, at));
-            store::<S, N>(out, z);
-        }
-        if !rest.is_empty() {
-            let mut room = [pad; EIGHT];
-            room.iter_mut().zip(rest.iter()).for_each(|(room, z)| *room = *z);
-            let out = visit.eight(simd, load::<S, N>(simd, &room), members::<S, N>(simd, *word, last));
-            rest.iter_mut().zip(lanes::<S, N>(out)).for_each(|(z, out)| *z = out);
-        }
+    let (words, rest) = z.as_chunks_mut::<WORD>();
+    let of_rest = labels.get(words.len()).copied().unwrap_or_default();
+    for (z, word) in words.iter_mut().zip(labels) {
+        each_eight(simd, z.as_chunks_mut::<EIGHT>().0, *word, visit);
+    }
+    let (eights, rest) = rest.as_chunks_mut::<EIGHT>();
+    each_eight(simd, eights, of_rest, visit);
+    if !rest.is_empty() {
+        let mut room = [pad; EIGHT];
+        room.iter_mut().zip(rest.iter()).for_each(|(room, z)| *room = *z);
+        let has = members::<S, N>(simd, of_rest, eights.len());
+        let out = visit.eight(simd, load::<S, N>(simd, &room), has);
+        rest.iter_mut().zip(lanes::<S, N>(out)).for_each(|(z, out)| *z = out);
+    }
+}
+
+/// The eights of a word. Of a whole word their number is known beforehand, and no comparison stands between them.
+#[inline(always)]
+fn each_eight<S: Simd, const N: usize>(
+    simd: S,
+    eights: &mut [[f64; EIGHT]],
+    word: u64,
+    visit: &mut impl Visit<S, N>,
+) {
+    for (at, z) in eights.iter_mut().enumerate() {
+        let out = visit.eight(simd, load::<S, N>(simd, z), members::<S, N>(simd, word, at));
+        store::<S, N>(out, z);
     }
 }

@@ -132,6 +132,51 @@ fn close(got: &Answer, g: &Mat<f64>, x: &Mat<f64>, total: f64) {
     }
 }
 
+#[test]
+fn products_with_the_hessian_are_those_of_the_last_point_whatever_way_led_there() {
+    let problem = Problem::new(60, 4, 3, true);
+    let kind = LossKind::Softmax;
+    let samples = problem.samples(Features::F64(problem.x.as_ref()), kind);
+    let (at, mut other) = (point(4, samples.outputs), point(4, samples.outputs));
+    other.weights *= faer::Scale(-0.5);
+    other.intercept.fill(0.25);
+    let (mut answer, mut product) = (Answer::new(samples.shape()), Answer::new(samples.shape()));
+    let mut fresh = |at: &Coefficients| {
+        let mut pass = Pass::new(samples, kind).unwrap();
+        pass.eval(at, Ask::Gradient, &mut answer).unwrap();
+        let mut product = Answer::new(samples.shape());
+        pass.hessian_vector(&other, &mut product);
+        product
+    };
+    let (wanted, ahead) = (fresh(&other), {
+        let mut ahead = other.clone();
+        ahead.weights += &at.weights;
+        ahead.intercept.iter_mut().zip(&at.intercept).for_each(|(b, own)| *b += own);
+        fresh(&ahead)
+    });
+    assert!((&wanted.weights - &ahead.weights).norm_max() > 1e-3);
+    let mut pass = Pass::new(samples, kind).unwrap();
+    let mut room = Answer::new(samples.shape());
+    pass.eval(&at, Ask::Gradient, &mut room).unwrap();
+    pass.hessian_vector(&other, &mut product);
+    let mut same = |pass: &mut Pass<'_>, wanted: &Answer| {
+        pass.hessian_vector(&other, &mut product);
+        let off = (&product.weights - &wanted.weights).norm_max();
+        assert!(off <= 1e-12, "{off}");
+    };
+    pass.score(&other);
+    same(&mut pass, &wanted);
+    pass.eval(&at, Ask::Gradient, &mut room).unwrap();
+    pass.probe(&other, &mut room);
+    pass.accept();
+    same(&mut pass, &wanted);
+    pass.head(&at);
+    pass.advance(1.0);
+    same(&mut pass, &ahead);
+    pass.eval(&other, Ask::Gradient, &mut room).unwrap();
+    same(&mut pass, &wanted);
+}
+
 const SIZES: [(usize, usize, usize, bool); 6] = [
     (1, 1, 2, false),
     (40, 3, 2, true),

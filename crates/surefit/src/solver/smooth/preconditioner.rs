@@ -7,7 +7,6 @@
 //! bend: at even steps of the running sum of tᵢₖ, so that all of the sample counts alike.
 
 use super::Objective;
-use super::vectors::zeros;
 use crate::data::features::{Csr, Features, Index, Number};
 use crate::data::sparse::ByFeature;
 use crate::data::{Samples, Shape};
@@ -116,13 +115,13 @@ impl Preconditioner {
         Some(Self { shape, has_intercept: objective.has_intercept(), basis, systems })
     }
 
-    /// An approximation of `(H + Λ)⁻¹ r`.
-    pub fn apply(&self, r: &Coefficients) -> Coefficients {
+    /// `out` becomes an approximation of `(H + Λ)⁻¹ r`.
+    pub fn apply(&self, r: &Coefficients, out: &mut Coefficients) {
         if self.systems.iter().all(|system| matches!(system, System::Diagonal(_))) {
-            return self.apply_diagonals(r);
+            return self.apply_diagonals(r, out);
         }
         let (d, c) = (self.shape.columns, self.shape.outputs);
-        let mut out = zeros(self.shape);
+        out.weights.fill(0.0);
         let weights = product(r.weights.as_ref(), self.basis.as_ref());
         let mut solved = Mat::zeros(d, c);
         let mut of_intercept = vec![0.0; c];
@@ -142,17 +141,16 @@ impl Preconditioner {
         for (l, out) in out.intercept.iter_mut().enumerate() {
             *out = of_intercept.iter().enumerate().map(|(k, b)| self.basis[(l, k)] * b).sum();
         }
-        out
     }
 
-    fn apply_diagonals(&self, r: &Coefficients) -> Coefficients {
-        let mut out = r.clone();
+    fn apply_diagonals(&self, r: &Coefficients, out: &mut Coefficients) {
         for (k, system) in self.systems.iter().enumerate() {
             let System::Diagonal(inverse) = system else { continue };
-            let entries = out.weights.col_as_slice_mut(k).iter_mut().chain([&mut out.intercept[k]]);
-            entries.zip(inverse).for_each(|(entry, inverse)| *entry *= inverse);
+            let (inverse, of_intercept) = inverse.split_at(self.shape.columns);
+            let entries = out.weights.col_as_slice_mut(k).iter_mut().zip(r.weights.col_as_slice(k));
+            entries.zip(inverse).for_each(|((out, r), inverse)| *out = r * inverse);
+            out.intercept[k] = r.intercept[k] * of_intercept.first().unwrap_or(&1.0);
         }
-        out
     }
 }
 
@@ -232,11 +230,14 @@ fn traces(objective: &Objective<'_, '_>, rows: &[usize], basis: MatRef<'_, f64>)
         let mut bent = Vec::new();
         each_run(objective, rows, |rows, z| {
             let (targets, weights) = of_rows(&samples, &rows);
+            let (loss, mut z) = (objective.loss(), z.to_owned());
+            let mut kept = vec![0.0; rows.len() * loss.kept()];
+            loss.prepare(z.as_mut(), &mut kept, targets, weights);
             for (u, out) in directions.iter().zip(&mut out) {
                 bent.clear();
                 rows.clone().for_each(|_| bent.extend_from_slice(u));
                 let view = MatMut::from_row_major_slice_mut(&mut bent, rows.len(), c);
-                objective.loss().hessian(z, targets, weights, view);
+                loss.hessian_prepared(z.as_ref(), &kept, targets, weights, view);
                 let inner = |bent: &[f64]| bent.iter().zip(u).map(|(h, u)| h * u).sum::<f64>().max(0.0);
                 out.extend(bent.chunks_exact(c).map(inner));
             }
