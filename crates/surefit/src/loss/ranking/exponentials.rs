@@ -3,11 +3,11 @@
 //! Each label is in one of them, so one exponential a score is enough, with the sign that its side asks for. Scores of ordinary
 //! size are exponents as they are. Where one is larger than [`MODERATE`], each side of the row has its own largest
 //! exponent, from which the others are measured: nothing overflows, and no sum is below 1. The exponentials lie where the
-//! scores were, and no other memory is needed.
+//! scores were; for a gradient those of one row stand apart, until it is known that all of its scores are ordinary.
 //!
-//! Eight numbers are some 28 operations, 18 of them the exponential, and a processor that does two at a time is kept busy.
+//! Eight numbers are some 27 operations, 17 of them the exponential, and a processor that does two at a time is kept busy.
 
-use super::vectors::{EIGHT, Kernel, Visit, dispatch, halved, lanes, load, walk};
+use super::vectors::{EIGHT, Kernel, Visit, dispatch, halved, lanes, load, walk, walk_into};
 use crate::num::exp::{exp, exp_within};
 use pulp::Simd;
 
@@ -50,6 +50,14 @@ pub(super) fn exponentials(z: &mut [f64], labels: &[u64]) -> Sides {
     Sides { tops: [-low, high], sums: sums.map(|lanes| halved(lanes, |a, b| a + b)) }
 }
 
+/// [`exponentials`] of moderate scores, into other memory; nothing where a score is larger, and then `e` is to be forgotten.
+pub(super) fn moderate(z: &[f64], labels: &[u64], e: &mut [f64]) -> Option<Sides> {
+    let (size, sums) = dispatch(Sized { z, labels, e });
+    let sums = sums.map(|lanes| halved(lanes, |a, b| a + b));
+    (halved(size, larger) <= MODERATE)
+        .then(|| Sides { tops: [0.0; 2], sums: sums.map(|sum| if sum < LEAST { 0.0 } else { sum }) })
+}
+
 fn larger(a: f64, b: f64) -> f64 {
     if b > a { b } else { a }
 }
@@ -57,6 +65,11 @@ fn larger(a: f64, b: f64) -> f64 {
 /// Multiplies what [`exponentials`] left on both sides, and leaves 0 where that is 0, whatever the factors are.
 pub(super) fn scale(z: &mut [f64], labels: &[u64], factors: [f64; 2]) {
     dispatch(Scale { z, labels, factors });
+}
+
+/// Puts what [`moderate`] left, times finite factors of the sides, in the place of the scores.
+pub(super) fn scale_into(e: &[f64], z: &mut [f64], labels: &[u64], factors: [f64; 2]) {
+    dispatch(ScaleInto { e, z, labels, factors });
 }
 
 /// The means of v over both sides, each label with its exponential times 1 over the sum of its side.
@@ -261,6 +274,63 @@ impl Kernel for Moderate<'_> {
         let mut plain = Plain::new(simd);
         walk::<S, N>(simd, self.z, self.labels, BEHIND, &mut plain);
         plain.sums.map(lanes::<S, N>)
+    }
+}
+
+/// Exponentials of moderate scores, and how large these are.
+struct Sized<'a> {
+    z: &'a [f64],
+    labels: &'a [u64],
+    e: &'a mut [f64],
+}
+
+impl Kernel for Sized<'_> {
+    type Output = ([f64; EIGHT], [[f64; EIGHT]; 2]);
+
+    #[inline(always)]
+    fn run<S: Simd, const N: usize>(self, simd: S) -> Self::Output {
+        let mut both = PlainAndSize { plain: Plain::new(simd), size: Size([simd.splat_f64s(0.0); N]) };
+        walk_into::<S, N>(simd, (self.z, self.e), self.labels, BEHIND, &mut both);
+        let mut size = lanes::<S, N>(both.size.0);
+        let rest = self.z.as_chunks::<EIGHT>().1;
+        size.iter_mut().zip(rest).for_each(|(size, z)| *size = larger(*size, z.abs()));
+        (size, both.plain.sums.map(lanes::<S, N>))
+    }
+}
+
+struct PlainAndSize<S: Simd, const N: usize> {
+    plain: Plain<S, N>,
+    size: Size<S, N>,
+}
+
+impl<S: Simd, const N: usize> Visit<S, N> for PlainAndSize<S, N> {
+    #[inline(always)]
+    fn eight(&mut self, simd: S, z: [S::f64s; N], has: [S::m64s; N]) -> [S::f64s; N] {
+        self.size.eight(simd, z, has);
+        self.plain.eight(simd, z, has)
+    }
+
+    /// What stands behind the last label is no score.
+    #[inline(always)]
+    fn last(&mut self, simd: S, z: [S::f64s; N], has: [S::m64s; N]) -> [S::f64s; N] {
+        self.plain.eight(simd, z, has)
+    }
+}
+
+struct ScaleInto<'a> {
+    e: &'a [f64],
+    z: &'a mut [f64],
+    labels: &'a [u64],
+    factors: [f64; 2],
+}
+
+impl Kernel for ScaleInto<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd, const N: usize>(self, simd: S) {
+        let mut times = Times { factors: self.factors.map(|factor| [simd.splat_f64s(factor); N]) };
+        walk_into(simd, (self.e, self.z), self.labels, 0.0, &mut times);
     }
 }
 

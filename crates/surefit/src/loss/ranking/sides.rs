@@ -6,9 +6,10 @@
 
 use super::super::{Targets, rows, weight};
 use super::eights::{self, FEW};
-use super::exponentials::{Bent, Sides, Turn, bent, exponentials, means, scale, turn};
+use super::exponentials::{Bent, Sides, Turn, bent, exponentials, means, moderate, scale, scale_into, turn};
 use super::{Labels, RankingLoss, bits, labels};
 use faer::{MatMut, MatRef};
+use std::cell::RefCell;
 use std::fmt::Debug;
 
 /// Numbers of a row that its products with the Hessian have in common.
@@ -138,9 +139,34 @@ fn block<L: OfSides>(
         }
         _ => {
             let target = |i| labels(targets, i, c);
-            rows::block(scores, weights, target, |z, labels, s| gradient(loss, z, labels, s))
+            let room = RefCell::new(vec![0.0; c]);
+            rows::block(scores, weights, target, |z, labels, s| {
+                let of_moderate = moderate_gradient(loss, z, labels, s, &mut room.borrow_mut());
+                of_moderate.unwrap_or_else(|| gradient(loss, z, labels, s))
+            })
         }
     }
+}
+
+/// [`gradient`] of moderate scores without weights of labels, in one walk less; nothing where they are other ones, or a
+/// factor is beyond all numbers.
+fn moderate_gradient<L: OfSides>(
+    loss: &L,
+    z: &mut [f64],
+    labels: Labels<'_>,
+    s: f64,
+    room: &mut [f64],
+) -> Option<f64> {
+    let counts = labels.counts(z.len());
+    if labels.weights.is_some() || L::PAIRS && counts.contains(&0.0) {
+        return None;
+    }
+    let sides = moderate(z, labels.words, room)?;
+    let (value, factors) = loss.at(&sides, counts, s);
+    factors.iter().all(|factor| factor.is_finite()).then(|| {
+        scale_into(room, z, labels.words, factors);
+        value
+    })
 }
 
 /// s ℓ of one row, whose scores become a gradient.

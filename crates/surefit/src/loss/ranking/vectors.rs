@@ -88,6 +88,12 @@ pub(super) fn halved([a, b, c, d, e, f, g, h]: [f64; EIGHT], join: impl Fn(f64, 
 /// What happens to eight labels of a row.
 pub(super) trait Visit<S: Simd, const N: usize> {
     fn eight(&mut self, simd: S, z: [S::f64s; N], has: [S::m64s; N]) -> [S::f64s; N];
+
+    /// The same where fewer than eight are left, and others stand behind them.
+    #[inline(always)]
+    fn last(&mut self, simd: S, z: [S::f64s; N], has: [S::m64s; N]) -> [S::f64s; N] {
+        self.eight(simd, z, has)
+    }
 }
 
 /// Replaces the numbers of a row, eight by eight; behind the last one stands `pad`, as of labels that are not in the set.
@@ -110,8 +116,47 @@ pub(super) fn walk<S: Simd, const N: usize>(
         let mut room = [pad; EIGHT];
         room.iter_mut().zip(rest.iter()).for_each(|(room, z)| *room = *z);
         let has = members::<S, N>(simd, of_rest, eights.len());
-        let out = visit.eight(simd, load::<S, N>(simd, &room), has);
+        let out = visit.last(simd, load::<S, N>(simd, &room), has);
         rest.iter_mut().zip(lanes::<S, N>(out)).for_each(|(z, out)| *z = out);
+    }
+}
+
+/// The same from one row into another one.
+#[inline(always)]
+pub(super) fn walk_into<S: Simd, const N: usize>(
+    simd: S,
+    (from, to): (&[f64], &mut [f64]),
+    labels: &[u64],
+    pad: f64,
+    visit: &mut impl Visit<S, N>,
+) {
+    let (words, rest) = from.as_chunks::<WORD>();
+    let (into, into_rest) = to.as_chunks_mut::<WORD>();
+    let of_rest = labels.get(words.len()).copied().unwrap_or_default();
+    for ((z, into), word) in words.iter().zip(into).zip(labels) {
+        eights_into(simd, (z.as_chunks::<EIGHT>().0, into.as_chunks_mut::<EIGHT>().0), *word, visit);
+    }
+    let ((eights, rest), (into, into_rest)) = (rest.as_chunks::<EIGHT>(), into_rest.as_chunks_mut::<EIGHT>());
+    eights_into(simd, (eights, into), of_rest, visit);
+    if !rest.is_empty() {
+        let mut room = [pad; EIGHT];
+        room.iter_mut().zip(rest).for_each(|(room, z)| *room = *z);
+        let has = members::<S, N>(simd, of_rest, eights.len());
+        let out = visit.last(simd, load::<S, N>(simd, &room), has);
+        into_rest.iter_mut().zip(lanes::<S, N>(out)).for_each(|(into, out)| *into = out);
+    }
+}
+
+#[inline(always)]
+fn eights_into<S: Simd, const N: usize>(
+    simd: S,
+    (from, to): (&[[f64; EIGHT]], &mut [[f64; EIGHT]]),
+    word: u64,
+    visit: &mut impl Visit<S, N>,
+) {
+    for (at, (z, into)) in from.iter().zip(to).enumerate() {
+        let out = visit.eight(simd, load::<S, N>(simd, z), members::<S, N>(simd, word, at));
+        store::<S, N>(out, into);
     }
 }
 
