@@ -217,6 +217,28 @@ fn the_pairwise_hinge_is_certified_by_ever_sharper_kinks() {
     }
 }
 
+/// A large penalty leaves little but the intercepts, between whose kinks nothing bends.
+#[test]
+fn the_pairwise_hinge_is_certified_beside_any_penalty() {
+    for round in 0..40 {
+        let (n, d, c) = ([6, 20, 100][round % 3], 1 + round % 4, 2 + round % 6);
+        let seed = 1000 * round;
+        let x = Mat::from_fn(n, d, |i, j| (100.0 * number(seed + 31 * i + 7 * j)).round() / 100.0);
+        let mut labels = LabelSets::new(0, c);
+        for i in 0..n {
+            labels.push((0..c).filter(|k| number(seed + 500 + 13 * i + 5 * k) > 0.0));
+        }
+        let data = Data { x: x.clone(), labels, weights: vec![1.0; n] };
+        for lambda in [0.01, 1.0, 10.0, 1000.0] {
+            let penalty = Ridge::uniform(lambda);
+            let problem = Problem { penalty, ..problem(LossKind::PairwiseHinge, Intercept::Free) };
+            let fit = data.fit(Features::F64(x.as_ref()), &problem, Method::Auto, 1e-4, None);
+            let gap = fit.certificate.relative_gap();
+            assert_eq!(fit.verdict, Verdict::Certified, "{round}: {n} × {d}, {c} labels, {lambda}: {gap}");
+        }
+    }
+}
+
 #[test]
 fn label_weights_are_certified_and_ones_change_nothing() {
     let data = data();

@@ -85,8 +85,20 @@ fn tell(
         screen.result(|_| String::new(), || object)?;
     } else {
         files::deliver(args.output.as_deref(), |out| write_csv(fields, scores, out))?;
+        written(args, shape.rows, shape.columns, screen)?;
     }
     Ok(Exit::Done)
+}
+
+/// What `--json` says of predictions that are in a file.
+pub fn written(args: &PredictArgs, rows: usize, columns: usize, screen: &Screen) -> Result<(), Halt> {
+    let Some(path) = args.output.as_ref().filter(|_| screen.json) else { return Ok(()) };
+    let what = format!("the predictions are in {}", path.display());
+    let mut object = json::head(Some("predict"), "done", None, &what);
+    object.insert("columns".to_owned(), columns.into());
+    object.insert("file".to_owned(), path.display().to_string().into());
+    object.insert("rows".to_owned(), rows.into());
+    screen.result(|_| String::new(), || Value::Object(object))
 }
 
 /// What is told of each row.

@@ -3,6 +3,7 @@
 //! by the ending of `-o` an ARFF or svmlight file that has the features too.
 
 use super::load_labels::{self, NewRows};
+use super::predict::written;
 use crate::args::{PredictArgs, usage};
 use crate::exit::Exit;
 use crate::labels::{Fields, Form, LabelFile};
@@ -53,7 +54,9 @@ pub fn run(args: &PredictArgs, model: &Model, threshold: &Threshold, screen: &Sc
         let object = rows.object(&fields)?;
         screen.result(|_| String::new(), || object)?;
     } else {
-        files::deliver(args.output.as_deref(), |out| rows.write(&fields, form, out))?;
+        let mut size = (0, 0);
+        files::deliver(args.output.as_deref(), |out| rows.write(&fields, form, out, &mut size))?;
+        written(args, size.0, size.1, screen)?;
     }
     Ok(Exit::Done)
 }
@@ -97,11 +100,19 @@ impl Scored<'_> {
     }
 
     /// The outer error is about the rows, the inner about writing.
-    fn write(&self, fields: &Fields<'_>, form: Form, out: &mut dyn Write) -> Result<io::Result<()>> {
+    /// `size` becomes the numbers of rows and columns.
+    fn write(
+        &self,
+        fields: &Fields<'_>,
+        form: Form,
+        out: &mut dyn Write,
+        size: &mut (usize, usize),
+    ) -> Result<io::Result<()>> {
         let mut file = LabelFile::new(form, fields, self.is_sparse()?, out);
         let mut written = file.begin();
         let (mut number, mut unknown) = (0, None);
         self.parts(|x, scores| {
+            *size = (size.0 + scores.nrows(), x.columns());
             for i in 0..scores.nrows() {
                 let told = fields.row(scores, i);
                 number += 1;

@@ -618,6 +618,12 @@ fn predictions_are_written_under_names_of_text_alone_and_rows_without_a_rule_say
     let mut all: String = ["p.csv.gz", "p.parquet", "p.arff.gz"].map(predict).concat();
     assert_eq!(all.matches("exit 2").count(), 3, "{all}");
     all += &told(&["predict", &model, TRAIN, "--missing", "drop"]);
+    let (file, line) = (folder.path("p.arff"), folder.path("line.model"));
+    let done = object(&["predict", &model, TRAIN, "-o", &file]);
+    assert_eq!((&done["verdict"], &done["rows"], &done["file"]), (&"done".into(), &40.into(), &file.into()));
+    assert_eq!(code(&["fit", "data/sales.csv", "sales ~ temp", "-o", &line]), 0);
+    let done = object(&["predict", &line, "data/sales.csv", "-o", &folder.path("p.csv")]);
+    assert_eq!((&done["rows"], &done["columns"]), (&12.into(), &1.into()));
     folder.snapshot("predict_forms", &all);
 }
 

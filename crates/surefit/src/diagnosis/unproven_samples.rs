@@ -11,6 +11,8 @@ use crate::problem::Problem;
 use crate::solver::{Candidate, Stop};
 use serde_json::{Map, json};
 
+/// So many times the proven gap may be asked for: what a fit that ends earlier has left, and rounding anew, have room in it.
+const ROOM: f64 = 2.0;
 /// A penalty that changes most answers little.
 const SMALL: f64 = 1e-6;
 
@@ -55,7 +57,7 @@ pub fn unproven_samples(
             ),
         ),
     };
-    let mut remedies: Vec<Remedy> = proven_gap(proven).into_iter().collect();
+    let mut remedies: Vec<Remedy> = proven_gap(ROOM * proven).into_iter().collect();
     if code == Code::Sf210 {
         remedies.push(Remedy {
             change: format!("a small penalty, such as {SMALL:e}"),

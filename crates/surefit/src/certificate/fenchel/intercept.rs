@@ -423,13 +423,18 @@ impl Case<'_> {
 
     /// Rows that say something, with their weights: of a weight above 0, and with a pair where pairs are compared.
     pub(super) fn rows_with_weight(&self) -> impl Iterator<Item = (usize, f64)> {
-        let pairs = Domain::of(self.problem.loss) == Domain::Pairs;
-        let counts = move |row: usize| match self.samples.targets {
-            Targets::Labels(labels) if pairs => (1..labels.labels()).contains(&labels.count(row)),
-            _ => true,
-        };
         let rows = (0..self.samples.x.rows()).map(|i| (i, self.samples.weight(i)));
-        rows.filter(move |(i, s)| *s > 0.0 && counts(*i))
+        rows.filter(move |(i, s)| *s > 0.0 && self.has_pair(*i))
+    }
+
+    /// Whether there is something to compare in a row: always, but where labels are compared with each other.
+    pub(super) fn has_pair(&self, row: usize) -> bool {
+        match self.samples.targets {
+            Targets::Labels(labels) if Domain::of(self.problem.loss) == Domain::Pairs => {
+                (1..labels.labels()).contains(&labels.count(row))
+            }
+            _ => true,
+        }
     }
 
     /// Moves numbers from the output with the largest sum to the one with the smallest until all sums are 0, or nothing

@@ -389,7 +389,7 @@ impl<'a> Case<'a> {
             rows.zip(z.chunks_exact(c)).zip(g.chunks_exact(c).zip(room.chunks_exact(c)))
         {
             let s = self.samples.weight(i);
-            if s == 0.0 {
+            if s == 0.0 || !self.has_pair(i) {
                 continue;
             }
             let (of_row, absolute) = g

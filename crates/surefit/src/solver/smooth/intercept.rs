@@ -1,4 +1,6 @@
-//! The best free intercept beside given scores: Newton's method in c numbers, without a walk over the data.
+//! The best free intercept beside given scores: Newton's method in c numbers, without a walk over the data. Where the loss
+//! does not bend, as a rounded hinge does not on its straight part, the step is that of a ridge, which shrinks with every
+//! step that was good (K. Levenberg, 1944).
 
 use crate::data::Samples;
 use crate::loss::{Loss, Targets};
@@ -8,8 +10,11 @@ use rayon::prelude::*;
 
 /// Rows of a part.
 const STRIP: usize = 1024;
-/// Newton steps at most.
-const STEPS: usize = 30;
+/// Newton steps at most, and ridges that are tried for one.
+const STEPS: usize = 100;
+const RIDGES: usize = 12;
+/// By how much a ridge grows where a step fails, and shrinks where one is good.
+const GROWS: f64 = 10.0;
 /// Steps of double length towards the other end, and halvings between both.
 const DOUBLINGS: i32 = 64;
 const HALVINGS: usize = 120;
@@ -19,20 +24,21 @@ pub(super) fn best_shift(samples: &Samples<'_>, loss: &dyn Loss, scores: MatRef<
     let c = samples.outputs;
     let mut shift = vec![0.0; c];
     let mut here = look(samples, loss, scores, &shift, false);
+    let size = |slope: &[f64]| slope.iter().map(|slope| slope.abs()).sum::<f64>();
+    let mut ridge = 0.0;
     for _ in 0..STEPS {
         let bend = look(samples, loss, scores, &shift, true).bend;
-        let Some(step) = step(&bend, &here.slope) else { break };
-        let falls: f64 = step.iter().zip(&here.slope).map(|(step, slope)| step * slope).sum();
-        let ahead = |t: f64| -> Vec<f64> { shift.iter().zip(&step).map(|(v, step)| v + t * step).collect() };
-        let size = |slope: &[f64]| slope.iter().map(|slope| slope.abs()).sum::<f64>();
         let mut taken = None;
-        for t in [1.0, 0.5, 0.25, 0.0625, 1e-3] {
-            let there = look(samples, loss, scores, &ahead(t), false);
-            // Where the value no longer tells, the gradient does.
-            if there.value <= here.value + 1e-4 * t * falls || size(&there.slope) < 0.5 * size(&here.slope) {
-                taken = Some((ahead(t), there));
+        for _ in 0..RIDGES {
+            if let Some(step) = step(&bend, &here.slope, ridge) {
+                taken = along(samples, loss, scores, (&shift, &here), &step);
+            }
+            if taken.is_some() {
+                ridge /= GROWS;
                 break;
             }
+            // A step of the size of a margin, at first.
+            ridge = (GROWS * ridge).max(size(&here.slope));
         }
         let Some((ahead, there)) = taken else { break };
         let done = size(&there.slope) >= 0.5 * size(&here.slope) && there.value >= here.value;
@@ -49,6 +55,26 @@ pub(super) fn best_shift(samples: &Samples<'_>, loss: &dyn Loss, scores: MatRef<
         }
         _ => shift,
     }
+}
+
+/// The point on the way of a step that is good enough, and what is there: the whole step first.
+fn along(
+    samples: &Samples<'_>,
+    loss: &dyn Loss,
+    scores: MatRef<'_, f64>,
+    (shift, here): (&[f64], &Sums),
+    step: &[f64],
+) -> Option<(Vec<f64>, Sums)> {
+    let size = |slope: &[f64]| slope.iter().map(|slope| slope.abs()).sum::<f64>();
+    let falls: f64 = step.iter().zip(&here.slope).map(|(step, slope)| step * slope).sum();
+    [1.0, 0.5, 0.25, 0.0625, 1e-3].into_iter().find_map(|t| {
+        let ahead: Vec<f64> = shift.iter().zip(step).map(|(v, step)| v + t * step).collect();
+        let there = look(samples, loss, scores, &ahead, false);
+        // Where the value no longer tells, the gradient does.
+        let good =
+            there.value <= here.value + 1e-4 * t * falls || size(&there.slope) < 0.5 * size(&here.slope);
+        good.then_some((ahead, there))
+    })
 }
 
 /// Outputs of numbers do not hang together, and the slope of each rises with its own shift: its zero is between two
@@ -152,15 +178,16 @@ fn column_sums(rows: &[f64], c: usize) -> Vec<f64> {
     sums
 }
 
-/// −H⁻¹ slope, with a ridge for directions in which nothing bends.
-fn step(bend: &[f64], slope: &[f64]) -> Option<Vec<f64>> {
+/// −(H + ridge)⁻¹ slope; a small ridge is for directions in which nothing bends, as all outputs together.
+fn step(bend: &[f64], slope: &[f64], ridge: f64) -> Option<Vec<f64>> {
     let c = slope.len();
     let mut bend = Mat::from_fn(c, c, |l, k| bend[k * c + l]);
     let trace: f64 = (0..c).map(|k| bend[(k, k)]).sum();
-    if !(trace > 0.0 && trace.is_finite()) {
+    let ridge = ridge.max(1e-10 * trace);
+    if !(ridge > 0.0 && ridge.is_finite()) {
         return None;
     }
-    (0..c).for_each(|k| bend[(k, k)] += 1e-10 * trace);
+    (0..c).for_each(|k| bend[(k, k)] += ridge);
     let mut step = Mat::from_fn(c, 1, |k, _| -slope[k]);
     if !cholesky(bend.as_mut()) {
         return None;
