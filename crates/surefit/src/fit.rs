@@ -173,7 +173,12 @@ pub fn fit(rows: &dyn Rows, problem: &Problem, settings: &Settings, watch: &Watc
     };
     let descent = match (&settings.solver, &facts) {
         (Solver::GradientDescent(choices), Some(facts)) => {
-            Some(descend(rows, &scaled, &scaling, facts, settings, choices, watch)?)
+            // Where descent cannot come, the exact answer tells what there would be to gain.
+            let best = || -> Result<f64> {
+                let found = certify(rows, &problem, &exact.candidate.coefficients, 1.0)?;
+                Ok(found.objective() / objective_unit(&scaling, settings))
+            };
+            Some(descend(rows, (&scaled, &scaling), facts, settings, choices, &best, watch)?)
         }
         _ => None,
     };
@@ -391,15 +396,22 @@ fn in_user_units(problem: &Problem, scaling: &Scaling) -> Problem {
 /// Runs gradient descent in the units of the scale, after forecasting it.
 fn descend(
     rows: &dyn Rows,
-    problem: &Problem,
-    scaling: &Scaling,
+    (problem, scaling): (&Problem, &Scaling),
     facts: &Facts,
     settings: &Settings,
     choices: &gradient_descent::Settings,
+    best: &dyn Fn() -> Result<f64>,
     watch: &Watch<'_>,
 ) -> Result<(Descent, Option<Forecast>)> {
     let moments = facts.in_units(settings.scale, settings.scale_target);
-    let forecast = Spectrum::of(&moments, problem, choices.start.as_deref())
+    let spectrum = match Spectrum::of(&moments, problem, choices.start.as_deref()) {
+        // Of several targets in units of their own no one number is the unit.
+        Some(spectrum) if spectrum.has_flat() && (!settings.scale_target || moments.shape.outputs == 1) => {
+            Some(spectrum.with_optimum(best()?))
+        }
+        steep => steep,
+    };
+    let forecast = spectrum
         .map(|spectrum| spectrum.forecast(choices.learning_rate, choices.tolerance, choices.max_iter));
     if let Some(forecast) = &forecast {
         (watch.forecast)(forecast);

@@ -156,3 +156,26 @@ fn a_failed_fit_saves_nothing() {
     assert_eq!(std::fs::read_dir(folder.0.path()).unwrap().count(), 0);
     assert_eq!(object(&arguments)["model"], Value::Null);
 }
+
+#[test]
+fn a_direction_too_flat_for_the_moments_is_no_gap_that_descent_closes() {
+    let folder = Folder::new();
+    // Celsius and Fahrenheit, apart by the rounding of their sixth decimal, and a target that hangs on it too.
+    let row = |i: i64| {
+        let celsius = (i * 7_300_019) % 25_000_000;
+        let fahrenheit = (18 * celsius + 5) / 10 + 32_000_000;
+        let noise = (i * 5_000_011) % 2_000_000;
+        let decimal = |micro: i64| format!("{}.{:06}", micro / 1_000_000, micro % 1_000_000);
+        format!("{},{},{}\n", decimal(2 * celsius + noise), decimal(celsius), decimal(fahrenheit))
+    };
+    let table = folder.file("both.csv", &format!("y,c,f\n{}", (1..31).map(row).collect::<String>()));
+    let flags = ["--solver", "gd", "--scale", "standardize", "--learning-rate", "0.5", "--tolerance", "1e-9"];
+    let fit = object(&[&["fit", &table, "y ~ ."], &flags[..]].concat());
+    assert_eq!((&fit["verdict"], &fit["code"]), (&"uncertified".into(), &"SF104".into()));
+    let remedies: Vec<&Value> =
+        fit["diagnosis"]["remedies"].as_array().unwrap().iter().map(|remedy| &remedy["command"]).collect();
+    assert_eq!(remedies, [&Value::from("--solver exact")]);
+    assert_eq!(fit["steps"], fit["forecast_steps"]);
+    let lint = object(&[&["lint", &table, "y ~ ."], &flags[..]].concat());
+    assert_eq!(lint["code"], "SF104");
+}

@@ -31,6 +31,8 @@ use faer::Mat;
 const FLAT: f64 = 16.0;
 /// Roundings of the objective in the worst of many differences `fₖ₋₁ − fₖ`.
 const NOISE: f64 = 16.0;
+/// An optimum is known from the moments up to so many roundings of the objective of the start.
+const LOST: f64 = 400.0;
 /// No run is longer; a count beyond it means never.
 const FOREVER: u64 = 1 << 53;
 
@@ -86,11 +88,24 @@ impl Spectrum {
     }
 
     /// The same with a better value of the optimum, as the exact solver gives it: the moments alone lose the
-    /// digits that a close fit cancels.
+    /// digits that a close fit cancels. What it lies below theirs by more than rounding is to be had in the directions
+    /// that are flat to them alone, where no step of descent comes near it.
     #[must_use]
     pub fn with_optimum(mut self, optimum: f64) -> Self {
+        let (beyond, whole) = (self.optimum - optimum, self.optimum + self.shares.iter().sum::<f64>());
+        let flat = self.eigenvalues.iter().position(|value| *value == 0.0);
+        if let Some(share) = flat.and_then(|flat| self.shares.get_mut(flat))
+            && beyond > LOST * UNIT_ROUNDOFF * whole
+        {
+            *share += beyond;
+        }
         self.optimum = optimum;
         self
+    }
+
+    /// Whether a direction does not bend, as far as the moments tell.
+    pub fn has_flat(&self) -> bool {
+        self.eigenvalues.first() == Some(&0.0)
     }
 
     /// The eigenvalues of the Hessian of one output, ascending; flat directions are exactly 0. Where rows are fewer than
