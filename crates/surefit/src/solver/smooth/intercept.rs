@@ -13,6 +13,8 @@ const STRIP: usize = 1024;
 /// Newton steps at most, and ridges that are tried for one.
 const STEPS: usize = 100;
 const RIDGES: usize = 12;
+/// A slope of this share of the value is no cause to look for a step.
+const ROUNDING: f64 = 1e-9;
 /// By how much a ridge grows where a step fails, and shrinks where one is good.
 const GROWS: f64 = 10.0;
 /// Steps of double length towards the other end, and halvings between both.
@@ -35,6 +37,10 @@ pub(super) fn best_shift(samples: &Samples<'_>, loss: &dyn Loss, scores: MatRef<
             }
             if taken.is_some() {
                 ridge /= GROWS;
+                break;
+            }
+            // At the end of Newton's way it is rounding that no step can lessen.
+            if size(&here.slope) <= ROUNDING * here.value {
                 break;
             }
             // A step of the size of a margin, at first.
