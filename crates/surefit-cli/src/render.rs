@@ -576,21 +576,18 @@ fn named_cause(page: &mut Page, report: &FitReport) {
 /// What the gap of someone's answer means when nothing is known of how it came about.
 fn unexplained(page: &mut Page, report: &FitReport) {
     if report.certificate.as_ref().is_some_and(|proof| !proof.gap.is_finite()) {
-        let (squared, scaled) = match report.samples {
-            None => ("the residuals", "target"),
-            Some(_) => ("such numbers", "columns"),
-        };
-        page.labelled(
-            "why",
-            &format!("squares of {squared} leave the range of 64-bit numbers, so nothing bounds the gap"),
-        );
-        page.labelled(
-            "fix",
-            &format!(
-                "express the {scaled}, and the coefficients with {}, in units nearer to 1",
-                if scaled == "target" { "it" } else { "them" }
+        let (why, fix) = match report.samples {
+            None => (
+                "squares of the residuals leave the range of 64-bit numbers, so nothing bounds the gap",
+                "express the target, and the coefficients with it, in units that bring it nearer to 1",
             ),
-        );
+            Some(_) => (
+                "sums of such scores leave the range of 64-bit numbers, so nothing bounds the gap",
+                "express the columns, and the coefficients with them, in units that bring the scores nearer to 1",
+            ),
+        };
+        page.labelled("why", why);
+        page.labelled("fix", fix);
         return;
     }
     let objective = objective(report);

@@ -48,6 +48,11 @@ fn surefit(arguments: &[&str]) -> Command {
     command
 }
 
+/// The program while it runs, all of its streams held.
+fn running(arguments: &[&str]) -> std::process::Child {
+    surefit(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
 /// What it says and how it ends.
 fn told(arguments: &[&str]) -> String {
     tell(&surefit(arguments).output().unwrap())

@@ -39,12 +39,7 @@ fn reading_keeps_to_the_time_limit() {
     for (more, begin) in [(&[][..], "y,x\n1,2\n"), (&["--json"], "y,x\n1,2\n"), (&[], ""), (&["--json"], "")]
     {
         let arguments = [&["fit", "-", "y ~ x", "--time-limit", "0.3"], more].concat();
-        let mut child = surefit(&arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = running(&arguments);
         let mut input = child.stdin.take().unwrap();
         let endless = std::thread::spawn(move || {
             // Written until nobody reads; an empty beginning waits instead.

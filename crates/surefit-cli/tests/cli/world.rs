@@ -46,12 +46,7 @@ fn colour_comes_when_asked_and_only_then() {
 
 #[test]
 fn standard_input_is_data() {
-    let mut child = surefit(&["fit", "-", "sales ~ temp", "--json"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut child = running(&["fit", "-", "sales ~ temp", "--json"]);
     child.stdin.take().unwrap().write_all(&std::fs::read(root().join("data/sales.csv")).unwrap()).unwrap();
     let output = child.wait_with_output().unwrap();
     let fit: Value = serde_json::from_slice(&output.stdout).unwrap();

@@ -29,10 +29,10 @@
 //! - `½(uT)² + ½ Σ λⱼ(u wⱼ)²`: what rounding the best coefficients to `f64` adds to the objective, so that an
 //!   exactly consistent system is certified by the best answer that `f64` can hold.
 //!
-//! The allowance excuses a gap, and so does, without a penalty, `rms(e) ≤ 4(d + 8)uT`, which is what a backward stable solver leaves of a
-//! consistent system (Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed., section 20.1): the answers of
-//! others to one are certified too. Both do so up to a millionth of `½ mean y²`, the loss of no weights at all: beyond
-//! that, coefficients are so large that their rounding says more than the data.
+//! The allowance excuses a gap, and so does, without a penalty, `rms(e) ≤ 4(d + 8)uT`, which is what a backward stable
+//! solver leaves of a consistent system (Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed., section 20.1):
+//! the answers of others to one are certified too. Both do so up to a millionth of `½ mean y²`, the loss of no weights at
+//! all: beyond that, coefficients are so large that their rounding says more than the data.
 //!
 //! Squares of residuals below 1e-140 vanish from double-double, and where the targets are no larger, no bound is given.
 //!

@@ -95,11 +95,9 @@ impl<L: ClassLoss> Loss for ByClass<L> {
         weights: Option<&[f64]>,
     ) {
         let (columns, count) = (scores.ncols(), self.kept());
-        if count > 0 {
-            let target = |i| self.class(targets, i, columns);
-            let of_row = |z: &mut [f64], class, s, kept: &mut [f64]| self.0.prepare(z, class, s, kept);
-            rows::prepare(scores, (kept, count), weights, target, of_row);
-        }
+        let target = |i| self.class(targets, i, columns);
+        let of_row = |z: &mut [f64], class, s, kept: &mut [f64]| self.0.prepare(z, class, s, kept);
+        rows::prepare(scores, (kept, count), weights, target, of_row);
     }
 
     fn hessian_prepared(

@@ -51,7 +51,11 @@ pub(super) fn prepare<T>(
     target: impl Fn(usize) -> Option<T>,
     of_row: impl Fn(&mut [f64], T, f64, &mut [f64]),
 ) {
-    let mut numbers = kept.chunks_exact_mut(count.max(1));
+    // A loss that keeps nothing takes its scores as they are.
+    if count == 0 {
+        return;
+    }
+    let mut numbers = kept.chunks_exact_mut(count);
     each_row(scores, |i, z| {
         let numbers = numbers.next().unwrap_or_default();
         match (weight(weights, i), target(i)) {

@@ -2,7 +2,8 @@
 //!
 //! # Making the sums vanish
 //! An output whose class has no row with weight pulls one way only; its dual numbers are made 0, as they are at
-//! the optimum, where its intercept is −∞. So are those of pairs of labels in different components of [`pairs`](super::pairs). Then
+//! the optimum, where its intercept is −∞. So are those of pairs of labels in different components of
+//! [`pairs`](super::pairs). Then
 //! - without a given dual point and for smooth losses, the gradient is taken at shifted scores `z + v`, v the best
 //!   intercept for these scores, by Newton's method in c numbers;
 //! - for linear pieces of classes, dual numbers move between outputs p and q within rows: τ from `gₚ` to `g_q`. With violations

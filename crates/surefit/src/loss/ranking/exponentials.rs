@@ -21,6 +21,12 @@ pub(in crate::loss) struct Sides {
 }
 
 impl Sides {
+    /// From the sums of exponentials as they are, lane by lane.
+    fn of_moderate(sums: [[f64; EIGHT]; 2]) -> Self {
+        let sums = sums.map(|lanes| halved(lanes, |a, b| a + b));
+        Self { tops: [0.0; 2], sums: sums.map(|sum| if sum < LEAST { 0.0 } else { sum }) }
+    }
+
     /// log A and log B.
     pub fn logs(&self) -> [f64; 2] {
         [self.tops[0] + self.sums[0].ln(), self.tops[1] + self.sums[1].ln()]
@@ -41,8 +47,7 @@ const LEAST: f64 = 1e-300;
 pub(super) fn exponentials(z: &mut [f64], labels: &[u64]) -> Sides {
     // What crosses a vector is added up outside of the kernels: within, a compiler takes sums apart into single numbers.
     if halved(dispatch(Largest { z }), larger) <= MODERATE {
-        let sums = dispatch(Moderate { z, labels }).map(|lanes| halved(lanes, |a, b| a + b));
-        return Sides { tops: [0.0; 2], sums: sums.map(|sum| if sum < LEAST { 0.0 } else { sum }) };
+        return Sides::of_moderate(dispatch(Moderate { z, labels }));
     }
     let (low, high) = dispatch(FindEnds { z, labels });
     let (low, high) = (-halved(low.map(|low| -low), larger), halved(high, larger));
@@ -53,9 +58,7 @@ pub(super) fn exponentials(z: &mut [f64], labels: &[u64]) -> Sides {
 /// [`exponentials`] of moderate scores, into other memory; nothing where a score is larger, and then `e` is to be forgotten.
 pub(super) fn moderate(z: &[f64], labels: &[u64], e: &mut [f64]) -> Option<Sides> {
     let (size, sums) = dispatch(Sized { z, labels, e });
-    let sums = sums.map(|lanes| halved(lanes, |a, b| a + b));
-    (halved(size, larger) <= MODERATE)
-        .then(|| Sides { tops: [0.0; 2], sums: sums.map(|sum| if sum < LEAST { 0.0 } else { sum }) })
+    (halved(size, larger) <= MODERATE).then(|| Sides::of_moderate(sums))
 }
 
 fn larger(a: f64, b: f64) -> f64 {

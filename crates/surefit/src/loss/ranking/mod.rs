@@ -191,13 +191,10 @@ impl<L: RankingLoss> Loss for ByLabels<L> {
         weights: Option<&[f64]>,
     ) {
         let (columns, count) = (scores.ncols(), self.kept());
-        if count > 0 {
-            let target = |i| labels(targets, i, columns);
-            let of_row = |z: &mut [f64], labels: Labels<'_>, s, kept: &mut [f64]| {
-                self.0.prepare(z, labels, s, kept);
-            };
-            rows::prepare(scores, (kept, count), weights, target, of_row);
-        }
+        let target = |i| labels(targets, i, columns);
+        let of_row =
+            |z: &mut [f64], labels: Labels<'_>, s, kept: &mut [f64]| self.0.prepare(z, labels, s, kept);
+        rows::prepare(scores, (kept, count), weights, target, of_row);
     }
 
     fn hessian_prepared(
