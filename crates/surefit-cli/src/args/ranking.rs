@@ -29,7 +29,7 @@ pub fn check_targets(data: &str, formula: Option<&str>, labels: bool, loss: Loss
         (false, false, true) => ("`--labels` is for ARFF files (.arff, .arff.gz)".to_owned(), "leave it out"),
         (false, true, false) if formula.is_none() && !is_svmlight(data) => (
             format!("nothing says which columns of {data} are labels"),
-            "add a formula with the labels on the left: `surefit fit DATA '[calm, happy] ~ .' …`",
+            "add a formula with the labels on the left, such as `'[calm, happy] ~ .'`",
         ),
         _ => return Ok(()),
     };

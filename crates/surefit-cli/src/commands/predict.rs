@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use std::io::{self, Write};
 use std::path::Path;
 use surefit::data::encode::{Encoded, Purpose};
+use surefit::data::read::{is_arff, is_svmlight};
 use surefit::data::{ClassList, Rows, Shape};
 use surefit::metrics::{class, probabilities};
 use surefit::model::{Inputs, Model};
@@ -19,7 +20,6 @@ use surefit::{Error, LossKind, Result};
 pub fn run(args: &PredictArgs, screen: &Screen) -> Result<Exit, Halt> {
     args::one_standard_input(&args.model)?;
     if let Some(path) = &args.output {
-        refuse_other_forms(path)?;
         let inputs = [("MODEL", args.model.as_path()), ("DATA", Path::new(&args.data))];
         files::keep_apart(&inputs, &[("-o", path)])?;
         files::probe(path)?;
@@ -27,6 +27,9 @@ pub fn run(args: &PredictArgs, screen: &Screen) -> Result<Exit, Halt> {
     let mut model = Model::load(&args.model)?;
     if let Some(missing) = args.missing {
         model = model.with_missing(load::missing(missing))?;
+    }
+    if let Some(path) = &args.output {
+        refuse_other_forms(path, model.threshold.is_some())?;
     }
     if let Some(threshold) = model.threshold.clone() {
         return super::predict_labels::run(args, &model, &threshold, screen);
@@ -58,19 +61,31 @@ pub fn run(args: &PredictArgs, screen: &Screen) -> Result<Exit, Halt> {
 }
 
 /// Predictions are text, and a file that is called otherwise would be taken for what it is not.
-fn refuse_other_forms(path: &Path) -> Result<()> {
+fn refuse_other_forms(path: &Path, of_labels: bool) -> Result<()> {
+    let name = path.display().to_string();
     let ending = path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
-    match ending.as_deref() {
-        Some("gz") => Err(usage(
-            format!("predictions are written as text, and {} would be packed", path.display()),
-            "leave out `.gz`, and pack the file with gzip afterwards".to_owned(),
-        )),
-        Some("parquet" | "pq" | "arrow" | "feather" | "ipc") => Err(usage(
-            format!("predictions are written as text, and {} is named like a binary table", path.display()),
-            "name a file that ends in .csv".to_owned(),
-        )),
-        _ => Ok(()),
-    }
+    let (what, hint) = match ending.as_deref() {
+        Some("gz") => (
+            format!("predictions are written as text, and {name} would be packed"),
+            "leave out `.gz`, and pack the file with gzip afterwards",
+        ),
+        Some("parquet" | "pq" | "arrow" | "feather" | "ipc" | "xlsx" | "xls" | "ods") => (
+            format!("predictions are written as text, and {name} is named like a binary table"),
+            "name a file that ends in .csv",
+        ),
+        Some("tsv" | "tab" | "json") => (
+            format!(
+                "predictions are written with commas between them, and {name} is named like another form"
+            ),
+            "name a file that ends in .csv; `--json` without `-o` prints an object",
+        ),
+        _ if !of_labels && (is_arff(&name) || is_svmlight(&name)) => (
+            format!("{name} is named like a file of features and labels, and the model gives neither"),
+            "name a file that ends in .csv",
+        ),
+        _ => return Ok(()),
+    };
+    Err(usage(what, hint.to_owned()))
 }
 
 fn tell(

@@ -615,13 +615,16 @@ fn predictions_are_written_under_names_of_text_alone_and_rows_without_a_rule_say
     let model = folder.path("clips.model");
     assert_eq!(code(&["fit", TRAIN, "--labels", "4", "--loss", "bpmll", "-o", &model]), 0);
     let predict = |output: &str| told(&["predict", &model, TRAIN, "-o", &folder.path(output)]);
-    let mut all: String = ["p.csv.gz", "p.parquet", "p.arff.gz"].map(predict).concat();
-    assert_eq!(all.matches("exit 2").count(), 3, "{all}");
+    let mut all: String = ["p.csv.gz", "p.parquet", "p.arff.gz", "p.tsv"].map(predict).concat();
+    assert_eq!(all.matches("exit 2").count(), 4, "{all}");
     all += &told(&["predict", &model, TRAIN, "--missing", "drop"]);
     let (file, line) = (folder.path("p.arff"), folder.path("line.model"));
     let done = object(&["predict", &model, TRAIN, "-o", &file]);
     assert_eq!((&done["verdict"], &done["rows"], &done["file"]), (&"done".into(), &40.into(), &file.into()));
     assert_eq!(code(&["fit", "data/sales.csv", "sales ~ temp", "-o", &line]), 0);
+    all += &told(&["predict", &line, "data/sales.csv", "-o", &folder.path("line.arff")]);
+    let labels = folder.file("labels.csv", "x,a,b\n1,1,0\n2,0,1\n3,0,1\n");
+    all += &told(&["fit", &labels, "[a, b] ~ x", "--loss", "bpmll", "--label-weights", "tense=1"]);
     let done = object(&["predict", &line, "data/sales.csv", "-o", &folder.path("p.csv")]);
     assert_eq!((&done["rows"], &done["columns"]), (&12.into(), &1.into()));
     folder.snapshot("predict_forms", &all);

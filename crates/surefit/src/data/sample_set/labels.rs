@@ -125,7 +125,7 @@ fn no_label(name: &str, names: &[String]) -> Error {
     Error::Usage {
         what: format!("no label is called `{name}`"),
         hint: near.map_or_else(
-            || "`--labels` says which attributes are labels".to_owned(),
+            || "names are case-sensitive, and must be those of the labels in the data".to_owned(),
             |near| format!("did you mean `{near}`?"),
         ),
     }
