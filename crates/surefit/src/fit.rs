@@ -4,6 +4,7 @@
 //! certificate comes from [`crate::certificate`], and when that does not reach the wanted gap the cause is
 //! named by [`crate::diagnosis`].
 
+mod centred;
 mod path;
 mod samples;
 mod scaled;
@@ -469,13 +470,13 @@ fn name_the_cause(
         return Ok(None);
     }
     let (Solver::GradientDescent(choices), Some((descent, _))) = (&settings.solver, &fit.descent) else {
-        return Ok(diagnosis::unproven(facts, &fit.exact, certificate, settings.gap));
+        return no_proof(rows, facts, (&fit.problem, &fit.exact), certificate, settings.gap);
     };
     let exact = &fit.exact.candidate.coefficients;
     let best = certify(rows, &fit.problem, exact, settings.gap)?;
     if !best.gap().is_finite() {
         // Without any bound there is no distance to the best answer to explain.
-        return Ok(diagnosis::unproven(facts, &fit.exact, &best, settings.gap));
+        return no_proof(rows, facts, (&fit.problem, &fit.exact), &best, settings.gap);
     }
     let cause = diagnosis::diagnose(&Context {
         facts,
@@ -489,15 +490,27 @@ fn name_the_cause(
         exact: Some(exact),
         best: Some(Quality::from(&best)),
     });
-    let cause = match cause {
-        Some(mut cause) => {
-            trial::keep_what_holds(rows, problem, settings, watch.prove_on, &mut cause.remedies)?;
-            Some(cause)
-        }
-        None => None,
+    let Some(mut cause) = cause else {
+        // What keeps the exact answer from being certified keeps descent from it too.
+        return no_proof(rows, facts, (&fit.problem, &fit.exact), &best, settings.gap);
     };
-    // What keeps the exact answer from being certified keeps descent from it too.
-    Ok(cause.or_else(|| diagnosis::unproven(facts, &fit.exact, &best, settings.gap)))
+    trial::keep_what_holds(rows, problem, settings, watch.prove_on, &mut cause.remedies)?;
+    Ok(Some(cause))
+}
+
+/// The cause for which an exact answer with this certificate is not certified, with the ways out that hold.
+fn no_proof(
+    rows: &dyn Rows,
+    facts: &Facts,
+    (problem, exact): (&Problem, &ExactFit),
+    certificate: &Certificate,
+    gap: f64,
+) -> Result<Option<Diagnosis>> {
+    let mut cause = diagnosis::unproven(facts, exact, certificate, gap);
+    if let Some(cause) = &mut cause {
+        centred::offer(rows, problem, facts, gap, cause)?;
+    }
+    Ok(cause)
 }
 
 #[cfg(test)]

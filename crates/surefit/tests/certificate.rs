@@ -587,6 +587,29 @@ fn penalized_powers_are_certified_and_the_answer_to_another_penalty_is_not() {
 }
 
 #[test]
+fn penalties_out_of_sight_beside_their_columns_do_not_keep_repeated_rows_from_their_proof() {
+    let (x, y) = ([35000f64, 21000.0, 82000.0, 35000.0], [10.0, 20.0, 15.0, 12.0]);
+    for (degree, rows) in [(5, 4), (7, 4), (7, 12)] {
+        let entry = |i: usize, j: usize| (x[i % 4] + (i / 4) as f64).powi(i32::try_from(j).unwrap() + 1);
+        let y: Vec<f64> = (0..rows).map(|i| y[i % 4] + (i / 4) as f64).collect();
+        let design =
+            Design { x: Mat::from_fn(rows, degree, entry), x_low: None, y: column(&y), weights: None };
+        let own = problem(0.1, Intercept::Free);
+        let mut answer = optimum(&design, &own);
+        let proof = certify(&design, &own, &answer, 1e-6).unwrap();
+        assert!(proof.certifies(1e-6) && proof.objective() > 0.1, "{degree}, {rows}: {proof:?}");
+        // A worse answer has its gap, and one that the penalty costs something is not excused.
+        answer.intercept[0] += 0.01;
+        for slope in [0.0, 1.0] {
+            answer.weights[(0, 0)] += slope;
+            let proof = certify(&design, &own, &answer, 1e-6).unwrap();
+            let gap = number(&truth(&design, &own, &answer).1);
+            assert!(!proof.certifies(1e-6) && proof.gap() >= gap, "{degree}, {rows}: {gap:e}, {proof:?}");
+        }
+    }
+}
+
+#[test]
 fn certificate_has_the_same_bits_for_one_and_two_threads() {
     let with_threads = |threads: usize, lambda: f64, repeat: bool| -> Certificate {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();

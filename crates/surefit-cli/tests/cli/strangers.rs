@@ -42,6 +42,19 @@ fn the_rule_for_missing_values_is_kept_in_the_model() {
 }
 
 #[test]
+fn powers_of_years_have_a_way_out_that_was_tried() {
+    let folder = Folder::new();
+    let row = |year: u32| format!("{year},{}\n", 50 + (year * 7) % 11 + (year - 1990) / 3);
+    let rows: String = (1990..=2020).map(row).collect();
+    let data = folder.file("years.csv", &format!("year,sold\n{rows}"));
+    folder.snapshot("powers_of_years", &told(&["fit", &data, "sold ~ poly(year, 7)", "--quiet"]));
+    assert_eq!(code(&["fit", &data, "sold ~ poly(year - 2005, 7)"]), 0);
+    // With a penalty it would be another model.
+    let penalized = told(&["fit", &data, "sold ~ poly(year, 7)", "--penalty", "0.1", "--quiet"]);
+    assert!(!penalized.contains("poly(year - 2005"), "{penalized}");
+}
+
+#[test]
 fn a_column_whose_spread_is_rounding_is_left_out_and_that_is_said() {
     let folder = Folder::new();
     let row = |i: u32| {

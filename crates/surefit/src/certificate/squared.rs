@@ -21,6 +21,9 @@
 //! With more columns than rows and every λⱼ > 0 the second and third bound give way to the problem's dual, which has n
 //! unknowns; the fourth is tried up to some hundred columns.
 //!
+//! Where a penalty is so far below the squares of its column that none of these sees both, it is left out: without some
+//! of its terms P has no larger minimum, so that `P − P* ≤ ½ Σ λⱼwⱼ² + (P' − P'*)`, P' being P without them.
+//!
 //! **Rounding.** With u = 2⁻⁵³, `T = Σⱼ |wⱼ| rms(xⱼ) + |b| + rms(y)` per output (by Minkowski at least the
 //! rms of the sum of a row's absolute terms) and `η = 2(d + 2)²u²T` the error of a compensated residual, the
 //! allowance is the sum over outputs of
@@ -52,6 +55,9 @@ const SLACK: f64 = 1.01;
 
 /// Entries that a QR factorisation in double-double touches beside a dual point, at most: a few seconds.
 const AFFORDABLE: f64 = 1e8;
+
+/// The share of the wanted gap that penalties may cost which are left out.
+const SMALL: f64 = 0.125;
 
 /// The unit of a column is no smaller than so many roots of its penalty: there the penalty is below 1e100.
 const LEAST_UNIT: f64 = 1e-50;
@@ -96,7 +102,9 @@ pub fn certify(
             return Ok(best.certificate(&system));
         }
     }
-    match finer(rows, answer, (&system, sums), best.clone(), wanted) {
+    let found = finer(rows, answer, (&system, &sums), best.clone(), wanted)
+        .and_then(|found| without_small_penalties(rows, answer, (&system, &sums), found, wanted));
+    match found {
         Err(Error::Interrupted) => Ok(best.certificate(&system)),
         found => Ok(found?.certificate(&system)),
     }
@@ -106,27 +114,27 @@ pub fn certify(
 fn finer(
     rows: &dyn Rows,
     answer: &Coefficients,
-    (system, sums): (&System, Sums),
+    (system, sums): (&System, &Sums),
     mut best: Bound,
     wanted: f64,
 ) -> Result<Bound> {
     let penalized = sums.gram.is_none() && system.lambda.iter().all(|lambda| *lambda > 0.0);
     if penalized && sums.rows < system.unit.len() {
         // More columns than rows: what the rows say fits into n × n, and no d × d matrix has to be formed.
-        let bound = dual::bound(system, &sums, rows, answer)?;
+        let bound = dual::bound(system, sums, rows, answer)?;
         best = best.or_better(Bound { shape: system.by_strong_convexity().shape, ..bound });
         // Twice the precision, where that is affordable.
-        let p = system.size as f64;
         if best.gap() > wanted
-            && p * p * (sums.rows as f64 + p) <= AFFORDABLE
-            && let Some(bound) = orthogonal::bound(system, &sums, rows, answer)?
+            && system.is_affordable(sums)
+            && let Some(bound) = orthogonal::bound(system, sums, rows, answer)?
         {
             best = best.or_better(bound);
         }
         return Ok(best);
     }
-    let sums = if penalized { Sums::of(rows, answer, true)?.ok_or_else(no_weight)? } else { sums };
-    if let Some(bound) = gram::bound(system, &sums) {
+    let with_gram = if penalized { Some(Sums::of(rows, answer, true)?.ok_or_else(no_weight)?) } else { None };
+    let sums = with_gram.as_ref().unwrap_or(sums);
+    if let Some(bound) = gram::bound(system, sums) {
         let settled = bound.nominal > wanted && bound.gap() <= SLACK * bound.nominal;
         best = best.or_better(bound);
         if settled || best.gap() <= wanted {
@@ -134,7 +142,7 @@ fn finer(
         }
     }
     if best.gap() > wanted
-        && let Some(bound) = remainders::bound(system, &sums, rows, answer)?
+        && let Some(bound) = remainders::bound(system, sums, rows, answer)?
     {
         let settled = bound.nominal > wanted && bound.gap() <= SLACK * bound.nominal;
         best = best.or_better(bound);
@@ -143,11 +151,33 @@ fn finer(
         }
     }
     if best.gap() > wanted
-        && let Some(bound) = orthogonal::bound(system, &sums, rows, answer)?
+        && let Some(bound) = orthogonal::bound(system, sums, rows, answer)?
     {
         best = best.or_better(bound);
     }
     Ok(best)
+}
+
+/// The bound of the problem without the penalties that are nothing beside the wanted gap, where no other was enough.
+fn without_small_penalties(
+    rows: &dyn Rows,
+    answer: &Coefficients,
+    (system, sums): (&System, &Sums),
+    best: Bound,
+    wanted: f64,
+) -> Result<Bound> {
+    let exact = matches!(best.method, Method::Cholesky | Method::Remainders | Method::Orthogonal);
+    let is_real = exact && best.gap() <= SLACK * best.nominal;
+    if best.gap() <= wanted || is_real || !system.is_affordable(sums) {
+        return Ok(best);
+    }
+    let Some((relaxed, left_out)) = system.without_small_penalties(answer, SMALL * wanted) else {
+        return Ok(best);
+    };
+    let Some(bound) = orthogonal::bound(&relaxed, sums, rows, answer)? else { return Ok(best) };
+    let dependent = bound.dependent.saturating_sub(relaxed.null_directions(sums.rows));
+    let gaps = bound.gaps.iter().zip(&left_out).map(|(gap, penalty)| gap + penalty).collect();
+    Ok(best.clone().or_better(Bound { gaps, dependent, shape: best.shape, ..bound }))
 }
 
 /// An upper bound on the gap, and what it says of the coefficients.
@@ -202,6 +232,7 @@ impl Bound {
 /// What the walk says of the quadratic at the answer, in columns scaled by powers of two.
 ///
 /// p = d, or d + 1 with a penalised intercept, whose column of ones is the last.
+#[derive(Clone)]
 pub(super) struct System {
     /// Columns that form the quadratic.
     pub size: usize,
@@ -376,6 +407,33 @@ impl System {
         }
         let constant = self.variance.iter().filter(|square| self.centred && **square == 0.0).count();
         (self.size + usize::from(self.centred)).saturating_sub(rows).max(constant)
+    }
+
+    /// Whether a QR factorisation in double-double takes no more than some seconds.
+    fn is_affordable(&self, sums: &Sums) -> bool {
+        let p = self.size as f64;
+        p * p * (sums.rows as f64 + p) <= AFFORDABLE
+    }
+
+    /// The system without the penalties of columns that cost `most` together at the answer, and what they cost each
+    /// output; `None` where there are none.
+    fn without_small_penalties(&self, answer: &Coefficients, most: f64) -> Option<(Self, Vec<f64>)> {
+        let share = most / self.unit.len() as f64;
+        let cost = |j: usize, k: usize| {
+            let scaled = answer.weights[(j, k)] * self.unit[j];
+            0.5 * self.lambda[j] * scaled * scaled * (1.0 + 4.0 * f64::EPSILON) + f64::MIN_POSITIVE
+        };
+        let outputs = self.offset.len();
+        let mut relaxed = self.clone();
+        let mut costs = vec![0.0; outputs];
+        for j in 0..self.unit.len() {
+            let whole: f64 = (0..outputs).map(|k| cost(j, k)).sum();
+            if self.lambda[j] > 0.0 && whole <= share {
+                relaxed.lambda[j] = 0.0;
+                costs.iter_mut().enumerate().for_each(|(k, sum)| *sum += cost(j, k));
+            }
+        }
+        (relaxed.lambda != self.lambda).then_some((relaxed, costs))
     }
 
     /// The loss is not below 0.

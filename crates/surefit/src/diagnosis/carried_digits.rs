@@ -7,11 +7,11 @@
 //! out is a formula that forms the powers itself.
 
 use super::constant_column::leave_out;
+use super::powers::powers;
 use super::words::list;
 use super::{Code, Facts, Finding, Fix, Remedy};
-use crate::data::{Rows, map_reduce};
+use crate::data::Rows;
 use crate::error::Result;
-use crate::num::UNIT_ROUNDOFF;
 use crate::problem::Problem;
 use crate::solver::exact::{Covariance, ExactFit};
 use serde_json::{Map, json};
@@ -24,8 +24,6 @@ const INFLATED: f64 = 1e4;
 const SHARE: f64 = 1e-3;
 /// Names that a sentence holds.
 const SHORT: usize = 4;
-/// Powers beyond this are not looked for.
-const HIGHEST: i32 = 50;
 
 /// Whether there is anything to say.
 pub(super) fn are_few(exact: &ExactFit) -> bool {
@@ -122,55 +120,6 @@ fn from_powers(names: &[String], powers: &[i32]) -> Remedy {
         safe: false,
         fix: Fix::Formula(formula),
     }
-}
-
-/// For each of the columns, of which power of the one with power 1 it is, in every row.
-fn powers(rows: &dyn Rows, columns: &[usize]) -> Result<Option<Vec<i32>>> {
-    let guesses = guesses(rows, columns)?;
-    let mut holds = vec![true; guesses.len()];
-    map_reduce(
-        rows,
-        |block| {
-            let of_row = |(base, powers): &(usize, Vec<i32>), i: usize| {
-                columns.iter().zip(powers).all(|(&j, &power)| {
-                    let exact = crate::num::Dd::from(block.x[(i, *base)]).powi(power).value();
-                    // A few roundings of whoever formed them.
-                    (block.x[(i, j)] - exact).abs() <= f64::from(2 * power) * UNIT_ROUNDOFF * exact.abs()
-                })
-            };
-            let absent = |i: usize| block.weights.is_some_and(|weights| weights[i] == 0.0);
-            let of_guess = |guess| (0..block.x.nrows()).all(|i| absent(i) || of_row(guess, i));
-            guesses.iter().map(of_guess).collect::<Vec<bool>>()
-        },
-        |part| holds.iter_mut().zip(part).for_each(|(all, one)| *all &= one),
-    )?;
-    let right = guesses.into_iter().zip(holds).find(|(_, holds)| *holds);
-    Ok(right.map(|((_, powers), _)| powers))
-}
-
-/// For each column as the base, the powers that one row suggests for all.
-fn guesses(rows: &dyn Rows, columns: &[usize]) -> Result<Vec<(usize, Vec<i32>)>> {
-    let Some(block) = rows.blocks().next().transpose()? else { return Ok(Vec::new()) };
-    let block = block.view();
-    // A value far from 1 tells its powers apart.
-    let telling = |i: &usize| {
-        columns.iter().all(|&j| {
-            let size = block.x[(*i, j)].abs().ln().abs();
-            size > 1e-3 && size.is_finite()
-        })
-    };
-    let Some(row) = (0..block.x.nrows()).find(telling) else { return Ok(Vec::new()) };
-    let size = |j: usize| block.x[(row, j)].abs().ln();
-    let of_base = |&base: &usize| {
-        let powers: Vec<i32> = columns
-            .iter()
-            .filter_map(|&j| {
-                (1..=HIGHEST).find(|&power| (size(j) / size(base) - f64::from(power)).abs() < 1e-6)
-            })
-            .collect();
-        (powers.len() == columns.len()).then_some((base, powers))
-    };
-    Ok(columns.iter().filter_map(of_base).collect())
 }
 
 #[cfg(test)]

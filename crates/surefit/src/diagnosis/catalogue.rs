@@ -215,6 +215,8 @@ static SF106: Page = Page {
          the last place, and instead of one whose loss overflows.",
         "--solver exact, which works in extended precision where the digits ask for it.",
         "For an exact fit, the gap that is proven, which is printed.",
+        "Where powers of a column lie far from 0, the same curve in powers about a round number near its mean, poly(x - 2005, 7), \
+         if its fit was certified.",
     ],
     ignore: "A tolerance of exactly 0 together with an iteration limit is a way to ask for all the steps, and is not reported.",
 };

@@ -19,6 +19,7 @@ mod lint;
 mod long_rows;
 mod path_cut_short;
 mod penalty_convention;
+mod powers;
 mod rate_too_high;
 mod rate_too_low;
 mod remedy;
@@ -43,6 +44,7 @@ pub use lint::{Checkup, beside_a_fit, columns, lint, worth_a_look};
 pub use long_rows::{LongRow, LongRows};
 pub use path_cut_short::path_cut_short;
 pub use penalty_convention::penalty_conventions;
+pub use powers::Powers;
 pub use separable::{Separation, separation};
 pub use situation::{Context, Quality, diagnose};
 pub use unproven::{proven_gap, unproven};
@@ -161,10 +163,10 @@ impl Diagnosis {
         safe.clone().find(|remedy| remedy.fix == Fix::Exact).or_else(|| safe.next())
     }
 
-    /// Whether it is SF101 below the limit of the learning rate, not above it.
+    /// Whether it is SF101 at or just below the limit of the learning rate, not above it.
     pub fn is_at_the_edge(&self) -> bool {
         let growth = self.evidence.get("growth").and_then(Value::as_f64);
-        self.code == Code::Sf101 && growth.is_some_and(|growth| growth < 1.0)
+        self.code == Code::Sf101 && growth.is_some_and(|growth| growth <= 1.0)
     }
 }
 

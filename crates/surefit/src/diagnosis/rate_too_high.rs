@@ -19,7 +19,7 @@ pub(super) fn check(situation: &Situation<'_>) -> Option<Cause> {
     let message = format!(
         "lr {} {relation} 2/L = {} (L = {}, loss = {}): the error grows ×{} per step",
         plain_rate(rate),
-        told_apart(spectrum.limit(), 4, |printed| printed <= rate),
+        told_apart(spectrum.limit(), 4, |printed| printed < rate || (growth <= 1.0 && printed == rate)),
         figure(spectrum.largest(), 5),
         situation.objective_in_words(),
         told_apart(growth, 4, |printed| printed > 1.0 || growth <= 1.0),
@@ -119,6 +119,10 @@ mod tests {
         let found = Run::new(sales(), limit * 1.000_01, 0.0, 3000).diagnose().unwrap();
         let end = "2/L = 0.0054875 (L = 364.46, loss = ½ mean r²): the error grows ×1.00002 per step";
         assert!(found.message.ends_with(end), "{}", found.message);
+        // As the limit reads to four digits.
+        let found = Run::new(sales(), 0.005_488, 0.0, 3000).diagnose().unwrap();
+        let start = "lr 0.005488 is above 2/L = 0.0054875 (";
+        assert!(found.message.starts_with(start), "{}", found.message);
     }
 
     #[test]

@@ -56,8 +56,9 @@ pub(crate) fn list(names: &[String]) -> String {
 
 /// A column's name as an equation shows it: in back quotes, as in a formula, where it would be misread.
 pub fn in_equation(name: &str) -> String {
-    let odd = name.contains(|c: char| c.is_whitespace() || matches!(c, '=' | '+' | '-' | '·' | '−'))
-        || name.starts_with(|c: char| c.is_ascii_digit());
+    let odd = name.contains(|c: char| {
+        c.is_whitespace() || matches!(c, '=' | '+' | '-' | '·' | '−' | ',' | ';' | '"' | '\'')
+    }) || name.starts_with(|c: char| c.is_ascii_digit());
     if odd && !name.ends_with(')') { format!("`{name}`") } else { name.to_owned() }
 }
 
@@ -82,6 +83,7 @@ mod tests {
         );
         assert_eq!(counted(1, "step"), "1 step");
         assert_eq!(counted(10_000, "step"), "10,000 steps");
+        assert_eq!(["a,b", "a^2", "log(x)", "it's"].map(in_equation), ["`a,b`", "a^2", "log(x)", "`it's`"]);
         assert_eq!(list(&["a".into(), "b".into(), "c".into(), "d".into(), "e".into()]), "a, b, c and 2 more");
     }
 }
