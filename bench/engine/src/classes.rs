@@ -1,5 +1,6 @@
 //! Losses of classes: one fused pass over a matrix, and fits of the real data sets.
 
+use super::large::Large;
 use super::{Outcome, cpu, forget_peak, memory, seconds};
 use faer::{Mat, MatRef};
 use flate2::read::GzDecoder;
@@ -18,7 +19,7 @@ use surefit::{Coefficients, Intercept, LossKind, Problem, Ridge, loss};
 pub fn pass(x: &[f64], columns: usize, classes: usize, single: bool, repeats: usize) -> Outcome<Value> {
     let rows = x.len() / columns;
     #[expect(clippy::cast_possible_truncation, reason = "single precision is asked for")]
-    let narrow: Vec<f32> = if single { x.iter().map(|x| *x as f32).collect() } else { Vec::new() };
+    let narrow = if single { Large::of(x.iter().map(|x| *x as f32))? } else { Large::zeros(0)? };
     let features = if single {
         Features::F32(MatRef::from_row_major_slice(&narrow, rows, columns))
     } else {
@@ -62,8 +63,10 @@ pub fn fit(folder: &Path, data: &str, loss: &str, lambda: f64, gap: f64, interce
     if data == "fashion" {
         let (x, of_rows) = images(folder, "train")?;
         let (test, labels) = images(folder, "t10k")?;
-        let matrix = |x| Features::F64(MatRef::from_row_major_slice(x, x.len() / 784, 784));
-        return timed((matrix(&x), &of_rows), (matrix(&test), &labels), 10, &problem, gap);
+        let rows = x.len() / 784;
+        let train = Features::F64(MatRef::from_row_major_slice(&x, rows, 784));
+        let tests = Features::F64(MatRef::from_row_major_slice(&test, test.len() / 784, 784));
+        return timed((train, &of_rows), (tests, &labels), 10, &problem, gap);
     }
     let read = |part: &str, columns| {
         let options = SvmlightOptions { columns, ..SvmlightOptions::default() };
@@ -77,7 +80,7 @@ pub fn fit(folder: &Path, data: &str, loss: &str, lambda: f64, gap: f64, interce
 }
 
 /// Images of 784 pixels between 0 and 1, row by row, and their classes.
-fn images(folder: &Path, part: &str) -> Outcome<(Vec<f64>, Vec<u32>)> {
+fn images(folder: &Path, part: &str) -> Outcome<(Large<f64>, Vec<u32>)> {
     let unpacked = |name: String| -> Outcome<Vec<u8>> {
         let mut bytes = Vec::new();
         GzDecoder::new(std::fs::File::open(folder.join(name))?).read_to_end(&mut bytes)?;
@@ -85,7 +88,7 @@ fn images(folder: &Path, part: &str) -> Outcome<(Vec<f64>, Vec<u32>)> {
     };
     let images = unpacked(format!("fashion-mnist-{part}-images-idx3-ubyte.gz"))?;
     let labels = unpacked(format!("fashion-mnist-{part}-labels-idx1-ubyte.gz"))?;
-    let pixels = images.iter().skip(16).map(|pixel| f64::from(*pixel) / 255.0).collect();
+    let pixels = Large::of(images.iter().skip(16).map(|pixel| f64::from(*pixel) / 255.0))?;
     Ok((pixels, labels.iter().skip(8).map(|label| u32::from(*label)).collect()))
 }
 

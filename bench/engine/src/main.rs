@@ -13,10 +13,12 @@
 //! set. `surefit-bench mix A.f64 T.f64 LOW SECONDS THREADS` finds the best mix of columns.
 
 mod classes;
+mod large;
 mod mix;
 mod ranking;
 
 use faer::MatRef;
+use large::Large;
 use pulp::{Arch, Simd, WithSimd};
 use serde_json::{Value, json};
 use std::error::Error;
@@ -27,13 +29,13 @@ use surefit::{Intercept, LossKind, Problem, Ridge, certificate, solver};
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
 /// Raw little-endian numbers.
-fn read(path: &str) -> Outcome<Vec<f64>> {
+fn read(path: &str) -> Outcome<Large<f64>> {
     let bytes = std::fs::read(path)?;
     let (numbers, rest) = bytes.as_chunks::<8>();
     if !rest.is_empty() {
         return Err(format!("{path} is not a whole number of f64 values").into());
     }
-    Ok(numbers.iter().map(|number| f64::from_le_bytes(*number)).collect())
+    Ok(Large::of(numbers.iter().map(|number| f64::from_le_bytes(*number)))?)
 }
 
 /// What this process has used of all processors, in seconds.

@@ -12,7 +12,7 @@ pub fn run(arguments: &[String]) -> Outcome<()> {
     let (columns, target) = (read(a)?, read(t)?);
     let (low, limit): (f64, f64) = (low.parse()?, limit.parse()?);
     let inputs = (1..=columns.len() / target.len().max(1)).map(|j| format!("x{j}")).collect();
-    let problem = Problem::new(inputs, columns, target, low, 1.0);
+    let problem = Problem::new(inputs, columns.to_vec(), target.to_vec(), low, 1.0);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.parse()?).build()?;
     let (begun, limit) = (Instant::now(), Duration::from_secs_f64(limit));
     let (time, found) =

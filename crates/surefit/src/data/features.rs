@@ -4,7 +4,6 @@
 //! narrow; sums over it are `f64` throughout.
 
 use crate::error::{Error, Result};
-use crate::num::simd::vectorised;
 use faer::MatRef;
 
 /// n × d numbers, borrowed.
@@ -31,9 +30,6 @@ pub trait Number: Copy + Send + Sync + std::fmt::Debug + 'static {
 
     /// Numbers that have it already.
     fn as_wide(numbers: &[Self]) -> Option<&[f64]>;
-
-    /// All of them in that precision, as many as there is room for.
-    fn widen(from: &[Self], to: &mut [f64]);
 }
 
 impl Number for f64 {
@@ -46,10 +42,6 @@ impl Number for f64 {
     fn as_wide(numbers: &[Self]) -> Option<&[f64]> {
         Some(numbers)
     }
-
-    fn widen(from: &[Self], to: &mut [f64]) {
-        to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
-    }
 }
 
 impl Number for f32 {
@@ -59,20 +51,9 @@ impl Number for f32 {
     }
 
     #[inline]
-    fn as_wide(_numbers: &[Self]) -> Option<&[f64]> {
+    fn as_wide(_: &[Self]) -> Option<&[f64]> {
         None
     }
-
-    fn widen(from: &[Self], to: &mut [f64]) {
-        widen_single(from, to);
-    }
-}
-
-vectorised! {
-/// [`Number::widen`] of single precision.
-fn widen_single<'a>(from: &'a [f32], to: &'a mut [f64]) -> () {
-    to.iter_mut().zip(from).for_each(|(to, from)| *to = f64::from(*from));
-}
 }
 
 /// The place of an entry as it is stored.

@@ -8,12 +8,11 @@
 #![allow(clippy::inline_always, reason = "kernels must be compiled inside the dispatch on the processor")]
 
 use super::features::{Index, Number};
+use crate::num::aligned::{Aligned, LINE};
 use crate::num::simd::prefetch;
 use faer::Mat;
 use pulp::{Arch, NullaryFnOnce};
 
-/// Numbers of a cache line.
-const LINE: usize = 8;
 /// Numbers of a feature that are summed at a time.
 const WIDEST: usize = 32;
 /// Entries of a row that are asked for in advance.
@@ -22,13 +21,10 @@ const AHEAD: usize = 16;
 /// d × c numbers, those of a feature side by side.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ByFeature {
-    features: usize,
     outputs: usize,
     /// Numbers of a feature, those that fill it up included.
     stride: usize,
-    /// Where the first cache line begins.
-    start: usize,
-    numbers: Vec<f64>,
+    numbers: Aligned,
 }
 
 impl ByFeature {
@@ -43,11 +39,8 @@ impl ByFeature {
     pub fn reset(&mut self, features: usize, outputs: usize) {
         let stride =
             if outputs < LINE { outputs.next_power_of_two() } else { outputs.next_multiple_of(LINE) };
-        let wanted = features * stride;
-        self.numbers.clear();
-        self.numbers.resize(wanted + LINE - 1, 0.0);
-        let start = self.numbers.as_ptr().align_offset(LINE * size_of::<f64>()).min(LINE - 1);
-        *self = Self { features, outputs, stride, start, numbers: std::mem::take(&mut self.numbers) };
+        (self.outputs, self.stride) = (outputs, stride);
+        self.numbers.reset(features * stride);
     }
 
     /// Becomes c columns, in the room that it has.
@@ -62,12 +55,12 @@ impl ByFeature {
 
     /// Everything in its order, zeros that fill up included: two of the same sizes agree in it.
     pub fn numbers(&self) -> &[f64] {
-        &self.numbers[self.start..self.start + self.features * self.stride]
+        &self.numbers
     }
 
     /// See [`Self::numbers`].
     pub fn numbers_mut(&mut self) -> &mut [f64] {
-        &mut self.numbers[self.start..self.start + self.features * self.stride]
+        &mut self.numbers
     }
 
     /// c.

@@ -1,5 +1,6 @@
 //! Arithmetic that the rest of the engine stands on: more digits where `f64` runs out of them.
 
+pub(crate) mod aligned;
 pub(crate) mod beta;
 // A loop over these compiles to vector instructions only when all of it is inlined.
 #[allow(clippy::inline_always)]

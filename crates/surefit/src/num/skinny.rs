@@ -1,42 +1,51 @@
 //! Products of many rows with a few, at most some dozens: the two halves of a pass over the data.
 //!
 //! A general matrix product packs both factors and is laid out for square ones. Here one factor is a handful of
-//! rows, a tile of sums fits into the registers, and what is read of the large factor is used for all of the
+//! rows, a square of sums fits into the registers, and what is read of the large factor is used for all of the
 //! handful at once: [`dots`] takes inner products of rows, [`combine`] adds multiples of rows. Which rows are long
 //! and contiguous decides: a row-major design has its scores by [`dots`] and its gradient by [`combine`], a
 //! column-major one the other way round. The register tiling is that of Goto and van de Geijn, "Anatomy of
 //! high-performance matrix multiplication", ACM TOMS 34 (2008).
+//!
+//! Rows of single precision are widened on their first visit ([`Wide`]), piece by piece while the pieces are in the
+//! first-level cache. While both kernels compute, the rows that follow are asked for from memory ([`Ahead`]).
 
 #![allow(clippy::inline_always, reason = "kernels must be compiled inside the dispatch on the processor")]
+#![allow(
+    clippy::needless_range_loop,
+    reason = "only loops of a constant length leave their sums in registers"
+)]
 
+use super::aligned::Aligned;
 use super::simd::prefetch;
+use crate::data::features::Number;
 use pulp::{Arch, Simd, WithSimd};
+use std::ops::Range;
 
 /// Numbers of each row of a [`Panel`] that lie side by side: those of the widest vector.
 const GROUP: usize = 8;
-/// Groups that [`dots`] takes at a time, so that the rows at hand stay in the first-level cache.
-const CHUNK: usize = 64;
+/// Numbers of the handful that [`dots`] uses at a time, about: with those of the rows they stay in the first-level cache.
+const CHUNK: usize = 2048;
 
 /// A handful of rows, some numbers of each in turn: `width` rows of `length` numbers, filled up with zeros to whole
-/// groups. A tile reads it from one place, however many rows it holds.
+/// groups. A kernel reads it from one place, however many rows it holds.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Panel {
     length: usize,
     width: usize,
-    values: Vec<f64>,
+    values: Aligned,
 }
 
 impl Panel {
     /// All 0.
     pub fn zeros(length: usize, width: usize) -> Self {
-        Self { length, width, values: vec![0.0; length.div_ceil(GROUP) * GROUP * width] }
+        Self { length, width, values: Aligned::zeros(length.div_ceil(GROUP) * GROUP * width) }
     }
 
     /// Becomes as [`Self::zeros`], in the room that it has.
     pub fn reset(&mut self, length: usize, width: usize) {
         (self.length, self.width) = (length, width);
-        self.values.clear();
-        self.values.resize(length.div_ceil(GROUP) * GROUP * width, 0.0);
+        self.values.reset(length.div_ceil(GROUP) * GROUP * width);
     }
 
     /// Numbers of a row.
@@ -78,244 +87,377 @@ impl Panel {
     pub fn values_mut(&mut self) -> &mut [f64] {
         &mut self.values
     }
+
+    /// Groups of a row.
+    fn groups(&self) -> usize {
+        self.length.div_ceil(GROUP)
+    }
 }
 
-/// `out[i · width + k] += aᵢ · bₖ`. Rows of a are as long as those of b; `out` has room for every pair. Of the rows
-/// that are `upcoming` the first ones are asked for from memory meanwhile.
-pub(crate) fn dots(a: &[&[f64]], b: &Panel, out: &mut [f64], upcoming: &[&[f64]]) {
+/// Rows in `f64`, where they are not stored so.
+#[derive(Debug, Default)]
+pub(crate) struct Wide {
+    /// Of each row, from one to the next, zeros at the end included.
+    stride: usize,
+    numbers: Aligned,
+}
+
+impl Wide {
+    /// Takes these rows, all of the same length, in the room that it has.
+    pub fn take<V: Number>(&mut self, rows: &[&[V]]) {
+        if self.resize(rows) {
+            let length = rows.first().map_or(0, |row| row.len());
+            Arch::new().dispatch(Widen { wide: self, rows, piece: 0..length });
+        }
+    }
+
+    /// The rows that were taken, or as they are stored.
+    pub fn rows<'t, V: Number>(&'t self, rows: &[&'t [V]]) -> Vec<&'t [f64]> {
+        rows.iter().enumerate().map(|(i, row)| self.row(i, row)).collect()
+    }
+
+    #[inline(always)]
+    fn row<'t, V: Number>(&'t self, i: usize, row: &'t [V]) -> &'t [f64] {
+        V::as_wide(row).unwrap_or_else(|| &self.numbers[i * self.stride..][..row.len()])
+    }
+
+    /// Room for these rows, where they need it.
+    fn resize<V: Number>(&mut self, rows: &[&[V]]) -> bool {
+        let needed = rows.iter().any(|row| V::as_wide(row).is_none());
+        if needed {
+            self.stride = rows[0].len().div_ceil(GROUP) * GROUP;
+            self.numbers.resize(rows.len() * self.stride);
+        }
+        needed
+    }
+}
+
+/// Rows that are to be read soon, asked for from memory line by line.
+#[derive(Clone, Debug)]
+pub(crate) struct Ahead<'a, V> {
+    rows: std::slice::Iter<'a, &'a [V]>,
+    /// What is left of the row at hand.
+    rest: &'a [V],
+}
+
+impl<'a, V> Ahead<'a, V> {
+    pub fn new(rows: &'a [&'a [V]]) -> Self {
+        Self { rows: rows.iter(), rest: &[] }
+    }
+
+    /// The next line.
+    #[inline(always)]
+    fn ask(&mut self) {
+        if self.rest.is_empty() {
+            self.rest = self.rows.next().copied().unwrap_or_default();
+        }
+        prefetch(self.rest.get(..1).unwrap_or_default());
+        self.rest = self.rest.get(64 / size_of::<V>()..).unwrap_or_default();
+    }
+}
+
+/// `out[i · width + k] += aᵢ · bₖ`. Rows of a are as long as those of b, and are taken into `wide`; `out` has room for
+/// every pair, and `sums` is scratch space.
+pub(crate) fn dots<V: Number>(
+    a: &[&[V]],
+    (wide, sums): (&mut Wide, &mut Aligned),
+    b: &Panel,
+    out: &mut [f64],
+    ahead: &mut Ahead<'_, V>,
+) {
     let fits = a.iter().all(|row| row.len() == b.length) && out.len() >= a.len() * b.width;
     debug_assert!(fits, "rows of the same length and room for their products");
     if fits {
-        Arch::new().dispatch(Dots { a, b, out, upcoming });
+        wide.resize(a);
+        Arch::new().dispatch(Dots { a, wide, sums, b, out, ahead });
     }
 }
 
 /// `outₖ += Σₜ factors[t · width + k] · aₜ` for every row of `out`. Rows of a are as long as those of `out`.
-pub(crate) fn combine(a: &[&[f64]], factors: &[f64], out: &mut Panel) {
+pub(crate) fn combine<V>(a: &[&[f64]], factors: &[f64], out: &mut Panel, ahead: &mut Ahead<'_, V>) {
     let fits = a.iter().all(|row| row.len() == out.length) && factors.len() >= a.len() * out.width;
     debug_assert!(fits, "rows of the same length and a factor for each pair");
     if fits && out.width > 0 {
-        Arch::new().dispatch(Combine { a, factors, out });
+        Arch::new().dispatch(Combine { a, factors, out, ahead });
     }
 }
 
-/// Splits `count` into tiles of about the same width, none wider than `most`.
+/// Splits `count` into parts of about the same width, none wider than `most`.
 fn even(count: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
-    let tiles = count.div_ceil(most).max(1);
-    (0..tiles)
-        .map(move |tile| (count * tile / tiles, count * (tile + 1) / tiles))
+    let parts = count.div_ceil(most).max(1);
+    (0..parts)
+        .map(move |part| (count * part / parts, count * (part + 1) / parts))
         .filter(|(from, to)| from < to)
 }
 
-/// [`dots`] for the dispatch on the processor.
-struct Dots<'a> {
-    a: &'a [&'a [f64]],
-    b: &'a Panel,
-    out: &'a mut [f64],
-    upcoming: &'a [&'a [f64]],
+/// [`Wide::take`] for the dispatch on the processor, of some columns.
+struct Widen<'a, V> {
+    wide: &'a mut Wide,
+    rows: &'a [&'a [V]],
+    piece: Range<usize>,
 }
 
-impl WithSimd for Dots<'_> {
+impl<V: Number> WithSimd for Widen<'_, V> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(mut self, simd: S) {
-        let groups = self.b.length.div_ceil(GROUP);
-        for from in (0..groups).step_by(CHUNK) {
-            let chunk = (from, groups.min(from + CHUNK));
-            // Tiles of 24 sums at most where there are 32 vector registers, and of 12 where there are 16.
-            if S::F64_LANES == GROUP {
-                for (first, last) in even(self.b.width, 6) {
-                    match last - first {
-                        1 => self.sweep::<S, 8, 1, 1>(simd, chunk, first),
-                        2 => self.sweep::<S, 8, 2, 1>(simd, chunk, first),
-                        3 => self.sweep::<S, 8, 3, 1>(simd, chunk, first),
-                        4 => self.sweep::<S, 4, 4, 1>(simd, chunk, first),
-                        5 => self.sweep::<S, 4, 5, 1>(simd, chunk, first),
-                        _ => self.sweep::<S, 4, 6, 1>(simd, chunk, first),
-                    }
-                }
-            } else if S::F64_LANES == 4 {
-                self.narrow::<S, 2>(simd, chunk);
-            } else if S::F64_LANES == 2 {
-                self.narrow::<S, 4>(simd, chunk);
-            } else {
-                self.narrow::<S, 8>(simd, chunk);
-            }
+    fn with_simd<S: Simd>(self, _: S) {
+        let Self { wide, rows, piece } = self;
+        for (row, to) in rows.iter().zip(wide.numbers.chunks_exact_mut(wide.stride.max(1))) {
+            to[piece.clone()].iter_mut().zip(&row[piece.clone()]).for_each(|(to, from)| *to = from.wide());
         }
     }
 }
 
-impl Dots<'_> {
-    /// All tiles of a chunk for `V` vectors to a group.
+/// [`dots`] likewise.
+struct Dots<'a, 'v, V> {
+    a: &'a [&'a [V]],
+    wide: &'a mut Wide,
+    sums: &'a mut Aligned,
+    b: &'a Panel,
+    out: &'a mut [f64],
+    ahead: &'a mut Ahead<'v, V>,
+}
+
+impl<V: Number> WithSimd for Dots<'_, '_, V> {
+    type Output = ();
+
     #[inline(always)]
-    fn narrow<S: Simd, const V: usize>(&mut self, simd: S, chunk: (usize, usize)) {
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        let (groups, count) = (self.b.groups(), self.a.len() * self.b.width);
+        let step = (CHUNK / (GROUP * self.b.width.max(1))).max(4);
+        let chunks = groups.div_ceil(step);
+        // Sums of several chunks are kept as they are between these.
+        self.sums.reset(if chunks > 1 { count * GROUP } else { 0 });
+        let to_widen = self.a.iter().any(|row| V::as_wide(row).is_none());
+        for from in (0..groups).step_by(step) {
+            let chunk = from..groups.min(from + step);
+            if to_widen {
+                let piece = from * GROUP..self.b.length.min(chunk.end * GROUP);
+                Widen { wide: self.wide, rows: self.a, piece }.with_simd(simd);
+            }
+            // 24 sums at most where there are 32 vector registers, and 12 where there are 16.
+            if S::F64_LANES == GROUP {
+                for (first, last) in even(self.b.width, 12) {
+                    self.whole(simd, &chunk, first, last - first);
+                }
+            } else if S::F64_LANES == 4 {
+                self.narrow::<S, 2>(simd, &chunk);
+            } else if S::F64_LANES == 2 {
+                self.narrow::<S, 4>(simd, &chunk);
+            } else {
+                self.narrow::<S, 8>(simd, &chunk);
+            }
+        }
+        for (out, sums) in self.out.iter_mut().zip(self.sums.chunks_exact(GROUP)) {
+            *out += simd.reduce_sum_f64s(S::as_simd_f64s(sums).0[0]);
+        }
+    }
+}
+
+impl<V: Number> Dots<'_, '_, V> {
+    /// `count` rows of b from `first` on, where a vector is a group.
+    #[inline(always)]
+    fn whole<S: Simd>(&mut self, simd: S, chunk: &Range<usize>, first: usize, count: usize) {
+        match count {
+            1 => self.sweep::<S, 8, 1, 1>(simd, chunk, first),
+            2 => self.sweep::<S, 8, 2, 1>(simd, chunk, first),
+            3 => self.sweep::<S, 8, 3, 1>(simd, chunk, first),
+            4 => self.sweep::<S, 4, 4, 1>(simd, chunk, first),
+            5 => self.sweep::<S, 4, 5, 1>(simd, chunk, first),
+            6 => self.sweep::<S, 4, 6, 1>(simd, chunk, first),
+            7 => self.sweep::<S, 2, 7, 1>(simd, chunk, first),
+            8 => self.sweep::<S, 2, 8, 1>(simd, chunk, first),
+            9 => self.sweep::<S, 2, 9, 1>(simd, chunk, first),
+            10 => self.sweep::<S, 2, 10, 1>(simd, chunk, first),
+            11 => self.sweep::<S, 2, 11, 1>(simd, chunk, first),
+            _ => self.sweep::<S, 2, 12, 1>(simd, chunk, first),
+        }
+    }
+
+    /// All rows of b for `V` vectors to a group.
+    #[inline(always)]
+    fn narrow<S: Simd, const N: usize>(&mut self, simd: S, chunk: &Range<usize>) {
         for (first, last) in even(self.b.width, 4) {
             match last - first {
-                1 => self.sweep::<S, 8, 1, V>(simd, chunk, first),
-                2 => self.sweep::<S, 4, 2, V>(simd, chunk, first),
-                3 => self.sweep::<S, 4, 3, V>(simd, chunk, first),
-                _ => self.sweep::<S, 2, 4, V>(simd, chunk, first),
+                1 => self.sweep::<S, 8, 1, N>(simd, chunk, first),
+                2 => self.sweep::<S, 4, 2, N>(simd, chunk, first),
+                3 => self.sweep::<S, 4, 3, N>(simd, chunk, first),
+                _ => self.sweep::<S, 2, 4, N>(simd, chunk, first),
             }
         }
     }
 
     /// All rows of a with `C` rows of b from `first` on, for the groups of a chunk.
     #[inline(always)]
-    fn sweep<S: Simd, const R: usize, const C: usize, const V: usize>(
+    fn sweep<S: Simd, const R: usize, const C: usize, const N: usize>(
         &mut self,
         simd: S,
-        chunk: (usize, usize),
+        chunk: &Range<usize>,
         first: usize,
     ) {
         let whole = self.a.len() / R * R;
         for i in (0..whole).step_by(R) {
-            self.tile::<S, R, C, V>(simd, chunk, i, first);
+            self.square::<S, R, C, N>(simd, chunk, i, first);
         }
         for i in whole..self.a.len() {
-            self.tile::<S, 1, C, V>(simd, chunk, i, first);
+            self.square::<S, 1, C, N>(simd, chunk, i, first);
         }
     }
 
-    /// The sums of `R` rows of a with `C` rows of b.
+    /// The sums of `R` rows of a with `C` rows of b, `N` vectors to a group.
     #[inline(always)]
-    fn tile<S: Simd, const R: usize, const C: usize, const V: usize>(
+    fn square<S: Simd, const R: usize, const C: usize, const N: usize>(
         &mut self,
         simd: S,
-        (from, to): (usize, usize),
+        chunk: &Range<usize>,
         i: usize,
         first: usize,
     ) {
-        let stride = GROUP * self.b.width;
-        let panel = &self.b.values[from * stride..to * stride];
-        let numbers = (from * GROUP, self.b.length.min(to * GROUP));
-        let whole = (numbers.1 - numbers.0) / GROUP;
+        let Self { a, wide, sums: kept, b, out, ahead } = self;
+        let width = b.width;
+        let (from, to) = (chunk.start * GROUP, b.length.min(chunk.end * GROUP));
+        let whole = (to - from) / GROUP;
         let (mut heads, mut tails): ([&[[f64; GROUP]]; R], [&[f64]; R]) = ([&[]; R], [&[]; R]);
         for r in 0..R {
-            let (head, tail) = self.a[i + r][numbers.0..numbers.1].as_chunks::<GROUP>();
+            let (head, tail) = wide.row(i + r, a[i + r])[from..to].as_chunks::<GROUP>();
             (heads[r], tails[r]) = (&head[..whole], tail);
         }
-        // The rows of the next tile, once.
-        let mut ahead: [&[[f64; GROUP]]; R] = [&[]; R];
-        for r in (0..R).filter(|_| first == 0) {
-            let place = i + R + r;
-            let row = self.a.get(place).or_else(|| self.upcoming.get(place - self.a.len()));
-            ahead[r] = row.and_then(|row| row.get(numbers.0..numbers.1)).map_or(&[], |row| row.as_chunks().0);
-        }
         let mut sums = [[simd.splat_f64s(0.0); C]; R];
-        for (t, panel) in panel.chunks_exact(stride).take(whole).enumerate() {
-            for ahead in ahead {
-                if let Some(line) = ahead.get(t) {
-                    prefetch(line);
+        if !kept.is_empty() {
+            for r in 0..R {
+                let kept = &kept[((i + r) * width + first) * GROUP..][..C * GROUP];
+                for k in 0..C {
+                    sums[r][k] = S::as_simd_f64s(&kept[k * GROUP..(k + 1) * GROUP]).0[0];
                 }
             }
-            let panel = &panel[first * GROUP..(first + C) * GROUP];
-            let (w, _) = S::as_simd_f64s(panel);
-            for v in 0..V {
+        }
+        let panel = &b.values[chunk.start * width * GROUP..chunk.end * width * GROUP];
+        let mut panels = panel.chunks_exact(width * GROUP);
+        for (t, panel) in panels.by_ref().take(whole).enumerate() {
+            // Of the lines that follow one half is asked for here, the other by `combine`.
+            for _ in 0..R / 2 {
+                ahead.ask();
+            }
+            let (w, _) = S::as_simd_f64s(&panel[first * GROUP..(first + C) * GROUP]);
+            for n in 0..N {
                 let mut x = [simd.splat_f64s(0.0); R];
                 for r in 0..R {
-                    x[r] = S::as_simd_f64s(&heads[r][t]).0[v];
+                    x[r] = S::as_simd_f64s(&heads[r][t]).0[n];
                 }
                 for k in 0..C {
                     for r in 0..R {
-                        sums[r][k] = simd.mul_add_f64s(x[r], w[k * V + v], sums[r][k]);
+                        sums[r][k] = simd.mul_add_f64s(x[r], w[k * N + n], sums[r][k]);
                     }
                 }
             }
         }
-        if let Some(panel) = panel.chunks_exact(stride).nth(whole) {
+        if let Some(panel) = panels.next() {
+            let (w, _) = S::as_simd_f64s(&panel[first * GROUP..(first + C) * GROUP]);
             for r in 0..R {
                 let mut x = [0.0; GROUP];
                 x[..tails[r].len()].copy_from_slice(tails[r]);
                 let (x, _) = S::as_simd_f64s(&x);
                 for k in 0..C {
-                    let (w, _) = S::as_simd_f64s(&panel[(first + k) * GROUP..(first + k + 1) * GROUP]);
-                    for v in 0..V {
-                        sums[r][k] = simd.mul_add_f64s(x[v], w[v], sums[r][k]);
+                    for n in 0..N {
+                        sums[r][k] = simd.mul_add_f64s(x[n], w[k * N + n], sums[r][k]);
                     }
                 }
             }
         }
-        for (r, sums) in sums.iter().enumerate() {
-            let at = (i + r) * self.b.width + first;
-            for (out, sum) in self.out[at..at + C].iter_mut().zip(sums) {
-                *out += simd.reduce_sum_f64s(*sum);
+        for r in 0..R {
+            let at = (i + r) * width + first;
+            if kept.is_empty() {
+                let out = &mut out[at..at + C];
+                for k in 0..C {
+                    out[k] += simd.reduce_sum_f64s(sums[r][k]);
+                }
+            } else {
+                let kept = &mut kept[at * GROUP..][..C * GROUP];
+                for k in 0..C {
+                    S::as_mut_simd_f64s(&mut kept[k * GROUP..(k + 1) * GROUP]).0[0] = sums[r][k];
+                }
             }
         }
     }
 }
 
-/// Calls `$method::<S, HEIGHT, WIDTH>` for the width at hand, as high as the registers allow.
-macro_rules! by_width {
-    ($lanes:expr, $width:expr, $self:ident . $method:ident ( $($argument:expr),* )) => {
-        match ($lanes == GROUP, $width) {
-            (_, 1) => $self.$method::<S, 8, 1>($($argument),*),
-            (true, 2) => $self.$method::<S, 8, 2>($($argument),*),
-            (true, 3) => $self.$method::<S, 6, 3>($($argument),*),
-            (true, 4) => $self.$method::<S, 5, 4>($($argument),*),
-            (true, 5) => $self.$method::<S, 4, 5>($($argument),*),
-            (true, 6) => $self.$method::<S, 4, 6>($($argument),*),
-            (true, 7) => $self.$method::<S, 3, 7>($($argument),*),
-            (true, 8) => $self.$method::<S, 3, 8>($($argument),*),
-            (true, 9) => $self.$method::<S, 2, 9>($($argument),*),
-            (true, 10) => $self.$method::<S, 2, 10>($($argument),*),
-            (true, 11) => $self.$method::<S, 2, 11>($($argument),*),
-            (true, _) => $self.$method::<S, 2, 12>($($argument),*),
-            (false, 2) => $self.$method::<S, 5, 2>($($argument),*),
-            (false, 3) => $self.$method::<S, 4, 3>($($argument),*),
-            (false, 4) => $self.$method::<S, 3, 4>($($argument),*),
-            (false, 5) => $self.$method::<S, 2, 5>($($argument),*),
-            (false, _) => $self.$method::<S, 2, 6>($($argument),*),
-        }
-    };
-}
-
-/// [`combine`] for the dispatch on the processor.
-struct Combine<'a> {
+/// [`combine`] likewise.
+struct Combine<'a, 'v, V> {
     a: &'a [&'a [f64]],
     factors: &'a [f64],
     out: &'a mut Panel,
+    ahead: &'a mut Ahead<'v, V>,
 }
 
-impl WithSimd for Combine<'_> {
+impl<V> WithSimd for Combine<'_, '_, V> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
-        let most = if S::F64_LANES == GROUP { 12 } else { 6 };
-        for (first, last) in even(self.out.width, most) {
-            by_width!(S::F64_LANES, last - first, self.sweep(simd, first));
+        if S::F64_LANES == GROUP {
+            for (first, last) in even(self.out.width, 12) {
+                match last - first {
+                    1 => self.sweep::<S, 2, 1>(simd, first),
+                    2 => self.sweep::<S, 2, 2>(simd, first),
+                    3 => self.sweep::<S, 2, 3>(simd, first),
+                    4 => self.sweep::<S, 2, 4>(simd, first),
+                    5 => self.sweep::<S, 2, 5>(simd, first),
+                    6 => self.sweep::<S, 2, 6>(simd, first),
+                    7 => self.sweep::<S, 2, 7>(simd, first),
+                    8 => self.sweep::<S, 2, 8>(simd, first),
+                    9 => self.sweep::<S, 2, 9>(simd, first),
+                    10 => self.sweep::<S, 2, 10>(simd, first),
+                    11 => self.sweep::<S, 2, 11>(simd, first),
+                    _ => self.sweep::<S, 2, 12>(simd, first),
+                }
+            }
+        } else {
+            for (first, last) in even(self.out.width, 6) {
+                match last - first {
+                    1 => self.sweep::<S, 4, 1>(simd, first),
+                    2 => self.sweep::<S, 4, 2>(simd, first),
+                    3 => self.sweep::<S, 4, 3>(simd, first),
+                    4 => self.sweep::<S, 2, 4>(simd, first),
+                    5 => self.sweep::<S, 2, 5>(simd, first),
+                    _ => self.sweep::<S, 2, 6>(simd, first),
+                }
+            }
         }
     }
 }
 
-impl Combine<'_> {
-    /// `C` rows of the result from `first` on.
+impl<V> Combine<'_, '_, V> {
+    /// `C` rows of the result from `first` on, `L` vectors of each at a time.
     #[inline(always)]
     fn sweep<S: Simd, const L: usize, const C: usize>(&mut self, simd: S, first: usize) {
         let (mut at, length) = (0, self.out.length);
         while at + L * S::F64_LANES <= length {
-            self.tile::<S, L, C>(simd, at, first);
+            self.square::<S, L, C>(simd, at, first);
             at += L * S::F64_LANES;
         }
-        while at + S::F64_LANES <= length {
-            self.tile::<S, 1, C>(simd, at, first);
+        while at < length {
+            self.square::<S, 1, C>(simd, at, first);
             at += S::F64_LANES;
-        }
-        if at < length {
-            self.rest::<S, C>(simd, at, first);
         }
     }
 
     /// `L` vectors of `C` rows.
     #[inline(always)]
-    fn tile<S: Simd, const L: usize, const C: usize>(&mut self, simd: S, at: usize, first: usize) {
-        let (to, width) = (at + L * S::F64_LANES, self.out.width);
+    fn square<S: Simd, const L: usize, const C: usize>(&mut self, simd: S, at: usize, first: usize) {
+        let Self { a, factors, out, ahead } = self;
+        let (from, to) = (at, out.length.min(at + L * S::F64_LANES));
         let mut sums = [[simd.splat_f64s(0.0); L]; C];
-        for (row, factors) in self.a.iter().zip(self.factors.chunks_exact(width)) {
-            let (vectors, _) = S::as_simd_f64s(&row[at..to]);
+        for (row, factors) in a.iter().zip(factors.chunks_exact(out.width)) {
+            ahead.ask();
+            let (vectors, rest) = S::as_simd_f64s(&row[from..to]);
             let mut x = [simd.splat_f64s(0.0); L];
-            x.copy_from_slice(&vectors[..L]);
+            if rest.is_empty() {
+                x.copy_from_slice(&vectors[..L]);
+            } else {
+                // Less than a vector, at the end.
+                x[0] = simd.partial_load_f64s(rest);
+            }
             let factors = &factors[first..first + C];
             for k in 0..C {
                 let factor = simd.splat_f64s(factors[k]);
@@ -324,34 +466,13 @@ impl Combine<'_> {
                 }
             }
         }
-        for (k, sums) in sums.iter().enumerate() {
-            for (l, sum) in sums.iter().enumerate() {
-                let place = self.out.place(at + l * S::F64_LANES, first + k);
-                let (out, _) = S::as_mut_simd_f64s(&mut self.out.values[place..place + S::F64_LANES]);
-                for out in out {
-                    *out = simd.add_f64s(*out, *sum);
-                }
-            }
-        }
-    }
-
-    /// What is less than a vector at the end of `C` rows.
-    #[inline(always)]
-    fn rest<S: Simd, const C: usize>(&mut self, simd: S, at: usize, first: usize) {
-        let (to, width) = (self.out.length, self.out.width);
-        let mut sums = [simd.splat_f64s(0.0); C];
-        for (row, factors) in self.a.iter().zip(self.factors.chunks_exact(width)) {
-            let x = simd.partial_load_f64s(&row[at..to]);
-            let factors = &factors[first..first + C];
+        for l in 0..L {
+            let place = out.place(at + l * S::F64_LANES, first);
+            let to = &mut out.values[place..][..(C - 1) * GROUP + S::F64_LANES];
             for k in 0..C {
-                sums[k] = simd.mul_add_f64s(x, simd.splat_f64s(factors[k]), sums[k]);
+                let (to, _) = S::as_mut_simd_f64s(&mut to[k * GROUP..k * GROUP + S::F64_LANES]);
+                to[0] = simd.add_f64s(to[0], sums[k][l]);
             }
-        }
-        for (k, sum) in sums.iter().enumerate() {
-            let place = self.out.place(at, first + k);
-            let out = &mut self.out.values[place..place + to - at];
-            let all = simd.add_f64s(simd.partial_load_f64s(out), *sum);
-            simd.partial_store_f64s(out, all);
         }
     }
 }
@@ -362,6 +483,19 @@ mod tests {
     use super::*;
     use pulp::Scalar;
 
+    const SIZES: [(usize, usize, usize); 10] = [
+        (1, 1, 1),
+        (7, 10, 33),
+        (9, 3, 600),
+        (2, 12, 8),
+        (5, 25, 17),
+        (3, 0, 4),
+        (0, 2, 4),
+        (4, 13, 0),
+        (16, 5, 999),
+        (3, 7, 24),
+    ];
+
     /// Small whole numbers, so that every sum is exact in any order.
     fn number(i: usize, j: usize) -> f64 {
         ((i * 7 + j * j * 3 + i * j) % 19) as f64 - 9.0
@@ -371,7 +505,7 @@ mod tests {
         (0..count).map(|i| (0..length).map(|j| number(i + seed, j)).collect()).collect()
     }
 
-    fn views(rows: &[Vec<f64>]) -> Vec<&[f64]> {
+    fn views<V>(rows: &[Vec<V>]) -> Vec<&[V]> {
         rows.iter().map(Vec::as_slice).collect()
     }
 
@@ -382,60 +516,62 @@ mod tests {
     }
 
     /// Runs a kernel as this processor does, without vectors, and with those of AVX2.
-    fn everywhere(run: &dyn Fn(usize)) {
-        (0..3).for_each(run);
+    fn run<K: WithSimd<Output = ()>>(how: usize, kernel: K) {
+        match how {
+            0 => Arch::new().dispatch(kernel),
+            1 => kernel.with_simd(Scalar::new()),
+            #[cfg(target_arch = "x86_64")]
+            _ if pulp::x86::V3::try_new().is_some() => {
+                Simd::vectorize(pulp::x86::V3::try_new().unwrap(), kernel);
+            }
+            _ => Arch::new().dispatch(kernel),
+        }
     }
 
-    #[test]
-    fn dots_are_the_inner_products_on_every_processor() {
-        for (height, width, length) in
-            [(1, 1, 1), (7, 10, 33), (9, 3, 600), (2, 12, 8), (5, 25, 17), (3, 0, 4), (0, 2, 4), (4, 13, 0)]
-        {
+    /// Inner products of `height` rows of numbers that `V` holds exactly, in `f64`.
+    fn check_dots<V: Number>(narrowed: impl Fn(f64) -> V) {
+        for (height, width, length) in SIZES {
             let (a, b) = (rows(height, length, 1), rows(width, length, 5));
-            everywhere(&|how| {
-                let mut out = vec![1.0; height * width];
-                let (views, panel) = (views(&a), panel(&b, length));
-                let kernel = |out| Dots { a: &views, b: &panel, out, upcoming: &views };
-                match how {
-                    0 => dots(&views, &panel, &mut out, &[]),
-                    1 => kernel(&mut out).with_simd(Scalar::new()),
-                    #[cfg(target_arch = "x86_64")]
-                    _ if pulp::x86::V3::try_new().is_some() => {
-                        Simd::vectorize(pulp::x86::V3::try_new().unwrap(), kernel(&mut out));
-                    }
-                    _ => return,
-                }
+            let stored: Vec<Vec<V>> =
+                a.iter().map(|row| row.iter().map(|x| narrowed(*x)).collect()).collect();
+            let (views, panel) = (views(&stored), panel(&b, length));
+            for how in 0..3 {
+                let (mut out, mut wide, mut sums) =
+                    (vec![1.0; height * width], Wide::default(), Aligned::default());
+                wide.resize(&views);
+                let ahead = &mut Ahead::new(&views);
+                let (a_rows, out_all) = (&views, &mut out);
+                run(
+                    how,
+                    Dots { a: a_rows, wide: &mut wide, sums: &mut sums, b: &panel, out: out_all, ahead },
+                );
                 for i in 0..height {
                     for k in 0..width {
                         let want: f64 = (0..length).map(|t| a[i][t] * b[k][t]).sum();
                         assert_eq!(out[i * width + k].to_bits(), (1.0 + want).to_bits(), "{i} {k}");
                     }
                 }
-            });
+                assert_eq!(wide.rows(&views), tests::views(&a));
+            }
         }
     }
 
     #[test]
+    #[allow(clippy::cast_possible_truncation, reason = "small whole numbers")]
+    fn dots_are_the_inner_products_on_every_processor() {
+        check_dots(|x| x);
+        check_dots(|x| x as f32);
+    }
+
+    #[test]
     fn combinations_are_those_of_the_definition_on_every_processor() {
-        for (height, width, length) in
-            [(1, 1, 1), (7, 10, 33), (9, 3, 600), (2, 12, 8), (5, 25, 17), (3, 0, 4), (0, 2, 4), (4, 13, 0)]
-        {
+        for (height, width, length) in SIZES.into_iter().filter(|(_, width, _)| *width > 0) {
             let a = rows(height, length, 1);
             let factors: Vec<f64> = rows(height, width, 3).concat();
-            everywhere(&|how| {
+            for how in 0..3 {
                 let mut out = panel(&vec![vec![1.0; length]; width], length);
-                let a_views = views(&a);
-                let kernel = |out| Combine { a: &a_views, factors: &factors, out };
-                match how {
-                    0 => combine(&a_views, &factors, &mut out),
-                    _ if width == 0 => return,
-                    1 => kernel(&mut out).with_simd(Scalar::new()),
-                    #[cfg(target_arch = "x86_64")]
-                    _ if pulp::x86::V3::try_new().is_some() => {
-                        Simd::vectorize(pulp::x86::V3::try_new().unwrap(), kernel(&mut out));
-                    }
-                    _ => return,
-                }
+                let ahead = &mut Ahead::<f64>::new(&[]);
+                run(how, Combine { a: &views(&a), factors: &factors, out: &mut out, ahead });
                 for k in 0..width {
                     let out: Vec<f64> = out.row(k).collect();
                     assert_eq!(out.len(), length);
@@ -444,7 +580,21 @@ mod tests {
                         assert_eq!(out.to_bits(), (1.0 + want).to_bits(), "{k} {j}");
                     }
                 }
-            });
+            }
+        }
+    }
+
+    #[test]
+    #[allow(clippy::cast_possible_truncation, reason = "small whole numbers")]
+    fn rows_of_single_precision_are_widened_in_the_room_of_others() {
+        let mut wide = Wide::default();
+        for (height, length) in [(5, 300), (3, 17), (2, 0), (0, 3)] {
+            let a = rows(height, length, 2);
+            let narrow: Vec<Vec<f32>> = a.iter().map(|row| row.iter().map(|x| *x as f32).collect()).collect();
+            wide.take(&views(&narrow));
+            assert_eq!(wide.rows(&views(&narrow)), views(&a));
+            wide.take(&views(&a));
+            assert!(wide.rows(&views(&a)).iter().zip(&a).all(|(row, own)| row.as_ptr() == own.as_ptr()));
         }
     }
 }

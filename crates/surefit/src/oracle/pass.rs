@@ -12,18 +12,19 @@ use crate::data::sparse::{self, ByFeature};
 use crate::data::{Samples, Shape};
 use crate::error::Result;
 use crate::loss::{self, Loss};
-use crate::num::skinny::{Panel, combine, dots};
+use crate::num::aligned::Aligned;
+use crate::num::skinny::{Ahead, Panel, Wide, combine, dots};
 use crate::problem::{Coefficients, LossKind};
 use faer::{MatMut, MatRef};
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// Numbers of a dense block, about: together with weights and gradient it stays in the second-level cache.
-const BLOCK: usize = 1 << 16;
-/// Rows of a block, at least and at most.
-const BLOCK_ROWS: (usize, usize) = (16, 256);
-/// Rows of the next block that are asked for during the last ones of a block.
-const AHEAD: usize = 8;
+/// Numbers of a dense block, about: it, the next one, weights and gradient stay in the second-level cache.
+const BLOCK: usize = 1 << 15;
+/// Rows of a block, at least and at most, where these are contiguous.
+const BLOCK_ROWS: (usize, usize) = (8, 256);
+/// The same where columns are: short pieces of them lie too far from each other.
+const BLOCK_OF_COLUMNS: (usize, usize) = (32, 256);
 /// Rows of a strip, about.
 const STRIP_ROWS: usize = 2048;
 /// Below so many multiplications one thread is faster than two.
@@ -40,7 +41,7 @@ pub struct Pass<'a> {
     /// n × c: those of the direction of the last [`Self::head`].
     heading: Vec<f64>,
     /// Room for one answer before it is divided.
-    sums: Sums,
+    sums: Totals,
     /// Room for walks over sparse rows.
     room: SparseRoom,
     prepared: Prepared,
@@ -88,52 +89,47 @@ impl Prepared {
     }
 }
 
-/// Σ over rows.
+/// Σ over rows, their weights in the order that suits the storage.
 #[derive(Debug, Default)]
-struct Sums {
+struct Sums<W> {
     value: f64,
-    weights: Weights,
+    weights: W,
     intercept: Vec<f64>,
 }
 
-/// d × c numbers, in the order that suits the products.
+/// The sums of either storage; those of the other one stay empty.
+#[derive(Debug, Default)]
+struct Totals {
+    dense: Sums<Dense>,
+    sparse: Sums<ByFeature>,
+}
+
+/// d × c numbers, in the order that suits the products with dense samples.
 #[derive(Debug)]
-enum Weights {
+enum Dense {
     /// For rows that are contiguous.
     Panel(Panel),
     /// The numbers of a feature side by side, for columns that are.
     ByColumn(Vec<f64>),
-    /// The same for sparse rows.
-    ByFeature(ByFeature),
 }
 
-/// An order of [`Weights`].
-#[derive(Clone, Copy)]
-enum Order {
-    Panel,
-    ByColumn,
-    ByFeature,
-}
-
-impl Default for Weights {
+impl Default for Dense {
     fn default() -> Self {
         Self::ByColumn(Vec::new())
     }
 }
 
-impl Weights {
+impl Dense {
     /// Room for d × c numbers, all 0.
-    fn clear(&mut self, order: Order, d: usize, c: usize) {
-        match (&mut *self, order) {
-            (Self::Panel(panel), Order::Panel) => panel.reset(d, c),
-            (_, Order::Panel) => *self = Self::Panel(Panel::zeros(d, c)),
-            (Self::ByColumn(numbers), Order::ByColumn) => {
+    fn clear(&mut self, by_rows: bool, d: usize, c: usize) {
+        match (&mut *self, by_rows) {
+            (Self::Panel(panel), true) => panel.reset(d, c),
+            (_, true) => *self = Self::Panel(Panel::zeros(d, c)),
+            (Self::ByColumn(numbers), false) => {
                 numbers.clear();
                 numbers.resize(d * c, 0.0);
             }
-            (_, Order::ByColumn) => *self = Self::ByColumn(vec![0.0; d * c]),
-            (Self::ByFeature(numbers), Order::ByFeature) => numbers.reset(d, c),
-            (_, Order::ByFeature) => *self = Self::ByFeature(ByFeature::zeros(d, c)),
+            (_, false) => *self = Self::ByColumn(vec![0.0; d * c]),
         }
     }
 
@@ -141,7 +137,6 @@ impl Weights {
         match self {
             Self::Panel(panel) => panel.values(),
             Self::ByColumn(numbers) => numbers,
-            Self::ByFeature(numbers) => numbers.numbers(),
         }
     }
 
@@ -149,7 +144,6 @@ impl Weights {
         match self {
             Self::Panel(panel) => panel.values_mut(),
             Self::ByColumn(numbers) => numbers,
-            Self::ByFeature(numbers) => numbers.numbers_mut(),
         }
     }
 }
@@ -171,7 +165,7 @@ impl<'a> Pass<'a> {
             total: samples.total_weight(),
             scores: vec![0.0; count],
             heading: Vec::new(),
-            sums: Sums::default(),
+            sums: Totals::default(),
             room: SparseRoom::default(),
             prepared: Prepared::default(),
         })
@@ -217,7 +211,7 @@ impl<'a> Pass<'a> {
             0.0
         };
         sweep(&samples, Some(direction), &act, &mut [], Some(sums), room);
-        sums.mean_into(*total, product);
+        sums.mean_into(&samples.x, *total, product);
         let pairs = (0..samples.outputs)
             .flat_map(|k| direction.weights.col_as_slice(k).iter().zip(product.weights.col_as_slice(k)));
         let pairs = pairs.chain(direction.intercept.iter().zip(&product.intercept));
@@ -229,9 +223,9 @@ impl<'a> Pass<'a> {
     pub fn probe(&mut self, at: &Coefficients, answer: &mut Answer) {
         let Self { samples, loss, heading, sums, room, total, .. } = self;
         heading.resize(samples.x.rows() * samples.outputs, 0.0);
-        sums.value = sweep(samples, Some(at), &gradients(samples, &**loss), heading, Some(sums), room);
-        sums.mean_into(*total, answer);
-        answer.value = sums.value / *total;
+        let value = sweep(samples, Some(at), &gradients(samples, &**loss), heading, Some(sums), room);
+        sums.mean_into(&samples.x, *total, answer);
+        answer.value = value / *total;
     }
 
     /// See [`Self::probe`].
@@ -290,9 +284,9 @@ impl<'a> Pass<'a> {
             let (targets, weights) = of_rows(&samples, &rows);
             loss.block(z, targets, weights)
         };
-        sums.value = sweep(&samples, None, &act, &mut [], Some(sums), room);
-        sums.mean_into(*total, answer);
-        answer.value = sums.value / *total;
+        let value = sweep(&samples, None, &act, &mut [], Some(sums), room);
+        sums.mean_into(&samples.x, *total, answer);
+        answer.value = value / *total;
     }
 }
 
@@ -308,19 +302,19 @@ impl Oracle for Pass<'_> {
             Ask::Value => answer.value = sweep(samples, Some(at), &act, &mut [], None, room) / *total,
             Ask::Gradient => {
                 prepared.is_current = false;
-                sums.value = sweep(samples, Some(at), &act, scores, Some(sums), room);
-                sums.mean_into(*total, answer);
-                answer.value = sums.value / *total;
+                let value = sweep(samples, Some(at), &act, scores, Some(sums), room);
+                sums.mean_into(&samples.x, *total, answer);
+                answer.value = value / *total;
             }
         }
         Ok(())
     }
 }
 
-impl Sums {
+impl Sums<Dense> {
     /// Room for sums of these sizes, all 0.
-    fn clear(&mut self, order: Order, columns: usize, outputs: usize) {
-        self.weights.clear(order, columns, outputs);
+    fn clear(&mut self, by_rows: bool, columns: usize, outputs: usize) {
+        self.weights.clear(by_rows, columns, outputs);
         self.intercept.clear();
         self.intercept.resize(outputs, 0.0);
         self.value = 0.0;
@@ -332,23 +326,28 @@ impl Sums {
         pairs.for_each(|(sum, part)| *sum += part);
         self.intercept.iter_mut().zip(&other.intercept).for_each(|(sum, part)| *sum += part);
     }
+}
 
-    /// The means, but for the value.
-    fn mean_into(&self, total: f64, answer: &mut Answer) {
-        let c = self.intercept.len();
+impl Totals {
+    /// The means, but for the value, over samples of this kind.
+    fn mean_into(&self, x: &Features<'_>, total: f64, answer: &mut Answer) {
+        let sparse = x.is_sparse();
+        let intercept = if sparse { &self.sparse.intercept } else { &self.dense.intercept };
+        let c = intercept.len();
         for k in 0..c {
             let out = answer.weights.col_as_slice_mut(k).iter_mut();
-            match &self.weights {
-                Weights::Panel(panel) => out.zip(panel.row(k)).for_each(|(out, sum)| *out = sum / total),
-                Weights::ByColumn(sums) => {
-                    out.zip(sums.iter().skip(k).step_by(c)).for_each(|(out, sum)| *out = sum / total);
-                }
-                Weights::ByFeature(sums) => {
+            match &self.dense.weights {
+                _ if sparse => {
+                    let sums = &self.sparse.weights;
                     out.zip(sums.column(sums.numbers(), k)).for_each(|(out, sum)| *out = sum / total);
+                }
+                Dense::Panel(panel) => out.zip(panel.row(k)).for_each(|(out, sum)| *out = sum / total),
+                Dense::ByColumn(sums) => {
+                    out.zip(sums.iter().skip(k).step_by(c)).for_each(|(out, sum)| *out = sum / total);
                 }
             }
         }
-        answer.intercept.iter_mut().zip(&self.intercept).for_each(|(out, sum)| *out = sum / total);
+        answer.intercept.iter_mut().zip(intercept).for_each(|(out, sum)| *out = sum / total);
     }
 }
 
@@ -375,16 +374,17 @@ fn sweep(
     at: Option<&Coefficients>,
     act: Act<'_>,
     keep: &mut [f64],
-    sums: Option<&mut Sums>,
+    sums: Option<&mut Totals>,
     room: &mut SparseRoom,
 ) -> f64 {
+    let (of_dense, of_sparse) = sums.map(|sums| (&mut sums.dense, &mut sums.sparse)).unzip();
     match samples.x {
-        Features::F64(x) => dense(x, samples, at, act, keep, sums),
-        Features::F32(x) => dense(x, samples, at, act, keep, sums),
-        Features::Csr64(x) => sparse_rows(&x, samples, at, act, (keep, room), sums),
-        Features::Csr32(x) => sparse_rows(&x, samples, at, act, (keep, room), sums),
-        Features::LongCsr64(x) => sparse_rows(&x, samples, at, act, (keep, room), sums),
-        Features::LongCsr32(x) => sparse_rows(&x, samples, at, act, (keep, room), sums),
+        Features::F64(x) => dense(x, samples, at, act, keep, of_dense),
+        Features::F32(x) => dense(x, samples, at, act, keep, of_dense),
+        Features::Csr64(x) => sparse_rows(&x, samples, at, act, (keep, room), of_sparse),
+        Features::Csr32(x) => sparse_rows(&x, samples, at, act, (keep, room), of_sparse),
+        Features::LongCsr64(x) => sparse_rows(&x, samples, at, act, (keep, room), of_sparse),
+        Features::LongCsr32(x) => sparse_rows(&x, samples, at, act, (keep, room), of_sparse),
     }
 }
 
@@ -395,34 +395,35 @@ fn dense<V: Number>(
     at: Option<&Coefficients>,
     act: Act<'_>,
     keep: &mut [f64],
-    sums: Option<&mut Sums>,
+    sums: Option<&mut Sums<Dense>>,
 ) -> f64 {
     let (shape, n) = (samples.shape(), samples.x.rows());
     let by_rows = x.row_stride() != 1;
     let walk = Walk {
         x,
         at: at.map(|at| {
-            let weights = if by_rows { Weights::Panel(panel(at)) } else { Weights::ByColumn(by_column(at)) };
+            let weights = if by_rows { Dense::Panel(panel(at)) } else { Dense::ByColumn(by_column(at)) };
             (weights, at.intercept.as_slice())
         }),
         act,
         by_rows,
         sizes: (if sums.is_some() { shape.columns } else { 0 }, shape.outputs),
-        block: (BLOCK / shape.columns.max(1)).clamp(BLOCK_ROWS.0, BLOCK_ROWS.1),
+        block: block_rows(shape.columns, if by_rows { BLOCK_ROWS } else { BLOCK_OF_COLUMNS }),
         gradient: sums.is_some(),
     };
     let mut unwanted = Sums::default();
     let total = sums.unwrap_or(&mut unwanted);
-    total.clear(walk.order(), walk.sizes.0, walk.sizes.1);
+    total.clear(by_rows, walk.sizes.0, walk.sizes.1);
     let serial = n * shape.columns * shape.outputs < SERIAL;
     let in_flight = if serial { 1 } else { 2 * rayon::current_num_threads() };
-    let mut parts: Vec<(Sums, Room)> = (0..in_flight).map(|_| Default::default()).collect();
+    let mut parts: Vec<(Sums<Dense>, Room)> = (0..in_flight).map(|_| Default::default()).collect();
     let mut strips = strips(n, keep, shape.outputs);
     while strips.len() > 0 {
         let batch: Vec<Strip<'_>> = strips.by_ref().take(in_flight).collect();
         let count = batch.len();
-        let each =
-            |((rows, kept), (sums, room)): (Strip<'_>, &mut (Sums, Room))| walk.strip(rows, kept, sums, room);
+        let each = |((rows, kept), part): (Strip<'_>, &mut (Sums<Dense>, Room))| {
+            walk.strip(rows, kept, &mut part.0, &mut part.1);
+        };
         if serial {
             batch.into_iter().zip(&mut parts).for_each(each);
         } else {
@@ -431,6 +432,11 @@ fn dense<V: Number>(
         parts.iter().take(count).for_each(|(part, _)| total.add(part));
     }
     total.value
+}
+
+/// Rows of a block: as many handfuls of 8 as make [`BLOCK`].
+fn block_rows(columns: usize, (least, most): (usize, usize)) -> usize {
+    (BLOCK / columns.max(1) / 8 * 8).clamp(least, most)
 }
 
 /// Rows of a strip, and room for their scores, or none.
@@ -471,7 +477,7 @@ fn panel(at: &Coefficients) -> Panel {
 struct Walk<'f, V> {
     x: MatRef<'f, V>,
     /// None where `act` brings the scores.
-    at: Option<(Weights, &'f [f64])>,
+    at: Option<(Dense, &'f [f64])>,
     act: Act<'f>,
     by_rows: bool,
     /// Of the sums: no features where no gradient is wanted, and outputs.
@@ -484,117 +490,108 @@ struct Walk<'f, V> {
 /// Scratch space of a strip.
 #[derive(Default)]
 struct Room {
-    /// A block in `f64`, where it is not stored so.
-    x: Vec<f64>,
+    /// A block, or its columns, in `f64`.
+    wide: Wide,
+    /// Of [`dots`].
+    sums: Aligned,
     /// Its scores, row by row.
     z: Vec<f64>,
-    /// The same as a panel.
+    /// The same as a panel, where columns are contiguous.
     panel: Panel,
 }
 
 impl<V: Number> Walk<'_, V> {
-    fn order(&self) -> Order {
-        if self.by_rows { Order::Panel } else { Order::ByColumn }
-    }
-
-    fn strip(&self, rows: Range<usize>, keep: &mut [f64], sums: &mut Sums, room: &mut Room) {
+    fn strip(&self, rows: Range<usize>, keep: &mut [f64], sums: &mut Sums<Dense>, room: &mut Room) {
         let (d, c) = self.sizes;
-        sums.clear(self.order(), d, c);
+        sums.clear(self.by_rows, d, c);
         for first in rows.clone().step_by(self.block) {
             let block = first..rows.end.min(first + self.block);
             let from = (first - rows.start) * c;
             let keep = keep.get_mut(from..from + block.len() * c).unwrap_or_default();
-            let Room { x, z, panel } = room;
-            z.clear();
-            z.resize(block.len() * c, 0.0);
-            let tile = self.tile(&block, x);
+            let scattered = self.gathered(&block);
+            let own = self.slices(&block, &scattered);
+            let next = if self.by_rows && scattered.is_empty() {
+                self.slices(&(block.end..self.x.nrows().min(block.end + self.block)), &[])
+            } else {
+                Vec::new()
+            };
+            let mut ahead = Ahead::new(&next);
+            room.z.clear();
+            room.z.resize(block.len() * c, 0.0);
             if let Some((weights, intercept)) = &self.at {
-                z.chunks_exact_mut(c.max(1)).for_each(|z| z.copy_from_slice(intercept));
-                add_scores(&tile, weights, z, panel, &self.upcoming(block.end));
+                room.z.chunks_exact_mut(c.max(1)).for_each(|z| z.copy_from_slice(intercept));
+                room.add_scores(&own, weights, &mut ahead);
+            } else {
+                room.wide.take(&own);
             }
-            keep.iter_mut().zip(z.iter()).for_each(|(kept, z)| *kept = *z);
-            sums.value += (self.act)(block.clone(), MatMut::from_row_major_slice_mut(z, block.len(), c));
+            keep.iter_mut().zip(&room.z).for_each(|(kept, z)| *kept = *z);
+            let z = MatMut::from_row_major_slice_mut(&mut room.z, block.len(), c);
+            sums.value += (self.act)(block.clone(), z);
             if self.gradient {
-                for g in z.chunks_exact(c.max(1)) {
+                for g in room.z.chunks_exact(c.max(1)) {
                     sums.intercept.iter_mut().zip(g).for_each(|(sum, g)| *sum += g);
                 }
-                add_gradient(&tile, z, panel, &mut sums.weights);
+                room.add_gradient(&own, &mut sums.weights, &mut ahead);
             }
         }
     }
 
-    /// The first rows of the next block, where they need no conversion.
-    fn upcoming(&self, first: usize) -> Vec<&[f64]> {
-        let rows = first..self.x.nrows().min(first + AHEAD);
-        let row = |i| V::as_wide(self.x.row(i).try_as_row_major()?.as_slice());
-        if self.by_rows { rows.filter_map(row).collect() } else { Vec::new() }
-    }
-
-    /// The rows of a block, or its columns, whichever are contiguous, in `f64`: as they lie in memory, or converted
-    /// into `room`.
-    fn tile<'t>(&'t self, rows: &Range<usize>, room: &'t mut Vec<f64>) -> Vec<&'t [f64]> {
+    /// The numbers of some rows, or columns of them, one after the other, where neither are contiguous.
+    fn gathered(&self, rows: &Range<usize>) -> Vec<V> {
+        if !self.by_rows || self.x.col_stride() == 1 {
+            return Vec::new();
+        }
         let x = self.x.subrows(rows.start, rows.len());
-        let slices: Option<Vec<&[V]>> = if self.by_rows {
-            (0..x.nrows()).map(|i| Some(x.row(i).try_as_row_major()?.as_slice())).collect()
+        (0..x.nrows()).flat_map(|i| x.row(i).iter().copied()).collect()
+    }
+
+    /// Some rows, or their parts of the columns, whichever are contiguous, or those that were gathered.
+    fn slices<'t>(&'t self, rows: &Range<usize>, gathered: &'t [V]) -> Vec<&'t [V]> {
+        let x = self.x.subrows(rows.start, rows.len());
+        let length = x.ncols();
+        if !gathered.is_empty() {
+            gathered.chunks_exact(length).collect()
+        } else if self.by_rows {
+            let row = |i| x.row(i).try_as_row_major().map_or(&[][..], |row| row.as_slice());
+            (0..x.nrows()).map(row).collect()
         } else {
-            (0..x.ncols()).map(|j| Some(x.col(j).try_as_col_major()?.as_slice())).collect()
-        };
-        let Some(slices) = slices else {
-            room.clear();
-            room.extend((0..x.nrows()).flat_map(|i| x.row(i).iter().map(|x| x.wide())));
-            return pieces(room, x.nrows(), x.ncols());
-        };
-        match slices.iter().map(|slice| V::as_wide(slice)).collect() {
-            Some(slices) => slices,
-            None => widened(&slices, room),
+            let column = |j| x.col(j).try_as_col_major().map_or(&[][..], |column| column.as_slice());
+            (0..x.ncols()).map(column).collect()
         }
     }
 }
 
-/// `z += XW`, row by row.
-fn add_scores(tile: &[&[f64]], weights: &Weights, z: &mut [f64], panel: &mut Panel, upcoming: &[&[f64]]) {
-    match weights {
-        Weights::Panel(weights) => dots(tile, weights, z, upcoming),
-        // Of sparse rows, which have no tile.
-        Weights::ByFeature(_) => {}
-        Weights::ByColumn(weights) => {
-            let c = weights.len() / tile.len().max(1);
-            panel.reset(z.len() / c.max(1), c);
-            combine(tile, weights, panel);
-            for k in 0..c {
-                z.iter_mut().skip(k).step_by(c).zip(panel.row(k)).for_each(|(z, score)| *z += score);
+impl Room {
+    /// Takes rows, or columns of them, and `z += XW`.
+    fn add_scores<V: Number>(&mut self, own: &[&[V]], weights: &Dense, ahead: &mut Ahead<'_, V>) {
+        let Self { wide, sums, z, panel } = self;
+        match weights {
+            Dense::Panel(weights) => dots(own, (wide, sums), weights, z, ahead),
+            Dense::ByColumn(weights) => {
+                let c = weights.len() / own.len().max(1);
+                wide.take(own);
+                panel.reset(z.len() / c.max(1), c);
+                combine(&wide.rows(own), weights, panel, ahead);
+                for k in 0..c {
+                    z.iter_mut().skip(k).step_by(c).zip(panel.row(k)).for_each(|(z, score)| *z += score);
+                }
             }
         }
     }
-}
 
-/// `sums += XᵀG` for G row by row.
-fn add_gradient(tile: &[&[f64]], g: &[f64], panel: &mut Panel, sums: &mut Weights) {
-    match sums {
-        Weights::Panel(sums) => combine(tile, g, sums),
-        Weights::ByFeature(_) => {}
-        Weights::ByColumn(sums) => {
-            let c = sums.len() / tile.len().max(1);
-            panel.reset(g.len() / c.max(1), c);
-            (0..c).for_each(|k| panel.set_row(k, g.iter().copied().skip(k).step_by(c)));
-            dots(tile, panel, sums, &[]);
+    /// `out += XᵀZ` for the rows that were taken.
+    fn add_gradient<V: Number>(&mut self, own: &[&[V]], out: &mut Dense, ahead: &mut Ahead<'_, V>) {
+        let Self { wide, sums, z, panel } = self;
+        match out {
+            Dense::Panel(out) => combine(&wide.rows(own), z, out, ahead),
+            Dense::ByColumn(out) => {
+                let c = out.len() / own.len().max(1);
+                panel.reset(z.len() / c.max(1), c);
+                (0..c).for_each(|k| panel.set_row(k, z.iter().copied().skip(k).step_by(c)));
+                dots(&wide.rows(own), (&mut Wide::default(), sums), panel, out, &mut Ahead::new(&[]));
+            }
         }
     }
-}
-
-/// `count` slices of the same length.
-fn pieces(numbers: &[f64], count: usize, length: usize) -> Vec<&[f64]> {
-    (0..count).map(|i| &numbers[i * length..(i + 1) * length]).collect()
-}
-
-/// The same slices in `f64`, one after the other in `room`.
-fn widened<'t, V: Number>(slices: &[&[V]], room: &'t mut Vec<f64>) -> Vec<&'t [f64]> {
-    let length = slices.first().map_or(0, |slice| slice.len());
-    room.resize(slices.len() * length, 0.0);
-    for (out, slice) in room.chunks_exact_mut(length.max(1)).zip(slices) {
-        V::widen(slice, out);
-    }
-    pieces(room, slices.len(), length)
 }
 
 /// [`sweep`] over sparse rows.
@@ -604,7 +601,7 @@ fn sparse_rows<V: Number, I: Index>(
     at: Option<&Coefficients>,
     act: Act<'_>,
     (keep, room): (&mut [f64], &mut SparseRoom),
-    sums: Option<&mut Sums>,
+    sums: Option<&mut Sums<ByFeature>>,
 ) -> f64 {
     let (n, c) = (x.rows(), samples.outputs);
     let SparseRoom { left: g, weights } = room;
@@ -626,13 +623,13 @@ fn sparse_rows<V: Number, I: Index>(
     let strips: Vec<Strip<'_>> = strips(n, keep, c).collect();
     let values: Vec<f64> = g.par_chunks_mut(strip).zip(strips).map(part).collect();
     if let Some(sums) = sums {
-        sums.clear(Order::ByFeature, x.columns(), c);
+        sums.intercept.clear();
+        sums.intercept.resize(c, 0.0);
         for g in g.chunks_exact(c.max(1)) {
             sums.intercept.iter_mut().zip(g).for_each(|(sum, g)| *sum += g);
         }
-        if let Weights::ByFeature(sums) = &mut sums.weights {
-            sparse_gradient(x, g, c, sums);
-        }
+        sums.weights.reset(x.columns(), c);
+        sparse_gradient(x, g, c, &mut sums.weights);
     }
     values.iter().sum()
 }

@@ -6,8 +6,9 @@
 use super::place;
 use crate::data::features::{Csr, Features, Index, Number};
 use crate::data::sparse::{self, ByFeature};
+use crate::num::aligned::Aligned;
 use crate::num::simd::vectorised;
-use crate::num::skinny::{Panel, combine, dots};
+use crate::num::skinny::{Ahead, Panel, Wide, combine, dots};
 use faer::{Mat, MatRef};
 
 /// Rows in a handful of dense ones: so many share each reading of the weights.
@@ -21,13 +22,16 @@ pub(super) trait Store: Send + Sync {
     /// n: `‖xᵢ‖²`.
     fn squares(&self) -> Vec<f64>;
 
-    /// `z += XW` for some rows, while those that come next are asked for from memory; z is rows × c.
+    /// Makes these rows the handful.
+    fn take(&mut self, rows: &[u32]);
+
+    /// Makes these rows the handful, and `z += XW` for them, while those that come next are asked for from memory; z is rows × c.
     fn add_scores(&mut self, rows: &[u32], next: &[u32], z: &mut [f64]);
 
-    /// `xᵢ·xⱼ` for the row at place `i` of the handful whose scores were last asked for, and all later ones.
+    /// `xᵢ·xⱼ` for the row at place `i` of the handful, and all later ones.
     fn inner(&self, rows: &[u32], i: usize, products: &mut [f64]);
 
-    /// `W += Σ xᵢᵀ changeᵢ` over the handful whose scores were last asked for; changes are rows × c.
+    /// `W += Σ xᵢᵀ changeᵢ` over the handful; changes are rows × c.
     fn follow(&mut self, rows: &[u32], changes: &[f64]);
 
     /// W as it is kept, in an order of its own.
@@ -54,7 +58,13 @@ fn dense<V: Number>(x: MatRef<'_, V>, outputs: usize, roots: Option<Vec<f64>>) -
     let weights = Panel::zeros(x.ncols(), outputs);
     let contiguous = x.nrows() == 0 || x.row(0).try_as_row_major().is_some();
     match roots {
-        None if contiguous => Box::new(Dense { rows: Borrowed(x), roots, weights, room: Vec::new() }),
+        None if contiguous => Box::new(Dense {
+            rows: Borrowed(x),
+            roots,
+            weights,
+            wide: Wide::default(),
+            sums: Aligned::default(),
+        }),
         // Laid out once.
         None => {
             let numbers = (0..x.nrows()).flat_map(|i| x.row(i).iter().copied()).collect();
@@ -62,14 +72,21 @@ fn dense<V: Number>(x: MatRef<'_, V>, outputs: usize, roots: Option<Vec<f64>>) -
                 rows: LaidOut::<V> { numbers, length: x.ncols() },
                 roots,
                 weights,
-                room: Vec::new(),
+                wide: Wide::default(),
+                sums: Aligned::default(),
             })
         }
         Some(scales) => {
             let scaled = |i| x.row(i).iter().zip(&scales).map(|(x, scale)| x.wide() * scale);
             let numbers = (0..x.nrows()).flat_map(scaled).collect();
             let rows = LaidOut::<f64> { numbers, length: x.ncols() };
-            Box::new(Dense { rows, roots: Some(scales), weights, room: Vec::new() })
+            Box::new(Dense {
+                rows,
+                roots: Some(scales),
+                weights,
+                wide: Wide::default(),
+                sums: Aligned::default(),
+            })
         }
     }
 }
@@ -119,19 +136,15 @@ struct Dense<R> {
     /// What columns were multiplied by.
     roots: Option<Vec<f64>>,
     weights: Panel,
-    /// The handful in `f64`, where it is not stored so.
-    room: Vec<f64>,
+    /// The handful in `f64`.
+    wide: Wide,
+    /// Of [`dots`].
+    sums: Aligned,
 }
 
-impl<R: RowsOf> Dense<R> {
-    fn slices(&self, rows: &[u32]) -> Vec<&[f64]> {
-        let d = self.weights.length();
-        let slice = |(at, i): (usize, &u32)| {
-            let own = R::Number::as_wide(self.rows.row(place(*i)));
-            own.unwrap_or_else(|| &self.room[at * d..(at + 1) * d])
-        };
-        rows.iter().enumerate().map(slice).collect()
-    }
+/// Some of the rows.
+fn slices<'t, R: RowsOf>(all: &'t R, rows: &[u32]) -> Vec<&'t [R::Number]> {
+    rows.iter().map(|i| all.row(place(*i))).collect()
 }
 
 impl<R: RowsOf> Store for Dense<R> {
@@ -144,40 +157,25 @@ impl<R: RowsOf> Store for Dense<R> {
         (0..self.rows.count()).map(square).collect()
     }
 
+    fn take(&mut self, rows: &[u32]) {
+        self.wide.take(&slices(&self.rows, rows));
+    }
+
     fn add_scores(&mut self, rows: &[u32], next: &[u32], z: &mut [f64]) {
-        self.room.clear();
-        for &i in rows {
-            let row = self.rows.row(place(i));
-            if R::Number::as_wide(row).is_none() {
-                let from = self.room.len();
-                self.room.resize(from + row.len(), 0.0);
-                R::Number::widen(row, &mut self.room[from..]);
-            }
-        }
-        let upcoming: Vec<&[f64]> =
-            next.iter().filter_map(|i| R::Number::as_wide(self.rows.row(place(*i)))).collect();
-        dots(&self.slices(rows), &self.weights, z, &upcoming);
+        let Self { rows: all, wide, sums, weights, .. } = self;
+        let next = slices(all, next);
+        dots(&slices(all, rows), (wide, sums), weights, z, &mut Ahead::new(&next));
     }
 
     fn inner(&self, rows: &[u32], i: usize, products: &mut [f64]) {
-        let slices = self.slices(rows);
-        let (own, later) = (slices[i], &slices[i + 1..]);
-        products.iter_mut().zip(later).for_each(|(product, other)| *product = inner(own, other));
+        let rows = slices(&self.rows, rows);
+        let wide = self.wide.rows(&rows);
+        products.iter_mut().zip(&wide[i + 1..]).for_each(|(product, other)| *product = inner(wide[i], other));
     }
 
     fn follow(&mut self, rows: &[u32], changes: &[f64]) {
-        let mut weights = std::mem::take(&mut self.weights);
-        let length = weights.length();
-        let slices: Vec<&[f64]> = rows
-            .iter()
-            .enumerate()
-            .map(|(at, i)| {
-                let own = R::Number::as_wide(self.rows.row(place(*i)));
-                own.unwrap_or_else(|| &self.room[at * length..(at + 1) * length])
-            })
-            .collect();
-        combine(&slices, changes, &mut weights);
-        self.weights = weights;
+        let rows = slices(&self.rows, rows);
+        combine::<R::Number>(&self.wide.rows(&rows), changes, &mut self.weights, &mut Ahead::new(&[]));
     }
 
     fn kept(&self) -> &[f64] {
@@ -250,6 +248,8 @@ impl<V: Number, I: Index> Store for Sparse<'_, V, I> {
     fn squares(&self) -> Vec<f64> {
         (0..self.x.rows()).map(|i| self.entries(i).map(|(_, x)| x * x).sum()).collect()
     }
+
+    fn take(&mut self, _: &[u32]) {}
 
     fn add_scores(&mut self, rows: &[u32], next: &[u32], z: &mut [f64]) {
         let c = z.len() / rows.len().max(1);
