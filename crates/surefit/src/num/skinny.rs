@@ -135,24 +135,39 @@ impl Wide {
 /// Rows that are to be read soon, asked for from memory line by line.
 #[derive(Clone, Debug)]
 pub(crate) struct Ahead<'a, V> {
+    /// Lines at a time.
+    pace: usize,
     rows: std::slice::Iter<'a, &'a [V]>,
     /// What is left of the row at hand.
     rest: &'a [V],
 }
 
 impl<'a, V> Ahead<'a, V> {
-    pub fn new(rows: &'a [&'a [V]]) -> Self {
-        Self { rows: rows.iter(), rest: &[] }
+    /// As many rows as there are at hand: while [`dots`] and [`combine`] go over these.
+    pub fn of_both(rows: &'a [&'a [V]]) -> Self {
+        Self { pace: 1, rows: rows.iter(), rest: &[] }
     }
 
-    /// The next line.
+    /// The same while [`dots`] goes over them.
+    pub fn of_dots(rows: &'a [&'a [V]]) -> Self {
+        Self { pace: 2, ..Self::of_both(rows) }
+    }
+
+    /// None.
+    pub fn nothing() -> Self {
+        Self::of_both(&[])
+    }
+
+    /// The next lines.
     #[inline(always)]
     fn ask(&mut self) {
-        if self.rest.is_empty() {
-            self.rest = self.rows.next().copied().unwrap_or_default();
+        for _ in 0..self.pace {
+            if self.rest.is_empty() {
+                self.rest = self.rows.next().copied().unwrap_or_default();
+            }
+            prefetch(self.rest.get(..1).unwrap_or_default());
+            self.rest = self.rest.get(64 / size_of::<V>()..).unwrap_or_default();
         }
-        prefetch(self.rest.get(..1).unwrap_or_default());
-        self.rest = self.rest.get(64 / size_of::<V>()..).unwrap_or_default();
     }
 }
 
@@ -335,7 +350,7 @@ impl<V: Number> Dots<'_, '_, V> {
         let panel = &b.values[chunk.start * width * GROUP..chunk.end * width * GROUP];
         let mut panels = panel.chunks_exact(width * GROUP);
         for (t, panel) in panels.by_ref().take(whole).enumerate() {
-            // Of the lines that follow one half is asked for here, the other by `combine`.
+            // Half as many lines as are read; the others by `combine`, or two at a time.
             for _ in 0..R / 2 {
                 ahead.ask();
             }
@@ -539,7 +554,7 @@ mod tests {
                 let (mut out, mut wide, mut sums) =
                     (vec![1.0; height * width], Wide::default(), Aligned::default());
                 wide.resize(&views);
-                let ahead = &mut Ahead::new(&views);
+                let ahead = &mut Ahead::of_both(&views);
                 let (a_rows, out_all) = (&views, &mut out);
                 run(
                     how,
@@ -570,7 +585,7 @@ mod tests {
             let factors: Vec<f64> = rows(height, width, 3).concat();
             for how in 0..3 {
                 let mut out = panel(&vec![vec![1.0; length]; width], length);
-                let ahead = &mut Ahead::<f64>::new(&[]);
+                let ahead = &mut Ahead::<f64>::nothing();
                 run(how, Combine { a: &views(&a), factors: &factors, out: &mut out, ahead });
                 for k in 0..width {
                     let out: Vec<f64> = out.row(k).collect();

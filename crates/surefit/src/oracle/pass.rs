@@ -515,7 +515,7 @@ impl<V: Number> Walk<'_, V> {
             } else {
                 Vec::new()
             };
-            let mut ahead = Ahead::new(&next);
+            let mut ahead = if self.gradient { Ahead::of_both(&next) } else { Ahead::of_dots(&next) };
             room.z.clear();
             room.z.resize(block.len() * c, 0.0);
             if let Some((weights, intercept)) = &self.at {
@@ -588,7 +588,7 @@ impl Room {
                 let c = out.len() / own.len().max(1);
                 panel.reset(z.len() / c.max(1), c);
                 (0..c).for_each(|k| panel.set_row(k, z.iter().copied().skip(k).step_by(c)));
-                dots(&wide.rows(own), (&mut Wide::default(), sums), panel, out, &mut Ahead::new(&[]));
+                dots(&wide.rows(own), (&mut Wide::default(), sums), panel, out, &mut Ahead::nothing());
             }
         }
     }

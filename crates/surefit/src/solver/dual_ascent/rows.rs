@@ -164,7 +164,7 @@ impl<R: RowsOf> Store for Dense<R> {
     fn add_scores(&mut self, rows: &[u32], next: &[u32], z: &mut [f64]) {
         let Self { rows: all, wide, sums, weights, .. } = self;
         let next = slices(all, next);
-        dots(&slices(all, rows), (wide, sums), weights, z, &mut Ahead::new(&next));
+        dots(&slices(all, rows), (wide, sums), weights, z, &mut Ahead::of_dots(&next));
     }
 
     fn inner(&self, rows: &[u32], i: usize, products: &mut [f64]) {
@@ -175,7 +175,7 @@ impl<R: RowsOf> Store for Dense<R> {
 
     fn follow(&mut self, rows: &[u32], changes: &[f64]) {
         let rows = slices(&self.rows, rows);
-        combine::<R::Number>(&self.wide.rows(&rows), changes, &mut self.weights, &mut Ahead::new(&[]));
+        combine::<R::Number>(&self.wide.rows(&rows), changes, &mut self.weights, &mut Ahead::nothing());
     }
 
     fn kept(&self) -> &[f64] {

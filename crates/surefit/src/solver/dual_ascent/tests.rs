@@ -171,7 +171,7 @@ fn a_start_at_the_answer_of_a_neighbouring_penalty_saves_rounds() {
     assert!((a - b).abs() <= 2e-6 * a, "{a} {b}");
     assert!(warm.round.unwrap().epochs < cold.round.unwrap().epochs);
     // Rows of single precision are widened on the way.
-    let narrow = Mat::from_fn(300, 6, |i, j| crate::num::narrow(clouds.x[(i, j)]));
+    let narrow = Mat::from_fn(300, 6, |i, j| narrow(clouds.x[(i, j)]));
     let samples = clouds.samples(Features::F32(narrow.as_ref()), HINGES[0], false);
     let own = problem(HINGES[0], 0.01, Intercept::Free);
     let single = ascend(&samples, &own, &Settings { start, ..settings }, &|_| true).unwrap();
