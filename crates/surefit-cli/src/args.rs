@@ -113,6 +113,16 @@ impl Dialect {
     pub fn header(&self) -> Option<bool> {
         (self.header || self.no_header).then_some(self.header)
     }
+
+    /// The first of its flags that was given.
+    pub fn given(&self) -> Option<&'static str> {
+        let flags = [
+            ("--delimiter", self.delimiter.is_some()),
+            ("--header", self.header),
+            ("--no-header", self.no_header),
+        ];
+        flags.into_iter().find_map(|(flag, given)| given.then_some(flag))
+    }
 }
 
 /// What to do about missing values.
@@ -1252,6 +1262,11 @@ impl CheckGradientArgs {
 /// A request that makes no sense, and the way out.
 pub fn usage(what: String, hint: String) -> Error {
     Error::Usage { what, hint }
+}
+
+/// Refuses a flag that `file` has no use for.
+pub fn for_other_files(flag: &str, file: &str) -> Error {
+    usage(format!("`{flag}` is for other files, and DATA is {file}"), format!("leave out `{flag}`"))
 }
 
 fn number(text: &str) -> Result<f64, String> {

@@ -1,6 +1,6 @@
 //! What is asked of rankings of labels: which files have them, and what is told of new rows.
 
-use super::{Error, LossKind, Reading, RowsArgs, usage};
+use super::{Error, LossKind, Reading, RowsArgs, for_other_files, usage};
 use clap::Args;
 use surefit::data::read::{is_arff, is_svmlight};
 
@@ -68,18 +68,10 @@ impl Reads<'_> {
             ("--weights", self.rows.weights.is_some() && !is_arff(data)),
             ("--missing", self.rows.missing.is_some()),
             ("--zero-based", self.zero_based && is_arff(data)),
-            ("--delimiter", dialect.delimiter.is_some()),
-            ("--header", dialect.header),
-            ("--no-header", dialect.no_header),
             ("--memory-limit", memory_limit.is_some()),
         ];
-        match flags.iter().find(|(_, given)| *given) {
-            None => Ok(()),
-            Some((flag, _)) => Err(usage(
-                format!("`{flag}` is for other files, and DATA is {file}"),
-                format!("leave out `{flag}`"),
-            )),
-        }
+        let other = flags.into_iter().find_map(|(flag, given)| given.then_some(flag));
+        other.or_else(|| dialect.given()).map_or(Ok(()), |flag| Err(for_other_files(flag, file)))
     }
 
     fn check_table(&self) -> Result<(), Error> {

@@ -1,6 +1,6 @@
 //! From a file and a formula, or a model's recipe, to a table that is read and numbers that can be walked.
 
-use crate::args::{MissingArg, Reading, RowsArgs, usage};
+use crate::args::{MissingArg, Reading, RowsArgs, for_other_files, usage};
 use crate::screen::Screen;
 use crate::watch::{self, Progress};
 use std::path::Path;
@@ -179,6 +179,10 @@ fn sparse(asked: &Asked<'_>, screen: &Screen) -> Result<Sourced> {
     }
     if asked.rows.weights.is_some() {
         return refuse("no column of weights", "leave out `--weights`".to_owned());
+    }
+    let missing = asked.rows.missing.map(|_| "--missing");
+    if let Some(flag) = asked.reading.dialect.given().or(missing) {
+        return Err(for_other_files(flag, "an svmlight file"));
     }
     let options = SvmlightOptions { zero_based: asked.zero_based, ..SvmlightOptions::default() };
     let rows = sparse_rows(asked.data, &options, screen)?;

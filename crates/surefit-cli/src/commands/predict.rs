@@ -1,7 +1,7 @@
 //! `surefit predict`: raw units in, raw units out, one line a row; for a model of classes the class of each row.
 
 use super::load;
-use crate::args::{self, PredictArgs, usage};
+use crate::args::{self, PredictArgs, for_other_files, usage};
 use crate::exit::Exit;
 use crate::screen::{Halt, Screen};
 use crate::{files, json};
@@ -52,6 +52,9 @@ pub fn run(args: &PredictArgs, screen: &Screen) -> Result<Exit, Halt> {
             tell(args, &fields, scores, rows.shape(), screen)
         }
         Inputs::Sparse(inputs) => {
+            if let Some(flag) = args.reading.dialect.given() {
+                return Err(for_other_files(flag, "an svmlight file").into());
+            }
             let rows = load::sparse_for(&args.data, *inputs, screen)?;
             let shape = Shape { rows: rows.rows(), columns: rows.columns(), outputs: 0 };
             let scores = std::iter::once_with(|| model.scores(rows.features()?));

@@ -137,6 +137,9 @@ fn flags_that_do_not_apply_are_refused_in_a_sentence() {
         &["fit", &sparse][..],
         &["fit", &sparse, "y ~ x", "--loss", "hinge"],
         &["fit", &sparse, "--loss", "hinge", "--weights", "w"],
+        &["fit", &sparse, "--loss", "hinge", "--missing", "drop"],
+        &["fit", &sparse, "--loss", "hinge", "--delimiter", ";"],
+        &["certify", "W.csv", &sparse, "--loss", "hinge", "--no-header"],
         &["fit", "data/iris.csv", "--loss", "hinge"],
         &["fit", "data/iris.csv", "species ~ . - 1", "--loss", "hinge", "--penalize-intercept"],
         &["lint", "data/iris.csv", "species ~ .", "--loss", "hinge"],
@@ -305,6 +308,7 @@ fn sparse_rows_are_fitted_tested_predicted_and_certified() {
         &["predict", &model, &data, "--scores"][..],
         &["certify", &model, &data],
         &["predict", &model, &data, "--missing", "drop"],
+        &["predict", &model, &data, "--header"],
         &["predict", &model, &folder.file("wide.svm", "a 1:1 3:1\n")],
         &["predict", &model, &folder.file("new.svm", "? 1:1\n? 2:1\n"), "--quiet"],
     ] {
