@@ -24,6 +24,7 @@ use serde_json::{Value, json};
 use std::error::Error;
 use std::time::Instant;
 use surefit::data::DesignRef;
+use surefit::inference::WeightType;
 use surefit::{Intercept, LossKind, Problem, Ridge, certificate, solver};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -125,7 +126,9 @@ fn ridge(design: &DesignRef<'_>, lambda: f64) -> Outcome<Value> {
 fn path(design: &DesignRef<'_>, penalties: &[f64]) -> Outcome<Value> {
     let problem =
         Problem { loss: LossKind::Squared, penalty: Ridge::uniform(0.0), intercept: Intercept::Free };
-    let (time, path) = seconds(|| solver::ridge_path::ridge_path(design, &problem, penalties, &|| true));
+    let (time, path) = seconds(|| {
+        solver::ridge_path::ridge_path(design, &problem, (penalties, WeightType::Frequency), &|| true)
+    });
     let path = path?;
     Ok(json!({"seconds": time, "best": path.penalties[path.best], "loo": path.loo_error[path.best]}))
 }

@@ -8,6 +8,7 @@ use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, Par};
 use std::time::Instant;
 use surefit::data::Design;
+use surefit::inference::WeightType;
 use surefit::solver::exact::solve;
 use surefit::solver::ridge_path::ridge_path;
 use surefit::{Intercept, LossKind, Problem, Ridge};
@@ -69,7 +70,7 @@ fn main() -> surefit::Result<()> {
     let penalties: Vec<f64> = (0..count).map(|k| 10f64.powf(-6.0 + 8.0 * k as f64 / count as f64)).collect();
     let mut last = None;
     time("ridge path with leave-one-out", || {
-        last = Some(ridge_path(&design, &problem(0.0), &penalties, &|| true));
+        last = Some(ridge_path(&design, &problem(0.0), (&penalties, WeightType::Frequency), &|| true));
     });
     if let Some(path) = last.transpose()? {
         println!(

@@ -376,7 +376,8 @@ fn choose(
     watch: &Watch<'_>,
 ) -> Result<(Option<RidgePath>, Problem)> {
     let Some(penalties) = &settings.penalties else { return Ok((None, problem.clone())) };
-    let path = ridge_path(rows, &in_user_units(problem, scaling), penalties, watch.go_on)?;
+    let path =
+        ridge_path(rows, &in_user_units(problem, scaling), (penalties, settings.weight_type), watch.go_on)?;
     let lambda = path.penalties[path.best];
     let penalty = Ridge { lambda, factors: problem.penalty.factors.clone() };
     Ok((Some(path), Problem { penalty, ..problem.clone() }))
@@ -538,7 +539,7 @@ mod tests {
                 fit(&rows, &problem, &Settings::default(), &Watch::SILENT).map(drop),
                 lint(&rows, &problem, &Settings::default(), &|| true).map(drop),
                 exact::solve(&rows, &problem, &|| true).map(drop),
-                ridge_path(&rows, &problem, &[0.1], &|| true).map(drop),
+                ridge_path(&rows, &problem, (&[0.1], WeightType::Frequency), &|| true).map(drop),
                 certify(&rows, &problem, &zeros, 1e-6).map(drop),
             ];
             for refusal in refusals {

@@ -27,9 +27,6 @@ pub enum Features<'a> {
 pub trait Number: Copy + Send + Sync + std::fmt::Debug + 'static {
     /// In the precision of every sum.
     fn wide(self) -> f64;
-
-    /// Numbers that have it already.
-    fn as_wide(numbers: &[Self]) -> Option<&[f64]>;
 }
 
 impl Number for f64 {
@@ -37,22 +34,12 @@ impl Number for f64 {
     fn wide(self) -> f64 {
         self
     }
-
-    #[inline]
-    fn as_wide(numbers: &[Self]) -> Option<&[f64]> {
-        Some(numbers)
-    }
 }
 
 impl Number for f32 {
     #[inline]
     fn wide(self) -> f64 {
         f64::from(self)
-    }
-
-    #[inline]
-    fn as_wide(_: &[Self]) -> Option<&[f64]> {
-        None
     }
 }
 

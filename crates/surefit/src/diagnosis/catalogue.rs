@@ -218,7 +218,7 @@ static SF106: Page = Page {
         "Where powers of a column lie far from 0, the same curve in powers about a round number near its mean, poly(x - 2005, 7), \
          if its fit was certified.",
     ],
-    ignore: "A tolerance of exactly 0 together with an iteration limit is a way to ask for all the steps, and is not reported.",
+    ignore: "A tolerance of exactly 0 asks for as many steps as still change the loss, up to the iteration limit, and is not reported.",
 };
 
 static SF107: Page = Page {

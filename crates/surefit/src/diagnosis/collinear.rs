@@ -29,18 +29,24 @@ pub(super) fn check<'a>(
     let told: Vec<&Relation> =
         told.filter(|relation| !unique(relation.column) && !is_constant(facts, relation.column)).collect();
     if (1..=APART).contains(&told.len()) {
-        return told.into_iter().map(|relation| finding(facts, relation)).collect();
+        return told.into_iter().map(|relation| finding(facts, problem, relation)).collect();
     }
     let varying = (0..facts.columns.len()).filter(|&j| !is_constant(facts, j)).count();
     let dependent = match told.len() {
         0 if relations.is_empty() && problem.penalty.lambda == 0.0 => varying.saturating_sub(rank),
         count => count,
     };
-    (dependent > 0).then(|| many(facts, dependent, varying, told.first().copied())).into_iter().collect()
+    let finding = || many((facts, problem), dependent, varying, told.first().copied());
+    (dependent > 0).then(finding).into_iter().collect()
 }
 
 /// One finding for all of many dependent columns.
-fn many(facts: Spans<'_>, dependent: usize, varying: usize, first: Option<&Relation>) -> Finding {
+fn many(
+    (facts, problem): (Spans<'_>, &Problem),
+    dependent: usize,
+    varying: usize,
+    first: Option<&Relation>,
+) -> Finding {
     let example = first.map_or_else(String::new, |relation| {
         let name = in_equation(&facts.columns[relation.column]);
         format!(", {name} = {} among them", right_hand_side(facts, relation))
@@ -55,23 +61,24 @@ fn many(facts: Spans<'_>, dependent: usize, varying: usize, first: Option<&Relat
     let mut evidence = Map::new();
     evidence.insert("dependent".to_owned(), json!(dependent));
     evidence.insert("columns".to_owned(), json!(varying));
-    Finding { code: Code::Sf203, message, evidence, remedies: vec![penalty(facts)] }
+    Finding { code: Code::Sf203, message, evidence, remedies: penalty(facts, problem).into_iter().collect() }
 }
 
-/// A penalty of about one row's weight.
-fn penalty(facts: Spans<'_>) -> Remedy {
+/// A penalty of about one row's weight, where it falls on every column.
+fn penalty(facts: Spans<'_>, problem: &Problem) -> Option<Remedy> {
+    let spared = problem.penalty.factors.as_ref().is_some_and(|factors| factors.contains(&0.0));
     let lambda = 1.0 / facts.total_weight;
-    Remedy {
+    (!spared).then(|| Remedy {
         change: "a penalty, which makes them unique".to_owned(),
         command: Some(format!("--penalty {}", figure(lambda, 3).replace(',', ""))),
         steps: None,
         proven: true,
         safe: false,
         fix: Fix::Penalty(lambda),
-    }
+    })
 }
 
-fn finding(facts: Spans<'_>, relation: &Relation) -> Finding {
+fn finding(facts: Spans<'_>, problem: &Problem, relation: &Relation) -> Finding {
     let name = &facts.columns[relation.column];
     let equation = format!("{} = {}", in_equation(name), right_hand_side(facts, relation));
     let message = format!("{equation} in every row, to rounding: their coefficients cannot be told apart");
@@ -86,7 +93,7 @@ fn finding(facts: Spans<'_>, relation: &Relation) -> Finding {
     let is_term = |j: &usize| !facts.columns[*j].contains(['=', ':']);
     let mut involved = std::iter::once(relation.column).chain(relation.terms.iter().map(|(j, _)| *j));
     let without = involved.find(is_term).map(|j| leave_out(&facts.columns[j]));
-    let remedies = without.into_iter().chain([penalty(facts)]).collect();
+    let remedies = without.into_iter().chain(penalty(facts, problem)).collect();
     Finding { code: Code::Sf203, message, evidence, remedies }
 }
 
@@ -140,6 +147,21 @@ mod tests {
         let exact::ExactFit { relations, rank, .. } = exact::solve(&design, &problem, &|| true).unwrap();
         let facts = Run::new(design, 0.1, 0.0, 1).facts();
         check(&facts, &problem, &relations, rank).into_iter().map(|finding| finding.message).collect()
+    }
+
+    #[test]
+    fn no_penalty_is_offered_that_spares_a_column() {
+        let mut design = columns(20, &[(0.0, 1.0), (0.0, 1.0)], 1.0);
+        (0..20).for_each(|i| design.x[(i, 1)] = 2.0 * design.x[(i, 0)]);
+        for (factors, offers) in [(vec![1.0, 1.0], true), (vec![0.0, 0.0], false)] {
+            let penalty = Ridge { lambda: 0.0, factors: Some(factors) };
+            let problem = Problem { penalty, ..squared() };
+            let facts = crate::diagnosis::Facts::of(&design, &[], &[]).unwrap();
+            let fit = exact::solve(&design, &problem, &|| true).unwrap();
+            let found = check(&facts, &problem, &fit.relations, fit.rank);
+            let penalties = found[0].remedies.iter().filter(|remedy| matches!(remedy.fix, Fix::Penalty(_)));
+            assert_eq!(penalties.count() == 1, offers, "{found:?}");
+        }
     }
 
     #[test]

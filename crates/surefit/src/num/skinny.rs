@@ -7,8 +7,8 @@
 //! column-major one the other way round. The register tiling is that of Goto and van de Geijn, "Anatomy of
 //! high-performance matrix multiplication", ACM TOMS 34 (2008).
 //!
-//! Rows of single precision are widened on their first visit ([`Wide`]), piece by piece while the pieces are in the
-//! first-level cache. While both kernels compute, the rows that follow are asked for from memory ([`Ahead`]).
+//! Single precision is widened in the registers. While both kernels compute, the rows that follow are asked for from
+//! memory ([`Ahead`]).
 
 #![allow(clippy::inline_always, reason = "kernels must be compiled inside the dispatch on the processor")]
 #![allow(
@@ -94,44 +94,6 @@ impl Panel {
     }
 }
 
-/// Rows in `f64`, where they are not stored so.
-#[derive(Debug, Default)]
-pub(crate) struct Wide {
-    /// Of each row, from one to the next, zeros at the end included.
-    stride: usize,
-    numbers: Aligned,
-}
-
-impl Wide {
-    /// Takes these rows, all of the same length, in the room that it has.
-    pub fn take<V: Number>(&mut self, rows: &[&[V]]) {
-        if self.resize(rows) {
-            let length = rows.first().map_or(0, |row| row.len());
-            Arch::new().dispatch(Widen { wide: self, rows, piece: 0..length });
-        }
-    }
-
-    /// The rows that were taken, or as they are stored.
-    pub fn rows<'t, V: Number>(&'t self, rows: &[&'t [V]]) -> Vec<&'t [f64]> {
-        rows.iter().enumerate().map(|(i, row)| self.row(i, row)).collect()
-    }
-
-    #[inline(always)]
-    fn row<'t, V: Number>(&'t self, i: usize, row: &'t [V]) -> &'t [f64] {
-        V::as_wide(row).unwrap_or_else(|| &self.numbers[i * self.stride..][..row.len()])
-    }
-
-    /// Room for these rows, where they need it.
-    fn resize<V: Number>(&mut self, rows: &[&[V]]) -> bool {
-        let needed = rows.iter().any(|row| V::as_wide(row).is_none());
-        if needed {
-            self.stride = rows[0].len().div_ceil(GROUP) * GROUP;
-            self.numbers.resize(rows.len() * self.stride);
-        }
-        needed
-    }
-}
-
 /// Rows that are to be read soon, asked for from memory line by line.
 #[derive(Clone, Debug)]
 pub(crate) struct Ahead<'a, V> {
@@ -171,30 +133,40 @@ impl<'a, V> Ahead<'a, V> {
     }
 }
 
-/// `out[i · width + k] += aᵢ · bₖ`. Rows of a are as long as those of b, and are taken into `wide`; `out` has room for
-/// every pair, and `sums` is scratch space.
+/// `out[i · width + k] += aᵢ · bₖ`. Rows of a are as long as those of b; `out` has room for every pair, and `sums` is
+/// scratch space.
 pub(crate) fn dots<V: Number>(
     a: &[&[V]],
-    (wide, sums): (&mut Wide, &mut Aligned),
     b: &Panel,
     out: &mut [f64],
+    sums: &mut Aligned,
     ahead: &mut Ahead<'_, V>,
 ) {
     let fits = a.iter().all(|row| row.len() == b.length) && out.len() >= a.len() * b.width;
     debug_assert!(fits, "rows of the same length and room for their products");
     if fits {
-        wide.resize(a);
-        Arch::new().dispatch(Dots { a, wide, sums, b, out, ahead });
+        Arch::new().dispatch(Dots { a, b, out, sums, ahead });
     }
 }
 
 /// `outₖ += Σₜ factors[t · width + k] · aₜ` for every row of `out`. Rows of a are as long as those of `out`.
-pub(crate) fn combine<V>(a: &[&[f64]], factors: &[f64], out: &mut Panel, ahead: &mut Ahead<'_, V>) {
+pub(crate) fn combine<V: Number>(a: &[&[V]], factors: &[f64], out: &mut Panel, ahead: &mut Ahead<'_, V>) {
     let fits = a.iter().all(|row| row.len() == out.length) && factors.len() >= a.len() * out.width;
     debug_assert!(fits, "rows of the same length and a factor for each pair");
     if fits && out.width > 0 {
         Arch::new().dispatch(Combine { a, factors, out, ahead });
     }
+}
+
+/// `a · b`, of rows of the same length.
+pub(crate) fn inner<V: Number>(a: &[V], b: &[V]) -> f64 {
+    Arch::new().dispatch(Inner { a, b })
+}
+
+/// A group of a row in `f64`, zeros beyond its end.
+#[inline(always)]
+fn padded<V: Number>(rest: &[V]) -> [f64; GROUP] {
+    std::array::from_fn(|i| rest.get(i).map_or(0.0, |x| x.wide()))
 }
 
 /// Splits `count` into parts of about the same width, none wider than `most`.
@@ -205,32 +177,12 @@ fn even(count: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
         .filter(|(from, to)| from < to)
 }
 
-/// [`Wide::take`] for the dispatch on the processor, of some columns.
-struct Widen<'a, V> {
-    wide: &'a mut Wide,
-    rows: &'a [&'a [V]],
-    piece: Range<usize>,
-}
-
-impl<V: Number> WithSimd for Widen<'_, V> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        let Self { wide, rows, piece } = self;
-        for (row, to) in rows.iter().zip(wide.numbers.chunks_exact_mut(wide.stride.max(1))) {
-            to[piece.clone()].iter_mut().zip(&row[piece.clone()]).for_each(|(to, from)| *to = from.wide());
-        }
-    }
-}
-
-/// [`dots`] likewise.
+/// [`dots`] for the dispatch on the processor.
 struct Dots<'a, 'v, V> {
     a: &'a [&'a [V]],
-    wide: &'a mut Wide,
-    sums: &'a mut Aligned,
     b: &'a Panel,
     out: &'a mut [f64],
+    sums: &'a mut Aligned,
     ahead: &'a mut Ahead<'v, V>,
 }
 
@@ -244,13 +196,8 @@ impl<V: Number> WithSimd for Dots<'_, '_, V> {
         let chunks = groups.div_ceil(step);
         // Sums of several chunks are kept as they are between these.
         self.sums.reset(if chunks > 1 { count * GROUP } else { 0 });
-        let to_widen = self.a.iter().any(|row| V::as_wide(row).is_none());
         for from in (0..groups).step_by(step) {
             let chunk = from..groups.min(from + step);
-            if to_widen {
-                let piece = from * GROUP..self.b.length.min(chunk.end * GROUP);
-                Widen { wide: self.wide, rows: self.a, piece }.with_simd(simd);
-            }
             // 24 sums at most where there are 32 vector registers, and 12 where there are 16.
             if S::F64_LANES == GROUP {
                 for (first, last) in even(self.b.width, 12) {
@@ -329,13 +276,13 @@ impl<V: Number> Dots<'_, '_, V> {
         i: usize,
         first: usize,
     ) {
-        let Self { a, wide, sums: kept, b, out, ahead } = self;
+        let Self { a, b, out, sums: kept, ahead } = self;
         let width = b.width;
         let (from, to) = (chunk.start * GROUP, b.length.min(chunk.end * GROUP));
         let whole = (to - from) / GROUP;
-        let (mut heads, mut tails): ([&[[f64; GROUP]]; R], [&[f64]; R]) = ([&[]; R], [&[]; R]);
+        let (mut heads, mut tails): ([&[[V; GROUP]]; R], [&[V]; R]) = ([&[]; R], [&[]; R]);
         for r in 0..R {
-            let (head, tail) = wide.row(i + r, a[i + r])[from..to].as_chunks::<GROUP>();
+            let (head, tail) = a[i + r][from..to].as_chunks::<GROUP>();
             (heads[r], tails[r]) = (&head[..whole], tail);
         }
         let mut sums = [[simd.splat_f64s(0.0); C]; R];
@@ -355,10 +302,14 @@ impl<V: Number> Dots<'_, '_, V> {
                 ahead.ask();
             }
             let (w, _) = S::as_simd_f64s(&panel[first * GROUP..(first + C) * GROUP]);
+            let mut rows = [[0.0; GROUP]; R];
+            for r in 0..R {
+                rows[r] = heads[r][t].map(V::wide);
+            }
             for n in 0..N {
                 let mut x = [simd.splat_f64s(0.0); R];
                 for r in 0..R {
-                    x[r] = S::as_simd_f64s(&heads[r][t]).0[n];
+                    x[r] = S::as_simd_f64s(&rows[r]).0[n];
                 }
                 for k in 0..C {
                     for r in 0..R {
@@ -370,8 +321,7 @@ impl<V: Number> Dots<'_, '_, V> {
         if let Some(panel) = panels.next() {
             let (w, _) = S::as_simd_f64s(&panel[first * GROUP..(first + C) * GROUP]);
             for r in 0..R {
-                let mut x = [0.0; GROUP];
-                x[..tails[r].len()].copy_from_slice(tails[r]);
+                let x = padded(tails[r]);
                 let (x, _) = S::as_simd_f64s(&x);
                 for k in 0..C {
                     for n in 0..N {
@@ -399,13 +349,13 @@ impl<V: Number> Dots<'_, '_, V> {
 
 /// [`combine`] likewise.
 struct Combine<'a, 'v, V> {
-    a: &'a [&'a [f64]],
+    a: &'a [&'a [V]],
     factors: &'a [f64],
     out: &'a mut Panel,
     ahead: &'a mut Ahead<'v, V>,
 }
 
-impl<V> WithSimd for Combine<'_, '_, V> {
+impl<V: Number> WithSimd for Combine<'_, '_, V> {
     type Output = ();
 
     #[inline(always)]
@@ -413,82 +363,131 @@ impl<V> WithSimd for Combine<'_, '_, V> {
         if S::F64_LANES == GROUP {
             for (first, last) in even(self.out.width, 12) {
                 match last - first {
-                    1 => self.sweep::<S, 2, 1>(simd, first),
-                    2 => self.sweep::<S, 2, 2>(simd, first),
-                    3 => self.sweep::<S, 2, 3>(simd, first),
-                    4 => self.sweep::<S, 2, 4>(simd, first),
-                    5 => self.sweep::<S, 2, 5>(simd, first),
-                    6 => self.sweep::<S, 2, 6>(simd, first),
-                    7 => self.sweep::<S, 2, 7>(simd, first),
-                    8 => self.sweep::<S, 2, 8>(simd, first),
-                    9 => self.sweep::<S, 2, 9>(simd, first),
-                    10 => self.sweep::<S, 2, 10>(simd, first),
-                    11 => self.sweep::<S, 2, 11>(simd, first),
-                    _ => self.sweep::<S, 2, 12>(simd, first),
+                    1 => self.sweep::<S, 2, 1, 1>(simd, first),
+                    2 => self.sweep::<S, 2, 2, 1>(simd, first),
+                    3 => self.sweep::<S, 2, 3, 1>(simd, first),
+                    4 => self.sweep::<S, 2, 4, 1>(simd, first),
+                    5 => self.sweep::<S, 2, 5, 1>(simd, first),
+                    6 => self.sweep::<S, 2, 6, 1>(simd, first),
+                    7 => self.sweep::<S, 2, 7, 1>(simd, first),
+                    8 => self.sweep::<S, 2, 8, 1>(simd, first),
+                    9 => self.sweep::<S, 2, 9, 1>(simd, first),
+                    10 => self.sweep::<S, 2, 10, 1>(simd, first),
+                    11 => self.sweep::<S, 2, 11, 1>(simd, first),
+                    _ => self.sweep::<S, 2, 12, 1>(simd, first),
                 }
             }
+        } else if S::F64_LANES == 4 {
+            self.narrow::<S, 2>(simd);
+        } else if S::F64_LANES == 2 {
+            self.narrow::<S, 4>(simd);
         } else {
-            for (first, last) in even(self.out.width, 6) {
-                match last - first {
-                    1 => self.sweep::<S, 4, 1>(simd, first),
-                    2 => self.sweep::<S, 4, 2>(simd, first),
-                    3 => self.sweep::<S, 4, 3>(simd, first),
-                    4 => self.sweep::<S, 2, 4>(simd, first),
-                    5 => self.sweep::<S, 2, 5>(simd, first),
-                    _ => self.sweep::<S, 2, 6>(simd, first),
+            self.narrow::<S, 8>(simd);
+        }
+    }
+}
+
+impl<V: Number> Combine<'_, '_, V> {
+    /// All rows of the result for `N` vectors to a group.
+    #[inline(always)]
+    fn narrow<S: Simd, const N: usize>(&mut self, simd: S) {
+        for (first, last) in even(self.out.width, 6) {
+            match last - first {
+                1 => self.sweep::<S, 2, 1, N>(simd, first),
+                2 => self.sweep::<S, 2, 2, N>(simd, first),
+                3 => self.sweep::<S, 2, 3, N>(simd, first),
+                4 => self.sweep::<S, 1, 4, N>(simd, first),
+                5 => self.sweep::<S, 1, 5, N>(simd, first),
+                _ => self.sweep::<S, 1, 6, N>(simd, first),
+            }
+        }
+    }
+
+    /// `C` rows of the result from `first` on, `G` groups of each at a time.
+    #[inline(always)]
+    fn sweep<S: Simd, const G: usize, const C: usize, const N: usize>(&mut self, simd: S, first: usize) {
+        let (mut group, whole) = (0, self.out.length / GROUP);
+        while group + G <= whole {
+            self.square::<S, G, C, N, true>(simd, group, first);
+            group += G;
+        }
+        while group < whole {
+            self.square::<S, 1, C, N, true>(simd, group, first);
+            group += 1;
+        }
+        if group < self.out.groups() {
+            self.square::<S, 1, C, N, false>(simd, group, first);
+        }
+    }
+
+    /// `G` groups of `C` rows, or the last one, which is not whole.
+    #[inline(always)]
+    fn square<S: Simd, const G: usize, const C: usize, const N: usize, const WHOLE: bool>(
+        &mut self,
+        simd: S,
+        group: usize,
+        first: usize,
+    ) {
+        let Self { a, factors, out, ahead } = self;
+        let mut sums = [[[simd.splat_f64s(0.0); N]; G]; C];
+        for (row, factors) in a.iter().zip(factors.chunks_exact(out.width)) {
+            ahead.ask();
+            let (groups, rest) = row.as_chunks::<GROUP>();
+            let mut numbers = [[0.0; GROUP]; G];
+            if WHOLE {
+                let groups = &groups[group..group + G];
+                for g in 0..G {
+                    numbers[g] = groups[g].map(V::wide);
+                }
+            } else {
+                numbers[0] = padded(rest);
+            }
+            let factors = &factors[first..first + C];
+            for k in 0..C {
+                let factor = simd.splat_f64s(factors[k]);
+                for g in 0..G {
+                    let (x, _) = S::as_simd_f64s(&numbers[g]);
+                    for n in 0..N {
+                        sums[k][g][n] = simd.mul_add_f64s(x[n], factor, sums[k][g][n]);
+                    }
+                }
+            }
+        }
+        for g in 0..G {
+            let place = ((group + g) * out.width + first) * GROUP;
+            let to = &mut out.values[place..][..C * GROUP];
+            for k in 0..C {
+                let (to, _) = S::as_mut_simd_f64s(&mut to[k * GROUP..(k + 1) * GROUP]);
+                for n in 0..N {
+                    to[n] = simd.add_f64s(to[n], sums[k][g][n]);
                 }
             }
         }
     }
 }
 
-impl<V> Combine<'_, '_, V> {
-    /// `C` rows of the result from `first` on, `L` vectors of each at a time.
-    #[inline(always)]
-    fn sweep<S: Simd, const L: usize, const C: usize>(&mut self, simd: S, first: usize) {
-        let (mut at, length) = (0, self.out.length);
-        while at + L * S::F64_LANES <= length {
-            self.square::<S, L, C>(simd, at, first);
-            at += L * S::F64_LANES;
-        }
-        while at < length {
-            self.square::<S, 1, C>(simd, at, first);
-            at += S::F64_LANES;
-        }
-    }
+/// [`inner`] likewise.
+struct Inner<'a, V> {
+    a: &'a [V],
+    b: &'a [V],
+}
 
-    /// `L` vectors of `C` rows.
+impl<V: Number> WithSimd for Inner<'_, V> {
+    type Output = f64;
+
     #[inline(always)]
-    fn square<S: Simd, const L: usize, const C: usize>(&mut self, simd: S, at: usize, first: usize) {
-        let Self { a, factors, out, ahead } = self;
-        let (from, to) = (at, out.length.min(at + L * S::F64_LANES));
-        let mut sums = [[simd.splat_f64s(0.0); L]; C];
-        for (row, factors) in a.iter().zip(factors.chunks_exact(out.width)) {
-            ahead.ask();
-            let (vectors, rest) = S::as_simd_f64s(&row[from..to]);
-            let mut x = [simd.splat_f64s(0.0); L];
-            if rest.is_empty() {
-                x.copy_from_slice(&vectors[..L]);
-            } else {
-                // Less than a vector, at the end.
-                x[0] = simd.partial_load_f64s(rest);
-            }
-            let factors = &factors[first..first + C];
-            for k in 0..C {
-                let factor = simd.splat_f64s(factors[k]);
-                for l in 0..L {
-                    sums[k][l] = simd.mul_add_f64s(x[l], factor, sums[k][l]);
-                }
+    fn with_simd<S: Simd>(self, _: S) -> f64 {
+        // So many that no addition waits for the one before.
+        let mut lanes = [0.0; 4 * GROUP];
+        let ((a, rest_a), (b, rest_b)) = (self.a.as_chunks(), self.b.as_chunks());
+        for (a, b) in a.iter().zip(b) {
+            let (a, b): (&[V; 4 * GROUP], &[V; 4 * GROUP]) = (a, b);
+            for ((lane, a), b) in lanes.iter_mut().zip(a).zip(b) {
+                *lane = a.wide().mul_add(b.wide(), *lane);
             }
         }
-        for l in 0..L {
-            let place = out.place(at + l * S::F64_LANES, first);
-            let to = &mut out.values[place..][..(C - 1) * GROUP + S::F64_LANES];
-            for k in 0..C {
-                let (to, _) = S::as_mut_simd_f64s(&mut to[k * GROUP..k * GROUP + S::F64_LANES]);
-                to[0] = simd.add_f64s(to[0], sums[k][l]);
-            }
-        }
+        let rest = rest_a.iter().zip(rest_b).map(|(a, b)| a.wide() * b.wide());
+        lanes.iter().sum::<f64>() + rest.sum::<f64>()
     }
 }
 
@@ -551,22 +550,15 @@ mod tests {
                 a.iter().map(|row| row.iter().map(|x| narrowed(*x)).collect()).collect();
             let (views, panel) = (views(&stored), panel(&b, length));
             for how in 0..3 {
-                let (mut out, mut wide, mut sums) =
-                    (vec![1.0; height * width], Wide::default(), Aligned::default());
-                wide.resize(&views);
+                let (mut out, mut sums) = (vec![1.0; height * width], Aligned::default());
                 let ahead = &mut Ahead::of_both(&views);
-                let (a_rows, out_all) = (&views, &mut out);
-                run(
-                    how,
-                    Dots { a: a_rows, wide: &mut wide, sums: &mut sums, b: &panel, out: out_all, ahead },
-                );
+                run(how, Dots { a: &views, b: &panel, out: &mut out, sums: &mut sums, ahead });
                 for i in 0..height {
                     for k in 0..width {
                         let want: f64 = (0..length).map(|t| a[i][t] * b[k][t]).sum();
                         assert_eq!(out[i * width + k].to_bits(), (1.0 + want).to_bits(), "{i} {k}");
                     }
                 }
-                assert_eq!(wide.rows(&views), tests::views(&a));
             }
         }
     }
@@ -578,15 +570,17 @@ mod tests {
         check_dots(|x| x as f32);
     }
 
-    #[test]
-    fn combinations_are_those_of_the_definition_on_every_processor() {
+    /// Combinations of `height` rows of such numbers.
+    fn check_combinations<V: Number>(narrowed: impl Fn(f64) -> V) {
         for (height, width, length) in SIZES.into_iter().filter(|(_, width, _)| *width > 0) {
             let a = rows(height, length, 1);
+            let stored: Vec<Vec<V>> =
+                a.iter().map(|row| row.iter().map(|x| narrowed(*x)).collect()).collect();
             let factors: Vec<f64> = rows(height, width, 3).concat();
             for how in 0..3 {
                 let mut out = panel(&vec![vec![1.0; length]; width], length);
-                let ahead = &mut Ahead::<f64>::nothing();
-                run(how, Combine { a: &views(&a), factors: &factors, out: &mut out, ahead });
+                let ahead = &mut Ahead::nothing();
+                run(how, Combine { a: &views(&stored), factors: &factors, out: &mut out, ahead });
                 for k in 0..width {
                     let out: Vec<f64> = out.row(k).collect();
                     assert_eq!(out.len(), length);
@@ -601,15 +595,19 @@ mod tests {
 
     #[test]
     #[allow(clippy::cast_possible_truncation, reason = "small whole numbers")]
-    fn rows_of_single_precision_are_widened_in_the_room_of_others() {
-        let mut wide = Wide::default();
-        for (height, length) in [(5, 300), (3, 17), (2, 0), (0, 3)] {
-            let a = rows(height, length, 2);
+    fn combinations_are_those_of_the_definition_on_every_processor() {
+        check_combinations(|x| x);
+        check_combinations(|x| x as f32);
+    }
+
+    #[test]
+    #[allow(clippy::cast_possible_truncation, reason = "small whole numbers")]
+    fn inner_products_are_those_of_the_definition() {
+        for length in [0, 1, 31, 32, 300] {
+            let a = rows(2, length, 1);
+            let want: f64 = a[0].iter().zip(&a[1]).map(|(a, b)| a * b).sum();
             let narrow: Vec<Vec<f32>> = a.iter().map(|row| row.iter().map(|x| *x as f32).collect()).collect();
-            wide.take(&views(&narrow));
-            assert_eq!(wide.rows(&views(&narrow)), views(&a));
-            wide.take(&views(&a));
-            assert!(wide.rows(&views(&a)).iter().zip(&a).all(|(row, own)| row.as_ptr() == own.as_ptr()));
+            assert!(inner(&a[0], &a[1]) == want && inner(&narrow[0], &narrow[1]) == want, "{length}");
         }
     }
 }

@@ -13,14 +13,14 @@ use crate::data::{Samples, Shape};
 use crate::error::Result;
 use crate::loss::{self, Loss};
 use crate::num::aligned::Aligned;
-use crate::num::skinny::{Ahead, Panel, Wide, combine, dots};
+use crate::num::skinny::{Ahead, Panel, combine, dots};
 use crate::problem::{Coefficients, LossKind};
 use faer::{MatMut, MatRef};
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// Numbers of a dense block, about: it, the next one, weights and gradient stay in the second-level cache.
-const BLOCK: usize = 1 << 15;
+/// Bytes of a dense block, about: it, the next one, weights and gradient stay in the second-level cache.
+const BLOCK: usize = 1 << 18;
 /// Rows of a block, at least and at most, where these are contiguous.
 const BLOCK_ROWS: (usize, usize) = (8, 256);
 /// The same where columns are: short pieces of them lie too far from each other.
@@ -408,7 +408,7 @@ fn dense<V: Number>(
         act,
         by_rows,
         sizes: (if sums.is_some() { shape.columns } else { 0 }, shape.outputs),
-        block: block_rows(shape.columns, if by_rows { BLOCK_ROWS } else { BLOCK_OF_COLUMNS }),
+        block: block_rows::<V>(shape.columns, if by_rows { BLOCK_ROWS } else { BLOCK_OF_COLUMNS }),
         gradient: sums.is_some(),
     };
     let mut unwanted = Sums::default();
@@ -435,8 +435,8 @@ fn dense<V: Number>(
 }
 
 /// Rows of a block: as many handfuls of 8 as make [`BLOCK`].
-fn block_rows(columns: usize, (least, most): (usize, usize)) -> usize {
-    (BLOCK / columns.max(1) / 8 * 8).clamp(least, most)
+fn block_rows<V>(columns: usize, (least, most): (usize, usize)) -> usize {
+    (BLOCK / (columns.max(1) * size_of::<V>()) / 8 * 8).clamp(least, most)
 }
 
 /// Rows of a strip, and room for their scores, or none.
@@ -490,11 +490,9 @@ struct Walk<'f, V> {
 /// Scratch space of a strip.
 #[derive(Default)]
 struct Room {
-    /// A block, or its columns, in `f64`.
-    wide: Wide,
     /// Of [`dots`].
     sums: Aligned,
-    /// Its scores, row by row.
+    /// The scores of a block, row by row.
     z: Vec<f64>,
     /// The same as a panel, where columns are contiguous.
     panel: Panel,
@@ -521,8 +519,6 @@ impl<V: Number> Walk<'_, V> {
             if let Some((weights, intercept)) = &self.at {
                 room.z.chunks_exact_mut(c.max(1)).for_each(|z| z.copy_from_slice(intercept));
                 room.add_scores(&own, weights, &mut ahead);
-            } else {
-                room.wide.take(&own);
             }
             keep.iter_mut().zip(&room.z).for_each(|(kept, z)| *kept = *z);
             let z = MatMut::from_row_major_slice_mut(&mut room.z, block.len(), c);
@@ -562,16 +558,15 @@ impl<V: Number> Walk<'_, V> {
 }
 
 impl Room {
-    /// Takes rows, or columns of them, and `z += XW`.
+    /// `z += XW` for rows, or columns of them.
     fn add_scores<V: Number>(&mut self, own: &[&[V]], weights: &Dense, ahead: &mut Ahead<'_, V>) {
-        let Self { wide, sums, z, panel } = self;
+        let Self { sums, z, panel } = self;
         match weights {
-            Dense::Panel(weights) => dots(own, (wide, sums), weights, z, ahead),
+            Dense::Panel(weights) => dots(own, weights, z, sums, ahead),
             Dense::ByColumn(weights) => {
                 let c = weights.len() / own.len().max(1);
-                wide.take(own);
                 panel.reset(z.len() / c.max(1), c);
-                combine(&wide.rows(own), weights, panel, ahead);
+                combine(own, weights, panel, ahead);
                 for k in 0..c {
                     z.iter_mut().skip(k).step_by(c).zip(panel.row(k)).for_each(|(z, score)| *z += score);
                 }
@@ -579,16 +574,16 @@ impl Room {
         }
     }
 
-    /// `out += XᵀZ` for the rows that were taken.
+    /// `out += XᵀZ` for the same.
     fn add_gradient<V: Number>(&mut self, own: &[&[V]], out: &mut Dense, ahead: &mut Ahead<'_, V>) {
-        let Self { wide, sums, z, panel } = self;
+        let Self { sums, z, panel } = self;
         match out {
-            Dense::Panel(out) => combine(&wide.rows(own), z, out, ahead),
+            Dense::Panel(out) => combine(own, z, out, ahead),
             Dense::ByColumn(out) => {
                 let c = out.len() / own.len().max(1);
                 panel.reset(z.len() / c.max(1), c);
                 (0..c).for_each(|k| panel.set_row(k, z.iter().copied().skip(k).step_by(c)));
-                dots(&wide.rows(own), (&mut Wide::default(), sums), panel, out, &mut Ahead::nothing());
+                dots(own, panel, out, sums, &mut Ahead::nothing());
             }
         }
     }

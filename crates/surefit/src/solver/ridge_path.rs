@@ -3,8 +3,8 @@
 //! With the eigendecomposition `XcᵀXc = V diag(e) Vᵀ` of the centred, weighted rows and `Z = Xc V`, the answer for
 //! μ = Sλ is `w = V (Vᵀ Xcᵀ yc) / (e + μ)`, the leverage of row i is `hᵢ = 1/S + Σₖ z²ᵢₖ / (eₖ + μ)`, and leaving out one
 //! copy of row i (a row of frequency weight s is s copies) leaves the error `rᵢ / (1 − hᵢ)` on it, rᵢ being the
-//! residual (Golub, Heath and Wahba, Technometrics 21, 1979; Allen's PRESS). The total penalty Sλ stays as it
-//! is when a copy is left out.
+//! residual (Golub, Heath and Wahba, Technometrics 21, 1979; Allen's PRESS). A row of precision s is left out as a
+//! whole, which leaves `rᵢ / (1 − s hᵢ)`. The total penalty Sλ stays as it is when something is left out.
 //!
 //! For K penalties the leverages and residuals of a block of rows are products of its z² and z with the d × K
 //! matrix 1/(eₖ + μₗ): about 3nd² + 4ndK operations in all, in two walks.
@@ -13,6 +13,7 @@ use super::exact::{ROOM, total_root};
 use crate::data::moments::{Extent, Standard, centre, exponent_of, power_of_two, scale_by};
 use crate::data::{Block, DataError, Rows, map_reduce};
 use crate::error::{Error, Result};
+use crate::inference::WeightType;
 use crate::num::simd::vectorised;
 use crate::num::{Dd, UNIT_ROUNDOFF, dense};
 use crate::problem::{Coefficients, Intercept, Problem};
@@ -32,15 +33,16 @@ pub struct RidgePath {
     pub best: usize,
 }
 
-/// Fits the problem for each of the penalties; the problem's own λ is not looked at, its factors are.
+/// Fits the problem for each of the penalties; the problem's own λ is not looked at, its factors are. What a weight
+/// means decides what is left out of its row.
 ///
 /// # Errors
 /// When the loss is not the squared one, there is no penalty, one is below 0 or not finite, or the list holds 0
-/// and columns depend on each other; when the rows can no longer be read, none has a weight, or `watch` says no.
+/// and columns depend on each other; when nothing is left without one of the rows; when the rows can no longer be read, none has a weight, or `watch` says no.
 pub fn ridge_path(
     rows: &dyn Rows,
     problem: &Problem,
-    penalties: &[f64],
+    (penalties, weights): (&[f64], WeightType),
     watch: &dyn Fn() -> bool,
 ) -> Result<RidgePath> {
     problem.loss.require_squared("the choice of a penalty by leave-one-out error")?;
@@ -61,7 +63,15 @@ pub fn ridge_path(
     let mu: Vec<f64> = penalties.iter().map(|lambda| frame.penalty(&moments, *lambda)).collect();
     spectrum.check(&mu, frame.columns())?;
     let resolvent = Mat::from_fn(spectrum.values.len(), mu.len(), |k, l| 1.0 / (spectrum.values[k] + mu[l]));
-    let loo_error = leave_one_out(rows, &moments, &frame, &spectrum, resolvent.as_ref())?;
+    let loo_error = leave_one_out(rows, (&moments, weights), &frame, &spectrum, resolvent.as_ref())?;
+    if loo_error.iter().all(|error| error.is_infinite()) {
+        return Err(Error::Usage {
+            what: "leave-one-out has no error for any of the penalties: without one of the rows there is none left, or \
+                   none that determines a coefficient"
+                .to_owned(),
+            hint: "give one penalty, as in `--penalty 0.1`, or more rows".to_owned(),
+        });
+    }
     let coefficients = (0..mu.len())
         .map(|l| spectrum.coefficients(&moments, &frame, resolvent.as_ref().subcols(l, 1)))
         .collect::<Result<Vec<_>>>()?;
@@ -294,7 +304,7 @@ const SLICE: usize = 256;
 /// The mean squared leave-one-out error for every column of the resolvent, in the user's units.
 fn leave_one_out(
     rows: &dyn Rows,
-    moments: &Standard,
+    (moments, weights): (&Standard, WeightType),
     frame: &Frame,
     spectrum: &Spectrum,
     resolvent: MatRef<'_, f64>,
@@ -304,7 +314,7 @@ fn leave_one_out(
         let mut sums = vec![0.0; count * c];
         for first in (0..block.x.nrows()).step_by(SLICE) {
             let size = SLICE.min(block.x.nrows() - first);
-            add_slice(block, (first, size), moments, frame, spectrum, resolvent, &mut sums);
+            add_slice(block, (first, size), (moments, weights), frame, spectrum, resolvent, &mut sums);
         }
         sums
     };
@@ -325,7 +335,7 @@ fn leave_one_out(
 fn add_slice(
     block: Block<'_>,
     (first, size): (usize, usize),
-    moments: &Standard,
+    (moments, weight_type): (&Standard, WeightType),
     frame: &Frame,
     spectrum: &Spectrum,
     resolvent: MatRef<'_, f64>,
@@ -344,6 +354,8 @@ fn add_slice(
     let base = if frame.intercept == Intercept::Free { 1.0 / moments.total_weight } else { 0.0 };
     let ones = vec![1.0; size];
     let weights = block.weights.map_or(ones.as_slice(), |weights| &weights[first..first + size]);
+    // Of a row the weight that is left out.
+    let most = if weight_type == WeightType::Frequency { 1.0 } else { f64::INFINITY };
     for k in 0..c {
         for (m, column) in work.as_mut().col_iter_mut().enumerate() {
             let factor = spectrum.right[(m, k)];
@@ -358,24 +370,25 @@ fn add_slice(
             );
             if let (Some(leverage), Some(fitted), Some(target)) = columns {
                 let (leverage, fitted, target) = (leverage.as_slice(), fitted.as_slice(), target.as_slice());
-                sums[k * count + l] += squared_errors(leverage, fitted, target, weights, base);
+                sums[k * count + l] += squared_errors(leverage, fitted, target, weights, (base, most));
             }
         }
     }
 }
 
 vectorised! {
-/// Σ s (r / (1 − ω h))², ω = min(1, s) being the weight of the copy that is left out.
+/// Σ s (r / (1 − ω h))², ω = min(most, s) being the weight that is left out.
 fn squared_errors<'a>(
     leverage: &'a [f64],
     fitted: &'a [f64],
     target: &'a [f64],
     weights: &'a [f64],
-    base: f64,
+    more: (f64, f64),
 ) -> f64 {
     const LANES: usize = 8;
+    let (base, most) = more;
     let error = |h: f64, fitted: f64, target: f64, s: f64| {
-        let copy = if s < 1.0 { s } else { 1.0 };
+        let copy = if s < most { s } else { most };
         let left = 1.0 - copy * (h + base);
         // A row that alone determines a coefficient has no leave-one-out error.
         let left = if left > 4.0 * UNIT_ROUNDOFF { left } else { 0.0 };
@@ -421,14 +434,17 @@ mod tests {
         Problem { loss: LossKind::Squared, penalty: Ridge { lambda, factors }, intercept }
     }
 
-    /// Every row left out in turn (one copy of it) and everything fitted anew, the total penalty kept.
-    fn refitted(design: &Design, problem: &Problem) -> f64 {
+    /// Every row left out in turn, one copy of it or as a whole, and everything fitted anew, the total penalty kept.
+    fn refitted(design: &Design, problem: &Problem, weight_type: WeightType) -> f64 {
         let (n, c) = (design.x.nrows(), design.y.ncols());
         let weights = design.weights.clone().unwrap_or_else(|| vec![1.0; n]);
         let total: f64 = weights.iter().sum();
         let mut sum = 0.0;
         for i in (0..n).filter(|i| weights[*i] > 0.0) {
-            let copy = weights[i].min(1.0);
+            let copy = match weight_type {
+                WeightType::Frequency => weights[i].min(1.0),
+                WeightType::Precision => weights[i],
+            };
             let mut less = design.clone();
             let mut left = weights.clone();
             left[i] -= copy;
@@ -449,20 +465,22 @@ mod tests {
     fn leave_one_out_errors_match_refitting_without_each_row() {
         let penalties = [1e-3, 0.1, 5.0];
         for (n, d) in [(24, 4), (8, 13)] {
-            for weighted in [false, true] {
+            for (weighted, weight_type) in
+                [(false, WeightType::Frequency), (true, WeightType::Frequency), (true, WeightType::Precision)]
+            {
                 for intercept in [Intercept::Free, Intercept::Absent, Intercept::Penalized] {
                     // A penalised intercept counts with the total weight too; factors only elsewhere.
                     let factors = (intercept == Intercept::Free)
                         .then(|| (0..d).map(|j| 0.5 + j as f64).collect::<Vec<_>>());
                     let design = sample(n, d, 2, weighted);
-                    let path =
-                        ridge_path(&design, &problem(0.0, intercept, factors.clone()), &penalties, &|| true)
-                            .unwrap();
+                    let given = problem(0.0, intercept, factors.clone());
+                    let path = ridge_path(&design, &given, (&penalties, weight_type), &|| true).unwrap();
                     for (lambda, error) in penalties.iter().zip(&path.loo_error) {
-                        let want = refitted(&design, &problem(*lambda, intercept, factors.clone()));
+                        let own = problem(*lambda, intercept, factors.clone());
+                        let want = refitted(&design, &own, weight_type);
                         assert!(
                             (error / want - 1.0).abs() < 1e-10,
-                            "{n} {d} {weighted} {intercept:?} {lambda}: {error} {want}"
+                            "{n} {d} {weighted} {weight_type:?} {intercept:?} {lambda}: {error} {want}"
                         );
                     }
                 }
@@ -476,7 +494,13 @@ mod tests {
             let penalties = [1e-4, 1e-2, 1.0];
             for intercept in [Intercept::Free, Intercept::Absent, Intercept::Penalized] {
                 let design = sample(n, d, 2, true);
-                let path = ridge_path(&design, &problem(0.0, intercept, None), &penalties, &|| true).unwrap();
+                let path = ridge_path(
+                    &design,
+                    &problem(0.0, intercept, None),
+                    (&penalties, WeightType::Frequency),
+                    &|| true,
+                )
+                .unwrap();
                 for (lambda, got) in penalties.iter().zip(&path.coefficients) {
                     let want = solve(&design, &problem(*lambda, intercept, None), &|| true)
                         .unwrap()
@@ -494,9 +518,13 @@ mod tests {
     #[test]
     fn the_best_penalty_has_the_smallest_error() {
         let penalties: Vec<f64> = (0..40).map(|k| 10f64.powf(-4.0 + 0.15 * f64::from(k))).collect();
-        let path =
-            ridge_path(&sample(30, 12, 1, false), &problem(0.0, Intercept::Free, None), &penalties, &|| true)
-                .unwrap();
+        let path = ridge_path(
+            &sample(30, 12, 1, false),
+            &problem(0.0, Intercept::Free, None),
+            (&penalties, WeightType::Frequency),
+            &|| true,
+        )
+        .unwrap();
         assert!(path.loo_error.iter().all(|error| *error >= path.loo_error[path.best]));
         assert!(path.best > 0 && path.best < 39, "{:?}", path.loo_error);
     }
@@ -505,12 +533,12 @@ mod tests {
     fn penalty_zero_is_allowed_for_independent_columns_alone() {
         let mut design = sample(30, 3, 1, false);
         let plain = problem(0.0, Intercept::Free, None);
-        let path = ridge_path(&design, &plain, &[0.0], &|| true).unwrap();
-        assert!((path.loo_error[0] / refitted(&design, &plain) - 1.0).abs() < 1e-11);
+        let path = ridge_path(&design, &plain, (&[0.0], WeightType::Frequency), &|| true).unwrap();
+        assert!((path.loo_error[0] / refitted(&design, &plain, WeightType::Frequency) - 1.0).abs() < 1e-11);
         (0..30).for_each(|i| design.x[(i, 2)] = 2.0 * design.x[(i, 0)]);
-        assert!(ridge_path(&design, &plain, &[0.0, 1.0], &|| true).is_err());
-        assert!(ridge_path(&design, &plain, &[0.5], &|| true).is_ok());
-        assert!(ridge_path(&design, &plain, &[], &|| true).is_err());
-        assert!(ridge_path(&design, &plain, &[-1.0], &|| true).is_err());
+        assert!(ridge_path(&design, &plain, (&[0.0, 1.0], WeightType::Frequency), &|| true).is_err());
+        assert!(ridge_path(&design, &plain, (&[0.5], WeightType::Frequency), &|| true).is_ok());
+        assert!(ridge_path(&design, &plain, (&[], WeightType::Frequency), &|| true).is_err());
+        assert!(ridge_path(&design, &plain, (&[-1.0], WeightType::Frequency), &|| true).is_err());
     }
 }

@@ -119,6 +119,27 @@ mod tests {
     }
 
     #[test]
+    fn noise_is_no_climb_whether_its_last_value_is_above_its_first_or_not() {
+        for seed in 0..40 {
+            let mut random = Random(seed);
+            let mut unit = || (random.next() >> 11) as f64 / (1u64 << 53) as f64;
+            // About normal, with a spread of a tenth.
+            let mut value = || 1.0 + 0.1 * ((0..12).map(|_| unit()).sum::<f64>() - 6.0);
+            let losses: Vec<f64> = (0..200).map(|_| value()).collect();
+            let told = diagnose_trace(&trace(vec![column("loss", losses.iter().copied())], None), 1e-6);
+            let climbed = matches!(&told, TraceVerdict::Found(found) if found.code == Code::Sf105);
+            assert!(!climbed, "{seed}: {told:?}");
+            // About a value above the start it has climbed.
+            let risen: Vec<f64> = [0.0].into_iter().chain(losses).collect();
+            let told = diagnose_trace(&trace(vec![column("loss", risen)], None), 1e-6);
+            assert!(
+                matches!(&told, TraceVerdict::Found(found) if found.code == Code::Sf105),
+                "{seed}: {told:?}"
+            );
+        }
+    }
+
+    #[test]
     fn subgradient_descent_on_a_hinge_is_named() {
         let found = cause(of_losses(hinge(|_| 0.5, 400), 0.5));
         assert_eq!(found.code, Code::Sf109, "{}", found.message);

@@ -143,14 +143,15 @@ impl Tail {
         let changes: Vec<f64> = half.windows(2).map(|pair| pair[1] - pair[0]).filter(seen).collect();
         let rises = changes.iter().filter(|change| **change > 0.0).count();
         let falls = changes.len() - rises;
-        if changes.len() < NOISY || 4 * rises.min(falls) < changes.len() || self.last_loss() > self.first_loss
-        {
+        if changes.len() < NOISY || 4 * rises.min(falls) < changes.len() {
             return None;
         }
         let turns = changes.windows(2).filter(|pair| pair[0] * pair[1] < 0.0).count();
         let (before, after) = half.split_at(half.len() / 2);
         let (third, fourth) = (Band::of(before), Band::of(after));
-        if fourth.mean > third.mean + 0.5 * third.width() {
+        // Upwards in the end, or above the start as a whole: one value says nothing where all go up and down.
+        let rising = fourth.mean > third.mean + 0.5 * third.width();
+        if rising || fourth.mean > self.first_loss + fourth.width() {
             return None;
         }
         let band =

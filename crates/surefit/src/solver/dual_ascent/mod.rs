@@ -295,7 +295,6 @@ impl<'a> Climb<'a> {
                 self.bias.sums.iter_mut().zip(own.iter()).for_each(|(sum, b)| *sum += b);
                 changes.extend_from_slice(own);
             }
-            self.store.take(rows);
             self.store.follow(rows, &changes);
         }
     }

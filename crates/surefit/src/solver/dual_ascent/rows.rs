@@ -7,8 +7,7 @@ use super::place;
 use crate::data::features::{Csr, Features, Index, Number};
 use crate::data::sparse::{self, ByFeature};
 use crate::num::aligned::Aligned;
-use crate::num::simd::vectorised;
-use crate::num::skinny::{Ahead, Panel, Wide, combine, dots};
+use crate::num::skinny::{Ahead, Panel, combine, dots, inner};
 use faer::{Mat, MatRef};
 
 /// Rows in a handful of dense ones: so many share each reading of the weights.
@@ -22,16 +21,13 @@ pub(super) trait Store: Send + Sync {
     /// n: `‖xᵢ‖²`.
     fn squares(&self) -> Vec<f64>;
 
-    /// Makes these rows the handful.
-    fn take(&mut self, rows: &[u32]);
-
-    /// Makes these rows the handful, and `z += XW` for them, while those that come next are asked for from memory; z is rows × c.
+    /// `z += XW` for some rows, while those that come next are asked for from memory; z is rows × c.
     fn add_scores(&mut self, rows: &[u32], next: &[u32], z: &mut [f64]);
 
-    /// `xᵢ·xⱼ` for the row at place `i` of the handful, and all later ones.
+    /// `xᵢ·xⱼ` for the row at place `i` of a handful, and all later ones.
     fn inner(&self, rows: &[u32], i: usize, products: &mut [f64]);
 
-    /// `W += Σ xᵢᵀ changeᵢ` over the handful; changes are rows × c.
+    /// `W += Σ xᵢᵀ changeᵢ` over a handful; changes are rows × c.
     fn follow(&mut self, rows: &[u32], changes: &[f64]);
 
     /// W as it is kept, in an order of its own.
@@ -58,13 +54,7 @@ fn dense<V: Number>(x: MatRef<'_, V>, outputs: usize, roots: Option<Vec<f64>>) -
     let weights = Panel::zeros(x.ncols(), outputs);
     let contiguous = x.nrows() == 0 || x.row(0).try_as_row_major().is_some();
     match roots {
-        None if contiguous => Box::new(Dense {
-            rows: Borrowed(x),
-            roots,
-            weights,
-            wide: Wide::default(),
-            sums: Aligned::default(),
-        }),
+        None if contiguous => Box::new(Dense { rows: Borrowed(x), roots, weights, sums: Aligned::default() }),
         // Laid out once.
         None => {
             let numbers = (0..x.nrows()).flat_map(|i| x.row(i).iter().copied()).collect();
@@ -72,7 +62,6 @@ fn dense<V: Number>(x: MatRef<'_, V>, outputs: usize, roots: Option<Vec<f64>>) -
                 rows: LaidOut::<V> { numbers, length: x.ncols() },
                 roots,
                 weights,
-                wide: Wide::default(),
                 sums: Aligned::default(),
             })
         }
@@ -80,13 +69,7 @@ fn dense<V: Number>(x: MatRef<'_, V>, outputs: usize, roots: Option<Vec<f64>>) -
             let scaled = |i| x.row(i).iter().zip(&scales).map(|(x, scale)| x.wide() * scale);
             let numbers = (0..x.nrows()).flat_map(scaled).collect();
             let rows = LaidOut::<f64> { numbers, length: x.ncols() };
-            Box::new(Dense {
-                rows,
-                roots: Some(scales),
-                weights,
-                wide: Wide::default(),
-                sums: Aligned::default(),
-            })
+            Box::new(Dense { rows, roots: Some(scales), weights, sums: Aligned::default() })
         }
     }
 }
@@ -136,8 +119,6 @@ struct Dense<R> {
     /// What columns were multiplied by.
     roots: Option<Vec<f64>>,
     weights: Panel,
-    /// The handful in `f64`.
-    wide: Wide,
     /// Of [`dots`].
     sums: Aligned,
 }
@@ -157,25 +138,19 @@ impl<R: RowsOf> Store for Dense<R> {
         (0..self.rows.count()).map(square).collect()
     }
 
-    fn take(&mut self, rows: &[u32]) {
-        self.wide.take(&slices(&self.rows, rows));
-    }
-
     fn add_scores(&mut self, rows: &[u32], next: &[u32], z: &mut [f64]) {
-        let Self { rows: all, wide, sums, weights, .. } = self;
+        let Self { rows: all, sums, weights, .. } = self;
         let next = slices(all, next);
-        dots(&slices(all, rows), (wide, sums), weights, z, &mut Ahead::of_dots(&next));
+        dots(&slices(all, rows), weights, z, sums, &mut Ahead::of_dots(&next));
     }
 
     fn inner(&self, rows: &[u32], i: usize, products: &mut [f64]) {
-        let rows = slices(&self.rows, rows);
-        let wide = self.wide.rows(&rows);
-        products.iter_mut().zip(&wide[i + 1..]).for_each(|(product, other)| *product = inner(wide[i], other));
+        let row = |i: usize| self.rows.row(place(rows[i]));
+        products.iter_mut().zip(i + 1..).for_each(|(product, j)| *product = inner(row(i), row(j)));
     }
 
     fn follow(&mut self, rows: &[u32], changes: &[f64]) {
-        let rows = slices(&self.rows, rows);
-        combine::<R::Number>(&self.wide.rows(&rows), changes, &mut self.weights, &mut Ahead::nothing());
+        combine(&slices(&self.rows, rows), changes, &mut self.weights, &mut Ahead::nothing());
     }
 
     fn kept(&self) -> &[f64] {
@@ -187,20 +162,6 @@ impl<R: RowsOf> Store for Dense<R> {
         let (d, c) = (self.weights.length(), self.weights.width());
         Mat::from_fn(d, c, |j, k| kept[self.weights.place(j, k)] * scale * root(j))
     }
-}
-
-vectorised! {
-/// The inner product of two rows.
-fn inner<'a>(a: &'a [f64], b: &'a [f64]) -> f64 {
-    let mut lanes = [0.0; 32];
-    let (a, b) = (a.as_chunks::<32>(), b.as_chunks::<32>());
-    for (a, b) in a.0.iter().zip(b.0) {
-        for ((lane, a), b) in lanes.iter_mut().zip(a).zip(b) {
-            *lane = f64::mul_add(*a, *b, *lane);
-        }
-    }
-    lanes.iter().sum::<f64>() + a.1.iter().zip(b.1).map(|(a, b)| a * b).sum::<f64>()
-}
 }
 
 fn sparse<'a, V: Number, I: Index>(
@@ -248,8 +209,6 @@ impl<V: Number, I: Index> Store for Sparse<'_, V, I> {
     fn squares(&self) -> Vec<f64> {
         (0..self.x.rows()).map(|i| self.entries(i).map(|(_, x)| x * x).sum()).collect()
     }
-
-    fn take(&mut self, _: &[u32]) {}
 
     fn add_scores(&mut self, rows: &[u32], next: &[u32], z: &mut [f64]) {
         let c = z.len() / rows.len().max(1);

@@ -18,6 +18,8 @@ use faer::{Mat, MatRef};
 
 /// Roundings in an entry computed as a·x + b in `f64` and then read as data, with a margin.
 const ROUNDINGS: f64 = 4.0;
+/// Roundings of the arithmetic, with a margin, that a term of a relation is to be above.
+const DUST: f64 = 16.0;
 /// A part of a column, at most, that is rounding of its relation.
 const SLIGHT: f64 = 1e-9;
 
@@ -83,7 +85,7 @@ pub(super) fn analyse(core: &Core, moments: &Standard, problem: &Problem) -> Ana
             let explained = doubt.total(j)
                 + kept.iter().zip(&relation).map(|(k, t)| t.value().abs() * doubt.total(*k)).sum::<f64>();
             if left <= explained {
-                dropped.push((j, relation));
+                dropped.push((j, without_dust(&work, &kept, &doubt, j, relation)));
                 continue;
             }
         }
@@ -109,6 +111,20 @@ fn solve_relation(work: &DdMat, kept: &[usize], j: usize) -> Vec<Dd> {
     let factor = DdMat::from_fn(rank, rank, |i, k| work.get(i, kept[k]));
     solve_upper(&factor, rank, &mut solution, 0);
     (0..rank).map(|i| solution.get(i, 0)).collect()
+}
+
+/// The relation of column `j` without terms that the arithmetic cannot tell from none: beside a coefficient large enough, of
+/// a column in tiny units, the smallest norm would follow them.
+fn without_dust(work: &DdMat, kept: &[usize], doubt: &Doubt, j: usize, relation: Vec<Dd>) -> Vec<Dd> {
+    let terms = kept.iter().zip(&relation).map(|(k, t)| t.value().abs() * doubt.arithmetic[*k]);
+    let dust = DUST * (doubt.arithmetic[j] + terms.sum::<f64>());
+    let length = |i: usize, k: usize| {
+        let column = work.column(k, 0, i + 1);
+        column.dot(column).sqrt().value()
+    };
+    let part =
+        |(i, t): (usize, Dd)| if (t * length(i, kept[i])).abs().value() <= dust { Dd::ZERO } else { t };
+    relation.into_iter().enumerate().map(part).collect()
 }
 
 /// Reflects rows `rank..=j` of column `j` and all later ones, so that the column ends at row `rank`.

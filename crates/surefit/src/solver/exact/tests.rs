@@ -295,6 +295,25 @@ fn what_a_relation_leaves_alone_has_the_standard_errors_of_a_fit_without_it() {
 }
 
 #[test]
+fn twins_share_alike_beside_a_column_in_the_tiniest_units() {
+    let (y, a) = ([14.1, 15.0, 13.0, 16.8, 12.0], [1.3, 2.7, 3.1, 4.3, 0.7]);
+    let b = [-0.96, 1.87, 2.07, -1.28, 0.1];
+    for unit in [1.0, 1e-8, 1e-18, 1e-24, 1e-34, 1e-100] {
+        for intercept in [Intercept::Free, Intercept::Absent] {
+            let x = Mat::from_fn(5, 3, |i, j| if j == 1 { b[i] * unit } else { a[i] });
+            let design = Design { x, x_low: None, y: Mat::from_fn(5, 1, |i, _| y[i]), weights: None };
+            let fit = solve(&design, &problem(0.0, intercept), &|| true).unwrap();
+            let weights = fit.candidate.coefficients.weights;
+            let want = if intercept == Intercept::Free { 0.507_081_9 } else { 2.404_041_7 };
+            for j in [0, 2] {
+                assert!((weights[(j, 0)] - want).abs() < 1e-6, "{unit:e} {intercept:?}: {weights:?}");
+            }
+            assert!((weights[(0, 0)] - weights[(2, 0)]).abs() < 1e-12, "{unit:e} {weights:?}");
+        }
+    }
+}
+
+#[test]
 fn nearly_dependent_columns_stay_apart() {
     let mut design = sample(13, 40, 3, 1, false);
     for i in 0..40 {
