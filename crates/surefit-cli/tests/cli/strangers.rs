@@ -49,6 +49,10 @@ fn powers_of_years_have_a_way_out_that_was_tried() {
     let data = folder.file("years.csv", &format!("year,sold\n{rows}"));
     folder.snapshot("powers_of_years", &told(&["fit", &data, "sold ~ poly(year, 7)", "--quiet"]));
     assert_eq!(code(&["fit", &data, "sold ~ poly(year - 2005, 7)"]), 0);
+    let row = |i: u64| format!("{},{}\n", 1_700_000_000_000_000 + i, 2 * i + i * i * 7 % 11);
+    let times = folder.file("times.csv", &format!("time,sold\n{}", (0..30).map(row).collect::<String>()));
+    folder.snapshot("times_far_from_0", &told(&["fit", &times, "sold ~ time", "--quiet"]));
+    assert_eq!(code(&["fit", &times, "sold ~ I(time - 1700000000000014)"]), 0);
     // With a penalty it would be another model.
     let penalized = told(&["fit", &data, "sold ~ poly(year, 7)", "--penalty", "0.1", "--quiet"]);
     assert!(!penalized.contains("poly(year - 2005"), "{penalized}");

@@ -9,7 +9,7 @@ use crate::num::UNIT_ROUNDOFF;
 /// Powers beyond this are not looked for.
 const HIGHEST: i32 = 50;
 
-/// Columns that are the first to the k-th power of one of them, which lies farther from 0 than it spreads.
+/// A column that lies farther from 0 than it spreads, and those that are its second to k-th power.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Powers {
     /// Which columns: that of power 1 first, then of power 2, ….
@@ -19,7 +19,7 @@ pub struct Powers {
 }
 
 impl Powers {
-    /// The longest such family of the data: names suggest it, every value has to agree.
+    /// The longest such family of the data, the farthest of several: names suggest it, every value has to agree.
     ///
     /// # Errors
     /// When the rows can no longer be read.
@@ -32,11 +32,12 @@ impl Powers {
             let higher = (2..).map_while(|power| named(&facts.columns[base], power));
             std::iter::once(base).chain(higher).collect()
         };
-        let far = (0..facts.columns.len()).filter(|&j| facts.offset(j) > 1.0).map(of_base);
-        let Some(columns) = far.max_by_key(Vec::len).filter(|columns| columns.len() > 1) else {
-            return Ok(None);
+        let farther = |a: &Vec<usize>, b: &Vec<usize>| {
+            a.len().cmp(&b.len()).then(facts.offset(a[0]).total_cmp(&facts.offset(b[0])))
         };
-        let found = powers(rows, &columns)?;
+        let far = (0..facts.columns.len()).filter(|&j| facts.offset(j) > 1.0).map(of_base);
+        let Some(columns) = far.max_by(farther) else { return Ok(None) };
+        let found = if columns.len() > 1 { powers(rows, &columns)? } else { Some(vec![1]) };
         let whole = found.is_some_and(|powers| powers.iter().copied().eq((1..).take(powers.len())));
         let centre = round_near(facts.moments.mean_x[columns[0]], facts.moments.deviation(columns[0]));
         Ok(whole.then_some(Self { columns, centre }))
@@ -48,15 +49,16 @@ impl Powers {
         // A function of a column stands as it is.
         let base = if base.ends_with(')') { base.clone() } else { quoted(base) };
         let (sign, size) = if self.centre < 0.0 { ('+', -self.centre) } else { ('-', self.centre) };
-        let formula = format!("poly({base} {sign} {size}, {highest})");
-        Remedy {
-            change: format!("write {formula} for the powers of {base} in the formula: the same curve"),
-            command: None,
-            steps: None,
-            proven: false,
-            safe: false,
-            fix: Fix::Formula(formula),
-        }
+        let (formula, change) = if highest == 1 {
+            let formula = format!("I({base} {sign} {size})");
+            let change = format!("write {formula} for {base} in the formula: the same line");
+            (formula, change)
+        } else {
+            let formula = format!("poly({base} {sign} {size}, {highest})");
+            let change = format!("write {formula} for the powers of {base} in the formula: the same curve");
+            (formula, change)
+        };
+        Remedy { change, command: None, steps: None, proven: false, safe: false, fix: Fix::Formula(formula) }
     }
 }
 

@@ -1,4 +1,4 @@
-//! SF106's way out where powers of a column lie far from 0: the same curve in powers about a centre, which is fitted and
+//! SF106's way out where a column lies far from 0, and its powers: the same curve in powers about a centre, which is fitted and
 //! certified before it is offered.
 
 use crate::certificate::certify;
