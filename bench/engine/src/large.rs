@@ -1,6 +1,6 @@
 //! Numbers in memory as `NumPy` keeps its large arrays, from which users of a Python package hand theirs over: in large
-//! pages where the system gives them to those who ask. A walk over a gigabyte in pages of 4 KiB waits a quarter to half
-//! of its time for their addresses.
+//! pages where the system gives them to those who ask. A walk over a gigabyte in pages of 4 KiB waits for
+//! their addresses.
 
 use memmap2::MmapMut;
 use pulp::bytemuck::{AnyBitPattern, NoUninit, cast_slice, cast_slice_mut};
