@@ -232,8 +232,12 @@ fn explain(
 ) -> Result<()> {
     let Some(certificate) = fit.certificate.clone() else { return Ok(()) };
     let looked_at = diagnosis::worth_a_look(rows.shape(), &fit.exact);
+    // Certified although the gap is above the wanted one: that is how far its numbers go.
+    let excused = fit.verdict == Verdict::Certified
+        && certificate.relative_gap() > settings.gap
+        && !certificate.is_exact_fit();
     let facts = match facts {
-        None if fit.verdict != Verdict::Certified || looked_at => {
+        None if fit.verdict != Verdict::Certified || looked_at || excused => {
             Some(Facts::of(rows, &settings.columns, &settings.targets)?)
         }
         known => known,
@@ -251,6 +255,9 @@ fn explain(
             fit.findings.retain(|finding| finding.code != Code::Sf207);
         }
         fit.diagnosis = name_the_cause(rows, facts, scaled, settings, (fit, &certificate), watch)?;
+        if excused {
+            fit.findings.extend(centred::advise(rows, &fit.problem, facts, settings.gap, &certificate)?);
+        }
     }
     Ok(())
 }

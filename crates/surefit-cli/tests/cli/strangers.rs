@@ -53,6 +53,12 @@ fn powers_of_years_have_a_way_out_that_was_tried() {
     let times = folder.file("times.csv", &format!("time,sold\n{}", (0..30).map(row).collect::<String>()));
     folder.snapshot("times_far_from_0", &told(&["fit", &times, "sold ~ time", "--quiet"]));
     assert_eq!(code(&["fit", &times, "sold ~ I(time - 1700000000000014)"]), 0);
+    // What rounding excuses is told with the way to better numbers.
+    let row =
+        |i: u64| format!("{},{}\n", 1_700_000_000_000 + i, 2.0 * i as f64 + (i * i * 7 % 11) as f64 * 1e-5);
+    let near = folder.file("near.csv", &format!("time,sold\n{}", (0..30).map(row).collect::<String>()));
+    folder.snapshot("rounding_above_the_gap", &told(&["fit", &near, "sold ~ time", "--quiet"]));
+    assert_eq!(code(&["fit", &near, "sold ~ I(time - 1700000000014)"]), 0);
     // With a penalty it would be another model.
     let penalized = told(&["fit", &data, "sold ~ poly(year, 7)", "--penalty", "0.1", "--quiet"]);
     assert!(!penalized.contains("poly(year - 2005"), "{penalized}");
