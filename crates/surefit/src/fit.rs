@@ -23,7 +23,7 @@ use crate::certificate::{Certificate, certify};
 use crate::data::scale::{Scale, Scaled, Scaling};
 use crate::data::{DataError, Rows, Watched};
 use crate::diagnosis::forecast::{Forecast, Spectrum};
-use crate::diagnosis::{self, Checkup, Code, Context, Diagnosis, Facts, Finding, Quality};
+use crate::diagnosis::{self, Checkup, Code, Context, Diagnosis, Facts, Finding, Powers, Quality};
 use crate::error::{Error, Result};
 use crate::inference::{self, Inference, WeightType};
 use crate::oracle::Local;
@@ -256,7 +256,10 @@ fn explain(
         }
         fit.diagnosis = name_the_cause(rows, facts, scaled, settings, (fit, &certificate), watch)?;
         if excused {
-            fit.findings.extend(centred::advise(rows, &fit.problem, facts, settings.gap, &certificate)?);
+            let meets = |proof: &Certificate| proof.relative_gap() <= settings.gap;
+            let better = centred::tried(rows, &fit.problem, facts, settings.gap, meets)?;
+            let told = |powers: Powers| powers.rounded_away(facts, &certificate, settings.gap);
+            fit.findings.extend(better.map(told));
         }
     }
     Ok(())
@@ -515,8 +518,9 @@ fn no_proof(
     gap: f64,
 ) -> Result<Option<Diagnosis>> {
     let mut cause = diagnosis::unproven(facts, exact, certificate, gap);
-    if let Some(cause) = &mut cause {
-        centred::offer(rows, problem, facts, gap, cause)?;
+    if let Some(cause) = cause.as_mut().filter(|cause| cause.code == Code::Sf106) {
+        let better = centred::tried(rows, problem, facts, gap, |proof| proof.certifies(gap))?;
+        cause.remedies.splice(0..0, better.map(|powers| powers.about_the_centre(facts)));
     }
     Ok(cause)
 }

@@ -50,7 +50,6 @@ pub use situation::{Context, Quality, diagnose};
 pub use unproven::{proven_gap, unproven};
 pub use unproven_samples::unproven_samples;
 pub use without_pairs::WithoutPairs;
-pub(crate) use words::figure;
 pub use words::in_equation;
 pub use wrong_gradient::wrong_gradient;
 

@@ -1,10 +1,13 @@
 //! Columns that are powers of one another: told from the data, value by value, whatever they are called.
 
-use super::{Facts, Fix, Remedy};
+use super::words::figure;
+use super::{Code, Facts, Finding, Fix, Remedy};
+use crate::certificate::Certificate;
 use crate::data::formula::quoted;
 use crate::data::{Rows, map_reduce};
 use crate::error::Result;
 use crate::num::UNIT_ROUNDOFF;
+use serde_json::{Map, json};
 
 /// Powers beyond this are not looked for.
 const HIGHEST: i32 = 50;
@@ -43,7 +46,24 @@ impl Powers {
         Ok(whole.then_some(Self { columns, centre }))
     }
 
-    /// The same curve in powers about the centre, which is to be tried first.
+    /// What is worth knowing of an answer that is certified only because rounding excuses its gap, where powers about the
+    /// centre do not need that.
+    pub fn rounded_away(&self, facts: &Facts, certificate: &Certificate, gap: f64) -> Finding {
+        let (column, relative) = (self.columns[0], certificate.relative_gap());
+        let message = format!(
+            "rounding the coefficients to 64 bits leaves a relative gap of {}, above the wanted {}: mean({}) is {}× its spread",
+            figure(relative, 2),
+            figure(gap, 3),
+            facts.columns[column],
+            figure(facts.offset(column), 3)
+        );
+        let mut evidence = Map::new();
+        evidence.insert("relative_gap".to_owned(), json!(relative));
+        evidence.insert("wanted_gap".to_owned(), json!(gap));
+        Finding { code: Code::Sf106, message, evidence, remedies: vec![self.about_the_centre(facts)] }
+    }
+
+    /// The same curve in powers about the centre, once that was fitted and certified.
     pub fn about_the_centre(&self, facts: &Facts) -> Remedy {
         let (base, highest) = (&facts.columns[self.columns[0]], self.columns.len());
         // A function of a column stands as it is.
@@ -58,7 +78,7 @@ impl Powers {
             let change = format!("write {formula} for the powers of {base} in the formula: the same curve");
             (formula, change)
         };
-        Remedy { change, command: None, steps: None, proven: false, safe: false, fix: Fix::Formula(formula) }
+        Remedy { change, command: None, steps: None, proven: true, safe: false, fix: Fix::Formula(formula) }
     }
 }
 

@@ -3,82 +3,33 @@
 
 use crate::certificate::{Certificate, certify};
 use crate::data::{Block, BlockBuf, OwnedBlock, Rows, Shape};
-use crate::diagnosis::{Code, Diagnosis, Facts, Finding, Powers, Remedy, figure};
+use crate::diagnosis::{Facts, Powers};
 use crate::error::{Error, Result};
 use crate::num::Dd;
 use crate::problem::{Intercept, Problem};
 use crate::solver::exact;
 use faer::Mat;
-use serde_json::{Map, json};
 
-/// Adds the remedy to the cause where the answer in these columns comes out certified.
+/// The column and its powers that lie far from 0, where the certificate of the same curve about their centre is `good`.
 ///
 /// # Errors
 /// When the rows can no longer be read.
-pub(super) fn offer(
+pub(super) fn tried(
     rows: &dyn Rows,
     problem: &Problem,
     facts: &Facts,
     gap: f64,
-    cause: &mut Diagnosis,
-) -> Result<()> {
-    if cause.code == Code::Sf106 {
-        let tried = tried(rows, problem, facts, gap, &|proof| proof.certifies(gap))?;
-        cause.remedies.splice(0..0, tried.map(|(remedy, _)| remedy));
-    }
-    Ok(())
-}
-
-/// The same for an answer that is certified only because rounding excuses its gap, where it is no exact fit: its
-/// coefficients cannot say it better, others can.
-///
-/// # Errors
-/// As [`offer`].
-pub(super) fn advise(
-    rows: &dyn Rows,
-    problem: &Problem,
-    facts: &Facts,
-    gap: f64,
-    certificate: &Certificate,
-) -> Result<Option<Finding>> {
-    let tried = tried(rows, problem, facts, gap, &|proof| proof.relative_gap() <= gap)?;
-    let finding = |(remedy, column): (Remedy, usize)| {
-        let (relative, offset) = (certificate.relative_gap(), facts.offset(column));
-        let message = format!(
-            "rounding the coefficients to 64 bits leaves a relative gap of {}, above the wanted {}: mean({}) is {}× its spread",
-            figure(relative, 2),
-            figure(gap, 3),
-            facts.columns[column],
-            figure(offset, 3)
-        );
-        let mut evidence = Map::new();
-        evidence.insert("relative_gap".to_owned(), json!(relative));
-        evidence.insert("wanted_gap".to_owned(), json!(gap));
-        Finding { code: Code::Sf106, message, evidence, remedies: vec![remedy] }
-    };
-    Ok(tried.map(finding))
-}
-
-/// The remedy, and the column that it is about, where the answer in these columns is `good`.
-fn tried(
-    rows: &dyn Rows,
-    problem: &Problem,
-    facts: &Facts,
-    gap: f64,
-    good: &dyn Fn(&Certificate) -> bool,
-) -> Result<Option<(Remedy, usize)>> {
+    good: impl Fn(&Certificate) -> bool,
+) -> Result<Option<Powers>> {
     // A penalty on other columns is another problem, and so are powers about a centre without an intercept.
     if problem.penalty.lambda != 0.0 || problem.intercept != Intercept::Free {
         return Ok(None);
     }
     let Some(powers) = Powers::far_from_zero(rows, facts)? else { return Ok(None) };
     match proof(&Centred { rows, powers: &powers }, problem, gap) {
-        Ok(proof) if good(&proof) => {
-            let remedy = Remedy { proven: true, ..powers.about_the_centre(facts) };
-            Ok(Some((remedy, powers.columns[0])))
-        }
+        Ok(proof) => Ok(good(&proof).then_some(powers)),
         // No time to see whether it holds, or numbers out of range.
-        Ok(_) | Err(Error::Interrupted | Error::Data(_)) => Ok(None),
+        Err(Error::Interrupted | Error::Data(_)) => Ok(None),
         Err(error) => Err(error),
     }
 }

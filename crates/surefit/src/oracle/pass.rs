@@ -502,18 +502,22 @@ impl<V: Number> Walk<'_, V> {
     fn strip(&self, rows: Range<usize>, keep: &mut [f64], sums: &mut Sums<Dense>, room: &mut Room) {
         let (d, c) = self.sizes;
         sums.clear(self.by_rows, d, c);
+        let block_from = |first: usize| first..rows.end.min(first + self.block);
+        let mut next = self.contiguous(&block_from(rows.start));
         for first in rows.clone().step_by(self.block) {
-            let block = first..rows.end.min(first + self.block);
+            let block = block_from(first);
             let from = (first - rows.start) * c;
             let keep = keep.get_mut(from..from + block.len() * c).unwrap_or_default();
-            let scattered = self.gathered(&block);
-            let own = self.slices(&block, &scattered);
-            let next = if self.by_rows && scattered.is_empty() {
-                self.slices(&(block.end..self.x.nrows().min(block.end + self.block)), &[])
+            let gathered;
+            let own = if let Some(own) = next {
+                own
             } else {
-                Vec::new()
+                gathered = self.gathered(&block);
+                gathered.chunks_exact(self.x.ncols().max(1)).collect()
             };
-            let mut ahead = if self.gradient { Ahead::of_both(&next) } else { Ahead::of_dots(&next) };
+            next = self.contiguous(&block_from(block.end));
+            let coming = next.as_deref().filter(|_| self.by_rows).unwrap_or_default();
+            let mut ahead = if self.gradient { Ahead::of_both(coming) } else { Ahead::of_dots(coming) };
             room.z.clear();
             room.z.resize(block.len() * c, 0.0);
             if let Some((weights, intercept)) = &self.at {
@@ -532,28 +536,20 @@ impl<V: Number> Walk<'_, V> {
         }
     }
 
-    /// The numbers of some rows, or columns of them, one after the other, where neither are contiguous.
-    fn gathered(&self, rows: &Range<usize>) -> Vec<V> {
-        if !self.by_rows || self.x.col_stride() == 1 {
-            return Vec::new();
-        }
+    /// Some rows, or their parts of the columns, whichever are contiguous; none where neither are.
+    fn contiguous(&self, rows: &Range<usize>) -> Option<Vec<&[V]>> {
         let x = self.x.subrows(rows.start, rows.len());
-        (0..x.nrows()).flat_map(|i| x.row(i).iter().copied()).collect()
+        if self.by_rows {
+            (0..x.nrows()).map(|i| Some(x.row(i).try_as_row_major()?.as_slice())).collect()
+        } else {
+            (0..x.ncols()).map(|j| Some(x.col(j).try_as_col_major()?.as_slice())).collect()
+        }
     }
 
-    /// Some rows, or their parts of the columns, whichever are contiguous, or those that were gathered.
-    fn slices<'t>(&'t self, rows: &Range<usize>, gathered: &'t [V]) -> Vec<&'t [V]> {
+    /// The numbers of some rows, one row after the other.
+    fn gathered(&self, rows: &Range<usize>) -> Vec<V> {
         let x = self.x.subrows(rows.start, rows.len());
-        let length = x.ncols();
-        if !gathered.is_empty() {
-            gathered.chunks_exact(length).collect()
-        } else if self.by_rows {
-            let row = |i| x.row(i).try_as_row_major().map_or(&[][..], |row| row.as_slice());
-            (0..x.nrows()).map(row).collect()
-        } else {
-            let column = |j| x.col(j).try_as_col_major().map_or(&[][..], |column| column.as_slice());
-            (0..x.ncols()).map(column).collect()
-        }
+        (0..x.nrows()).flat_map(|i| x.row(i).iter().copied()).collect()
     }
 }
 
