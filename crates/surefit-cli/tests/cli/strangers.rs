@@ -42,6 +42,14 @@ fn the_rule_for_missing_values_is_kept_in_the_model() {
 }
 
 #[test]
+fn a_single_row_is_refused_where_one_is_to_be_left_out() {
+    let folder = Folder::new();
+    let (one, range) = (folder.file("one.csv", "y,x\n1,2\n"), "0.1..10:5");
+    let all = told(&["fit", &one, "y ~ x", "--penalty", range, "--choose", "loo", "--quiet"]);
+    folder.snapshot("nothing_left", &all);
+}
+
+#[test]
 fn powers_of_years_have_a_way_out_that_was_tried() {
     let folder = Folder::new();
     let row = |year: u32| format!("{year},{}\n", 50 + (year * 7) % 11 + (year - 1990) / 3);

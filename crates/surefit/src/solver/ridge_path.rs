@@ -65,10 +65,15 @@ pub fn ridge_path(
     let resolvent = Mat::from_fn(spectrum.values.len(), mu.len(), |k, l| 1.0 / (spectrum.values[k] + mu[l]));
     let loo_error = leave_one_out(rows, (&moments, weights), &frame, &spectrum, resolvent.as_ref())?;
     if loo_error.iter().all(|error| error.is_infinite()) {
+        let who = match rows.shape().rows {
+            1 => "without the only row nothing is left".to_owned(),
+            rows => format!("without any one of the {rows} rows too little is left"),
+        };
         return Err(Error::Usage {
-            what: "leave-one-out has no error for any of the penalties: without one of the rows there is none left, or \
-                   none that determines a coefficient"
-                .to_owned(),
+            what: format!(
+                "leave-one-out has no error for any of {} penalties: {who} to fit",
+                penalties.len()
+            ),
             hint: "give one penalty, as in `--penalty 0.1`, or more rows".to_owned(),
         });
     }
