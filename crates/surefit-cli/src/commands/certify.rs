@@ -48,7 +48,7 @@ pub fn run(args: &CertifyArgs, screen: &Screen) -> Result<Exit, Halt> {
     let rows = Watched::new(numbers.rows(), &watch::go_on);
     let certificate = certify(&rows, &problem, &answer, gap)?;
     let certified = certificate.certifies(gap);
-    let convention = if certified { None } else { penalty_conventions(&rows, &problem, &answer)? };
+    let convention = if certified { None } else { penalty_conventions(&rows, &problem, &answer, gap)? };
     let diagnosis = match (certified, &convention) {
         (false, None) => {
             let names = (recipe.names(), recipe.targets());

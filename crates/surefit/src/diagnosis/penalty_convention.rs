@@ -1,10 +1,12 @@
 //! SF206: two programs agree on the method and differ in what they call λ, or in whether the intercept is shrunk.
 //!
 //! Test: the problem is solved again under every convention in use, and the one whose coefficients are the given ones, to the
-//! six digits that are printed, is named with its conversion. Nothing is guessed: without a match there is no finding.
+//! six digits that are printed, is named with its conversion. Nothing is guessed: without a match there is no finding, and
+//! the number is offered only where the given coefficients are certified with it.
 
 use super::words::figure;
 use super::{Code, Finding, Fix, Remedy};
+use crate::certificate::certify;
 use crate::data::Rows;
 use crate::data::moments::Moments;
 use crate::error::Result;
@@ -54,7 +56,7 @@ const CONVENTIONS: [Convention; 9] = [
 /// Names the convention under which `other`'s coefficients are the solution of `problem` with the same number λ; absent when
 /// they already are under the convention used here, when none matches, or without a penalty.
 ///
-/// `rows` and `other` are in the same units.
+/// `rows` and `other` are in the same units; `gap` is the relative gap that is wanted of them.
 ///
 /// # Errors
 /// When the rows can no longer be read.
@@ -62,6 +64,7 @@ pub fn penalty_conventions(
     rows: &dyn Rows,
     problem: &Problem,
     other: &Coefficients,
+    gap: f64,
 ) -> Result<Option<Finding>> {
     let given = problem.penalty.lambda;
     if given.is_nan() || given <= 0.0 {
@@ -84,7 +87,8 @@ pub fn penalty_conventions(
             let answer = exact::solve(rows, &candidate, &|| true)?.candidate.coefficients;
             if same(&answer, other) {
                 let ours = lambda.to_bits() == given.to_bits() && intercept == problem.intercept;
-                return Ok((!ours).then(|| finding(problem, &candidate, convention)));
+                let certified = !ours && certify(rows, &candidate, other, gap)?.certifies(gap);
+                return Ok((!ours).then(|| finding(problem, (&candidate, certified), convention)));
             }
         }
     }
@@ -110,7 +114,7 @@ fn short(lambda: f64) -> f64 {
     format!("{lambda:.11e}").parse().unwrap_or(lambda)
 }
 
-fn finding(problem: &Problem, found: &Problem, convention: &Convention) -> Finding {
+fn finding(problem: &Problem, (found, certified): (&Problem, bool), convention: &Convention) -> Finding {
     let (given, lambda) = (problem.penalty.lambda, found.penalty.lambda);
     let intercept = match (problem.intercept, found.intercept) {
         (Intercept::Free, Intercept::Penalized) => ", with the intercept shrunk too",
@@ -137,7 +141,7 @@ fn finding(problem: &Problem, found: &Problem, convention: &Convention) -> Findi
         Intercept::Penalized => " --penalize-intercept",
         _ => "",
     };
-    let remedy = Remedy {
+    let remedy = || Remedy {
         change: format!("λ = {}{intercept}", figure(lambda, 6)),
         command: Some(format!("--penalty {}{shrink}", short(lambda))),
         steps: None,
@@ -145,7 +149,8 @@ fn finding(problem: &Problem, found: &Problem, convention: &Convention) -> Findi
         safe: false,
         fix: Fix::Penalty(lambda),
     };
-    Finding { code: Code::Sf206, message, evidence, remedies: vec![remedy] }
+    let remedies = certified.then(remedy).into_iter().collect();
+    Finding { code: Code::Sf206, message, evidence, remedies }
 }
 
 #[cfg(test)]
@@ -172,11 +177,16 @@ mod tests {
         let beta = gram.llt(Side::Lower).unwrap().solve(ones.transpose() * &design.y);
         let other =
             Coefficients { weights: beta.as_ref().subrows(1, 2).to_owned(), intercept: vec![beta[(0, 0)]] };
-        let found = penalty_conventions(&design, &ridge(alpha), &other).unwrap().expect("a match");
+        let found = penalty_conventions(&design, &ridge(alpha), &other, 1e-6).unwrap().expect("a match");
         assert_eq!(found.evidence["conversion"], "λ₀/n");
         assert_eq!(found.evidence["intercept"], "penalized");
         assert!(found.message.contains("with the intercept shrunk too"), "{}", found.message);
         assert_eq!(found.remedies[0].command.as_deref(), Some("--penalty 0.028 --penalize-intercept"));
+        // No number is offered with which they would not be certified.
+        let mut rough = other.clone();
+        rough.weights[(0, 0)] *= 1.0 + 2e-6;
+        let finest = penalty_conventions(&design, &ridge(alpha), &rough, 1e-15).unwrap().expect("a match");
+        assert!(finest.message == found.message && finest.remedies.is_empty(), "{finest:?}");
     }
 
     #[test]
@@ -187,7 +197,7 @@ mod tests {
         let printed = |value: f64| format!("{value:.5e}").parse::<f64>().unwrap();
         let weights = Mat::from_fn(2, 1, |j, k| printed(answer.weights[(j, k)]));
         let other = Coefficients { weights, intercept: vec![printed(answer.intercept[0])] };
-        let found = penalty_conventions(&design, &ridge(0.5), &other).unwrap().expect("a match");
+        let found = penalty_conventions(&design, &ridge(0.5), &other, 1e-6).unwrap().expect("a match");
         assert_eq!(found.evidence["intercept"], "penalized");
     }
 
@@ -196,8 +206,8 @@ mod tests {
         let design = columns(25, &[(3.0, 1.0)], 0.5);
         let solve =
             |lambda: f64| exact::solve(&design, &ridge(lambda), &|| true).unwrap().candidate.coefficients;
-        assert!(penalty_conventions(&design, &ridge(0.3), &solve(0.3)).unwrap().is_none());
-        assert!(penalty_conventions(&design, &ridge(0.3), &solve(0.3 * 1.01)).unwrap().is_none());
-        assert!(penalty_conventions(&design, &ridge(0.0), &solve(0.1)).unwrap().is_none());
+        assert!(penalty_conventions(&design, &ridge(0.3), &solve(0.3), 1e-6).unwrap().is_none());
+        assert!(penalty_conventions(&design, &ridge(0.3), &solve(0.3 * 1.01), 1e-6).unwrap().is_none());
+        assert!(penalty_conventions(&design, &ridge(0.0), &solve(0.1), 1e-6).unwrap().is_none());
     }
 }

@@ -102,7 +102,13 @@ impl Recipe {
         refuse_infinite(columns)?;
         let missing = missing(columns);
         match self.missing {
-            Missing::Error => refuse_missing(&missing, self.refuse_unfillable(&slots, columns).is_ok())?,
+            Missing::Error => match self.refuse_unfillable(&slots, columns) {
+                // No way out of missing values helps where there is no other.
+                Err(empty @ DataError::Empty { .. }) if purpose != Purpose::Predict => {
+                    return Err(empty.into());
+                }
+                fillable => refuse_missing(&missing, fillable.is_ok())?,
+            },
             Missing::Mean => self.refuse_unfillable(&slots, columns)?,
             Missing::Drop => {}
         }

@@ -402,6 +402,7 @@ fn every_refusal_has_its_sentence() {
             "weights column `gaps` has 2 missing values, first in row 1, and a weight is not made up",
         ),
         ("y ~ none", None, Mean, "column `none` has no value at all in 3 rows"),
+        ("y ~ none", None, Missing::Error, "column `none` has no value at all in 3 rows"),
         ("y ~ none + gap", None, Drop, "all 3 rows have a missing value, most often in column `none` (3)"),
         ("y ~ inf", None, Drop, "column `inf` has 2 infinite values, first in row 2"),
         ("y ~ log(city)", None, Drop, "column `city` holds text (`Oslo`), and `log(city)` needs numbers"),
