@@ -113,12 +113,6 @@ pub enum LossKind {
     PairwiseSquaredHinge,
     /// The same with f(m) = log(1 + e^{−m}).
     PairwiseLogistic,
-    /// The pairwise hinge with its kink rounded, below it by `width`/2 at most: x²/2w for a violation x = 1 − m between 0 and
-    /// w, and x − w/2 beyond.
-    SmoothPairwiseHinge {
-        /// w > 0.
-        width: f64,
-    },
     /// `(1 + Σ_l exp z_l) (1 + Σ_k exp −z_k) − 1`: the sum over the pairs, and that of each label against one threshold for all
     /// rows, which is 0.
     GlobalThreshold,
@@ -146,7 +140,6 @@ impl LossKind {
             Self::PairwiseHinge => "pairwise-hinge",
             Self::PairwiseSquaredHinge => "pairwise-squared-hinge",
             Self::PairwiseLogistic => "pairwise-logistic",
-            Self::SmoothPairwiseHinge { .. } => "smooth-pairwise-hinge",
             Self::GlobalThreshold => "global-threshold",
             Self::LabelLogistic => "label-logistic",
         }
@@ -162,6 +155,14 @@ impl LossKind {
         self.is_of_pairs() || matches!(self, Self::Zlpr | Self::GlobalThreshold | Self::LabelLogistic)
     }
 
+    /// δ of a hinge; 1 where it is no matter of choice.
+    pub(crate) fn margin(self) -> f64 {
+        match self {
+            Self::Hinge { margin } | Self::CrammerSinger { margin } | Self::SquaredHinge { margin } => margin,
+            _ => 1.0,
+        }
+    }
+
     /// Whether labels are compared with each other: moving all scores of a row by as much changes nothing, and a
     /// row without a label, or with every one, has loss 0.
     pub fn is_of_pairs(self) -> bool {
@@ -173,7 +174,6 @@ impl LossKind {
                 | Self::PairwiseHinge
                 | Self::PairwiseSquaredHinge
                 | Self::PairwiseLogistic
-                | Self::SmoothPairwiseHinge { .. }
         )
     }
 
@@ -187,7 +187,6 @@ impl LossKind {
             Self::Hinge { margin } | Self::CrammerSinger { margin } | Self::SquaredHinge { margin } => {
                 ("margin", margin)
             }
-            Self::SmoothPairwiseHinge { width } => ("width", width),
             _ => return Ok(()),
         };
         if value > 0.0 && value.is_finite() {
@@ -227,7 +226,7 @@ mod tests {
     use super::*;
 
     /// Every loss, with the words that model files have for it.
-    const WRITTEN: [(LossKind, &str); 19] = [
+    const WRITTEN: [(LossKind, &str); 18] = [
         (LossKind::Squared, r#""squared""#),
         (LossKind::Huber { delta: 1.345 }, r#"{"huber":{"delta":1.345}}"#),
         (LossKind::Hinge { margin: 1.0 }, r#"{"hinge":{"margin":1.0}}"#),
@@ -244,7 +243,6 @@ mod tests {
         (LossKind::PairwiseHinge, r#""pairwise-hinge""#),
         (LossKind::PairwiseSquaredHinge, r#""pairwise-squared-hinge""#),
         (LossKind::PairwiseLogistic, r#""pairwise-logistic""#),
-        (LossKind::SmoothPairwiseHinge { width: 0.5 }, r#"{"smooth-pairwise-hinge":{"width":0.5}}"#),
         (LossKind::GlobalThreshold, r#""global-threshold""#),
         (LossKind::LabelLogistic, r#""label-logistic""#),
     ];

@@ -131,7 +131,6 @@ fn remark(report: &RowReport, j: usize) -> String {
         LossKind::Lsep | LossKind::Log1pBpmll | LossKind::Zlpr => "± slope × share of its side",
         LossKind::GlobalThreshold => "∓ exp(∓s) × (1 + sum of the other side)",
         LossKind::PairwiseHinge => "∓ share of violated pairs",
-        LossKind::SmoothPairwiseHinge { .. } => "∓ mean violation, at most the width",
         LossKind::PairwiseSquaredHinge => "∓ mean violation",
         LossKind::PairwiseLogistic => "∓ mean of 1 / (1 + exp(margin))",
     }
@@ -226,9 +225,6 @@ fn lines(page: &mut Page, report: &RowReport, shown: &[usize]) {
         LossKind::Zlpr => vec![(of_sums("B / (1 + b) - A / (1 + a)"), pulls)],
         LossKind::GlobalThreshold => vec![(of_sums("B * (1 + a) - A * (1 + b)"), pulls)],
         LossKind::PairwiseHinge => vec![(of_pairs("M < 1"), pulls)],
-        LossKind::SmoothPairwiseHinge { width } => {
-            vec![(of_pairs(&format!("np.clip((1 - M) / {width}, 0, 1)")), pulls)]
-        }
         LossKind::PairwiseSquaredHinge => vec![(of_pairs("np.maximum(0, 1 - M)"), pulls)],
         LossKind::PairwiseLogistic => vec![(of_pairs("1 / (1 + np.exp(M))"), pulls)],
     };

@@ -112,7 +112,6 @@ fn flags_that_do_not_apply_are_refused_in_a_sentence() {
         "--loss hinge --trace t.csv",
         "--loss hinge --solver exact",
         "--loss hinge --solver gd",
-        "--loss hinge --solver newton-cg",
         "--loss softmax --solver dual-ascent",
         "--loss softmax --margin 2",
         "--loss hinge --delta 2",
@@ -466,7 +465,6 @@ fn a_search_that_runs_out_of_time_gives_what_is_finished() {
 #[test]
 fn a_solver_or_a_penalty_that_the_loss_cannot_have_is_refused_before_anything_is_read() {
     for more in [
-        "--loss hinge --solver newton-cg",
         "--loss softmax --solver dual-ascent",
         "--loss crammer-singer --penalty 0",
     ] {

@@ -194,10 +194,7 @@ impl Tried {
 
 /// Whether the least value of a loss is one of its values, as it is 0 from some finite distance of scores on.
 fn is_attained(loss: LossKind) -> bool {
-    matches!(
-        loss,
-        LossKind::PairwiseHinge | LossKind::PairwiseSquaredHinge | LossKind::SmoothPairwiseHinge { .. }
-    )
+    matches!(loss, LossKind::PairwiseHinge | LossKind::PairwiseSquaredHinge)
 }
 
 /// A word as a shell takes it.

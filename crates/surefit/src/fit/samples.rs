@@ -3,9 +3,11 @@
 //! Hinges are solved in their dual, smooth losses by Newton's method or L-BFGS. A solver stops by its own estimate
 //! of the gap; where the certificate then finds a little more, it goes on from where it was towards a smaller one.
 
+use super::scaled::scaled;
 use super::{Verdict, unbounded};
 use crate::certificate::{Certificate, certify_samples};
-use crate::data::Samples;
+use crate::data::scale::{Scale, Scaling};
+use crate::data::{Features, Samples};
 use crate::diagnosis::{self, Diagnosis, FarColumn, LongRows, Separation, Tried, Unbounded};
 use crate::error::{Error, Result};
 use crate::loss::{self, Curvature};
@@ -16,10 +18,16 @@ use faer::Mat;
 use std::time::{Duration, Instant};
 
 /// How often a solver goes on when the certificate finds more than the solver saw.
-const ATTEMPTS: usize = 4;
+const ATTEMPTS: usize = 7;
 /// The share of the wanted gap that a solver is asked for, at first and again.
 const ASKED: f64 = 0.9;
 const AGAIN: f64 = 0.25;
+
+/// Rounds that dual ascent may still need before another way is taken.
+const PATIENCE: f64 = 1000.0;
+
+/// Steps of L-BFGS before Newton's method takes over.
+const QUICK: usize = 300;
 
 /// Which algorithm finds the answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,9 +37,9 @@ pub enum Method {
     Auto,
     /// Dual block ascent, for hinges.
     DualAscent,
-    /// Newton's method with conjugate gradients, for smooth losses.
+    /// Newton's method with conjugate gradients, for smooth losses and hinges with rounded kinks.
     NewtonCg,
-    /// L-BFGS, for smooth losses.
+    /// L-BFGS, for the same.
     Lbfgs,
 }
 
@@ -131,6 +139,8 @@ pub fn choose_method(method: Method, samples: &Samples<'_>, problem: &Problem) -
             return Ok((method, format!("{rounded}{why}")));
         }
         Method::DualAscent => "dual ascent, as asked",
+        Method::NewtonCg if has_kinks(loss) => "Newton-CG, as asked, with kinks rounded ever less",
+        Method::Lbfgs if has_kinks(loss) => "L-BFGS, as asked, with kinks rounded ever less",
         Method::NewtonCg => "Newton-CG, as asked",
         Method::Lbfgs => "L-BFGS, as asked",
     };
@@ -150,12 +160,6 @@ pub fn check_method(method: Method, loss: LossKind) -> Result<()> {
         Method::DualAscent if !dual_ascent::takes(loss) => Err(usage(
             format!("dual ascent is for the hinges, and the {} loss is none of them", loss.name()),
             "leave out `--solver`, or use newton-cg or lbfgs",
-        )),
-        // Its kinks are rounded.
-        Method::NewtonCg | Method::Lbfgs if loss == LossKind::PairwiseHinge => Ok(()),
-        Method::NewtonCg | Method::Lbfgs if has_kinks(loss) => Err(usage(
-            format!("the {} loss has kinks, which this solver cannot cross", loss.name()),
-            "leave out `--solver`, or use dual-ascent",
         )),
         _ => Ok(()),
     }
@@ -239,7 +243,7 @@ fn fit_once(
     watch: &(dyn Fn(Progress) -> bool + Sync),
 ) -> Result<SampleFit> {
     problem.loss.check()?;
-    let (method, reason) = choose_method(settings.method, samples, problem)?;
+    let (mut method, mut reason) = choose_method(settings.method, samples, problem)?;
     check_penalty(problem.loss, problem.penalty.lambda)?;
     let begun = Instant::now();
     if problem.penalty.lambda == 0.0 && matches!(problem.loss, LossKind::Softmax | LossKind::OvrLogistic) {
@@ -249,14 +253,24 @@ fn fit_once(
             return failed(samples, problem, (method, reason), found);
         }
     }
-    let run = Runner { samples, problem, settings, watch, begun };
+    // What a solver sees may lie elsewhere; what is said of the answer is said of the rows as they are.
+    let near = Near::of(samples, problem);
+    let seen = near.as_ref().map_or(*samples, |near| near.view(samples));
+    let run = Runner { samples: &seen, problem, settings, watch, begun };
     let mut answer = Answer::from(start);
+    if let (Some(near), Some(candidate)) = (&near, &mut answer.candidate) {
+        candidate.coefficients = near.scaling.fold_in(&candidate.coefficients);
+    }
     let mut asked = ASKED * settings.gap;
     let mut certificate = None;
     for _ in 0..ATTEMPTS {
         answer = run.go_on(method, asked, answer)?;
+        if let Some((by, why)) = answer.instead.take() {
+            (method, reason) = (by, why);
+        }
         let Some(candidate) = &answer.candidate else { break };
-        let at = &candidate.coefficients;
+        let back = near.as_ref().map(|near| near.scaling.fold_back(&candidate.coefficients));
+        let at = back.as_ref().unwrap_or(&candidate.coefficients);
         let mut found = certify_samples(samples, problem, at, answer.dual.as_ref().map(Mat::as_ref))?;
         // The gradient of a smooth loss sums to 0 beside the best intercept, which a dual point only nears.
         if answer.dual.is_some() && !has_kinks(problem.loss) && !found.certifies(settings.gap) {
@@ -272,9 +286,12 @@ fn fit_once(
         }
         asked *= AGAIN;
     }
-    let (Some(candidate), Some(certificate)) = (answer.candidate, certificate) else {
+    let (Some(mut candidate), Some(certificate)) = (answer.candidate, certificate) else {
         return Err(Error::Internal("a solver came back without an answer".to_owned()));
     };
+    if let Some(near) = &near {
+        candidate.coefficients = near.scaling.fold_back(&candidate.coefficients);
+    }
     let certified = certificate.certifies(settings.gap);
     let verdict = if certified { Verdict::Certified } else { Verdict::Uncertified };
     let diagnosis =
@@ -294,6 +311,40 @@ fn fit_once(
         separation: None,
         unbounded: None,
     })
+}
+
+/// Dense rows with their means taken off, where a free intercept takes them up: columns far from 0 are hard on every solver, and
+/// so are no work.
+struct Near {
+    scaling: Scaling,
+    /// d × n.
+    across: Mat<f64>,
+}
+
+impl Near {
+    /// Numbers that are copied at most.
+    const MOST: usize = 1 << 22;
+    /// A mean of so many spreads is far.
+    const FAR: f64 = 4.0;
+
+    fn of(samples: &Samples<'_>, problem: &Problem) -> Option<Self> {
+        let numbers = samples.x.rows().saturating_mul(samples.x.columns());
+        if problem.intercept != Intercept::Free || samples.x.is_sparse() || numbers > Self::MOST {
+            return None;
+        }
+        let scaling = Scaling::of_samples(Scale::Standardize, samples, &|_| String::new()).ok()?;
+        let is_far = |(mean, spread): (&f64, &f64)| mean.abs() > Self::FAR * spread;
+        if !scaling.shift.iter().zip(&scaling.factor).any(is_far) {
+            return None;
+        }
+        let factor = vec![1.0; scaling.factor.len()];
+        let scaling = Scaling { factor, ..scaling };
+        Some(Self { across: scaled(samples, &scaling), scaling })
+    }
+
+    fn view<'a>(&'a self, samples: &Samples<'a>) -> Samples<'a> {
+        Samples { x: Features::F64(self.across.transpose()), ..*samples }
+    }
 }
 
 /// A dual point that proves the answer of a fit, n × c, to certify other answers of the same problem by: the one of
@@ -345,13 +396,15 @@ struct Answer {
     candidate: Option<Candidate>,
     dual: Option<Mat<f64>>,
     passes: f64,
+    /// Another algorithm than the one that was to find it, and why.
+    instead: Option<(Method, String)>,
 }
 
 impl From<Option<Start>> for Answer {
     fn from(start: Option<Start>) -> Self {
         let Some(Start { coefficients, dual }) = start else { return Self::default() };
         let candidate = Some(Candidate { coefficients, stop: Stop::MaxIter, steps: 0 });
-        Self { candidate, dual, passes: 0.0 }
+        Self { candidate, dual, passes: 0.0, instead: None }
     }
 }
 
@@ -367,8 +420,11 @@ struct Runner<'r, 's> {
 impl Runner<'_, '_> {
     fn go_on(&self, method: Method, gap: f64, from: Answer) -> Result<Answer> {
         match method {
-            Method::DualAscent | Method::Auto => self.ascend(gap, &from),
-            Method::NewtonCg | Method::Lbfgs => self.descend(method, gap, from),
+            Method::DualAscent | Method::Auto => self.ascend_or_round(gap, &from),
+            Method::Lbfgs if self.settings.method == Method::Auto => self.descend_or_turn(gap, from),
+            Method::NewtonCg | Method::Lbfgs => {
+                self.descend(method, gap, from, self.settings.max_iter).map(|(answer, _)| answer)
+            }
         }
     }
 
@@ -376,7 +432,35 @@ impl Runner<'_, '_> {
         self.settings.time_limit.is_none_or(|limit| self.begun.elapsed() < limit)
     }
 
-    fn ascend(&self, gap: f64, from: &Answer) -> Result<Answer> {
+    /// Dual ascent; where that crawls, by way of rounded kinks; and where these end too early, dual ascent all the same.
+    fn ascend_or_round(&self, gap: f64, from: &Answer) -> Result<Answer> {
+        let may_turn = self.settings.method == Method::Auto && has_kinks(self.problem.loss);
+        let (ascent, (reached, crawls)) = self.ascend(gap, from, may_turn.then_some(PATIENCE))?;
+        if !crawls {
+            return Ok(ascent);
+        }
+        let from_zeros = Answer { passes: ascent.passes, ..Answer::default() };
+        let (rounded, left) = self.descend(Method::NewtonCg, gap, from_zeros, self.settings.max_iter)?;
+        let stop = rounded.candidate.as_ref().map(|at| at.stop);
+        let why = "Newton-CG with kinks rounded ever less, as dual ascent crawled".to_owned();
+        let rounded = Answer { instead: Some((Method::NewtonCg, why)), ..rounded };
+        let (ascent, reached) = match stop {
+            Some(Stop::Certified) => return Ok(rounded),
+            Some(Stop::Time | Stop::Interrupted) => {
+                let stopped = |at: Candidate| Candidate { stop: stop.unwrap_or(at.stop), ..at };
+                (Answer { candidate: ascent.candidate.map(stopped), ..ascent }, reached)
+            }
+            _ => {
+                let from = Answer { passes: rounded.passes, ..ascent };
+                let (ascent, (reached, _)) = self.ascend(gap, &from, None)?;
+                (ascent, reached)
+            }
+        };
+        Ok(if left < reached { rounded } else { ascent })
+    }
+
+    /// Also the gap as the solver sees it, and whether its patience was over.
+    fn ascend(&self, gap: f64, from: &Answer, patience: Option<f64>) -> Result<(Answer, (f64, bool))> {
         let usual = dual_ascent::Settings::default();
         let start = match (&from.dual, &from.candidate) {
             (Some(dual), Some(candidate)) => {
@@ -389,6 +473,7 @@ impl Runner<'_, '_> {
             max_rounds: self.settings.max_iter.unwrap_or(usual.max_rounds),
             seed: self.settings.seed,
             start,
+            patience,
         };
         let go_on = |round: dual_ascent::Round| {
             let progress = Progress { step: round.round, objective: round.objective, gap: round.gap };
@@ -399,26 +484,47 @@ impl Runner<'_, '_> {
             ascent.candidate.stop = Stop::Time;
         }
         let passes = from.passes + ascent.round.map_or(0.0, |round| round.epochs + round.round as f64);
-        Ok(Answer { candidate: Some(ascent.candidate), dual: Some(ascent.dual), passes })
+        let reached = ascent.round.map_or(f64::INFINITY, |round| round.gap);
+        let answer =
+            Answer { candidate: Some(ascent.candidate), dual: Some(ascent.dual), passes, instead: None };
+        Ok((answer, (reached, ascent.crawls)))
     }
 
-    fn descend(&self, method: Method, gap: f64, from: Answer) -> Result<Answer> {
+    /// L-BFGS, and from where it crawls Newton's method, which asks the Hessian how columns differ in size and place.
+    fn descend_or_turn(&self, gap: f64, from: Answer) -> Result<Answer> {
+        let most = self.settings.max_iter.unwrap_or(usize::MAX);
+        let (mut answer, _) = self.descend(Method::Lbfgs, gap, from, Some(most.min(QUICK)))?;
+        let Some(taken) = answer.candidate.as_ref().filter(|at| at.stop == Stop::MaxIter && at.steps < most)
+        else {
+            return Ok(answer);
+        };
+        let steps = taken.steps;
+        let left = self.settings.max_iter.map(|most| most - steps);
+        answer = self.descend(Method::NewtonCg, gap, answer, left)?.0;
+        answer.candidate = answer.candidate.map(|at| Candidate { steps: steps + at.steps, ..at });
+        answer.instead = Some((Method::NewtonCg, "Newton-CG, as L-BFGS crawled".to_owned()));
+        Ok(answer)
+    }
+
+    /// Along a gradient, so many steps at most; also the gap as the solver sees it.
+    fn descend(&self, method: Method, gap: f64, from: Answer, most: Option<usize>) -> Result<(Answer, f64)> {
         let usual = newton_cg::Settings::default();
         let left = self.settings.time_limit.map(|limit| limit.saturating_sub(self.begun.elapsed()));
         let settings = newton_cg::Settings {
             gap,
-            max_iter: self.settings.max_iter.unwrap_or(usual.max_iter),
+            max_iter: most.unwrap_or(usual.max_iter),
             time_limit: left,
             start: from.candidate.map(|candidate| candidate.coefficients),
         };
         let watch = |step: newton_cg::Step| {
             (self.watch)(Progress { step: step.step, objective: step.objective, gap: step.gap })
         };
-        if self.problem.loss == LossKind::PairwiseHinge {
+        if has_kinks(self.problem.loss) {
             let by = if method == Method::Lbfgs { smooth::Method::Lbfgs } else { smooth::Method::NewtonCg };
             let found = smoothing::minimize(by, self.samples, self.problem, &settings, &watch)?;
             let passes = from.passes + found.run.passes as f64;
-            return Ok(Answer { candidate: Some(found.run.candidate), dual: Some(found.dual), passes });
+            let (candidate, dual) = (Some(found.run.candidate), Some(found.dual));
+            return Ok((Answer { candidate, dual, passes, instead: None }, found.run.gap));
         }
         let mut pass = Pass::new(*self.samples, self.problem.loss)?;
         let run = if method == Method::Lbfgs {
@@ -427,7 +533,7 @@ impl Runner<'_, '_> {
             newton_cg::minimize(&mut pass, self.problem, &settings, &watch)?
         };
         let passes = from.passes + run.passes as f64;
-        Ok(Answer { candidate: Some(run.candidate), dual: None, passes })
+        Ok((Answer { candidate: Some(run.candidate), dual: None, passes, instead: None }, run.gap))
     }
 }
 

@@ -159,7 +159,7 @@ fn without_impossible(fit: &mut SampleFit, scaling: &Scaling) {
 }
 
 /// d × n: the rows in scaled units, each a column.
-fn scaled(samples: &Samples<'_>, scaling: &Scaling) -> Mat<f64> {
+pub(super) fn scaled(samples: &Samples<'_>, scaling: &Scaling) -> Mat<f64> {
     let (n, d) = (samples.x.rows(), samples.x.columns());
     let mut across = Mat::zeros(d, n);
     for i in 0..n {

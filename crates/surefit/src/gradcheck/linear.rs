@@ -388,8 +388,6 @@ impl<'a> Objective<'a> {
             | LossKind::PairwiseLogistic
             | LossKind::GlobalThreshold
             | LossKind::LabelLogistic => f64::INFINITY,
-            // Two kinks of the second derivative, which are not looked for.
-            LossKind::SmoothPairwiseHinge { .. } => 0.0,
         }
     }
 }

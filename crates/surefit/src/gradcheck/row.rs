@@ -117,7 +117,6 @@ fn margins(loss: LossKind, scores: &[f64], targets: Targets<'_>, class: usize) -
         | LossKind::PairwiseHinge
         | LossKind::PairwiseSquaredHinge
         | LossKind::PairwiseLogistic
-        | LossKind::SmoothPairwiseHinge { .. }
         | LossKind::GlobalThreshold
         | LossKind::LabelLogistic => {
             let has = |j: usize| matches!(targets, Targets::Labels(labels) if labels.has(0, j));

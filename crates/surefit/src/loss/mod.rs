@@ -24,6 +24,7 @@ mod huber;
 mod multiclass_hinge;
 mod one_vs_rest;
 mod ranking;
+mod rounded;
 mod rows;
 mod softmax;
 mod squared;
@@ -177,10 +178,23 @@ pub fn named(kind: LossKind) -> Box<dyn Loss> {
         LossKind::PairwiseHinge => Box::new(ByLabels(ranking::Hinge)),
         LossKind::PairwiseSquaredHinge => Box::new(ByLabels(ranking::SquaredHinge)),
         LossKind::PairwiseLogistic => Box::new(ByLabels(ranking::Logistic)),
-        LossKind::SmoothPairwiseHinge { width } => Box::new(ByLabels(ranking::SmoothHinge { width })),
         LossKind::GlobalThreshold => Box::new(ByLabels(ranking::GlobalThreshold)),
         LossKind::LabelLogistic => Box::new(ByLabels(ranking::LabelLogistic)),
     }
+}
+
+/// That loss with its kinks rounded over a width, below it by half the width at most for each row (for each rival, of Weston and
+/// Watkins); absent where it has no kinks of that kind.
+pub(crate) fn rounded(kind: LossKind, width: f64) -> Option<Box<dyn Loss>> {
+    Some(match kind {
+        LossKind::Hinge { margin } => Box::new(ByClass(rounded::RoundedHinge { margin, width })),
+        LossKind::CrammerSinger { margin } => {
+            Box::new(ByClass(rounded::RoundedCrammerSinger { margin, width }))
+        }
+        LossKind::OvrHinge => Box::new(ByClass(one_vs_rest::OneVsRest(rounded::RoundedMargin { width }))),
+        LossKind::PairwiseHinge => Box::new(ByLabels(ranking::SmoothHinge { width })),
+        _ => return None,
+    })
 }
 
 /// sᵢ; NaN where the weights end too early.

@@ -158,17 +158,27 @@ impl<'a> Pass<'a> {
     /// When the loss has a δ that makes no sense.
     pub fn new(samples: Samples<'a>, loss: LossKind) -> Result<Self> {
         loss.check()?;
+        Ok(Self::of(samples, loss::named(loss)))
+    }
+
+    /// The same of a loss that has no name.
+    pub(crate) fn of(samples: Samples<'a>, loss: Box<dyn Loss>) -> Self {
         let count = samples.x.rows() * samples.outputs;
-        Ok(Self {
+        Self {
             samples,
-            loss: loss::named(loss),
+            loss,
             total: samples.total_weight(),
             scores: vec![0.0; count],
             heading: Vec::new(),
             sums: Totals::default(),
             room: SparseRoom::default(),
             prepared: Prepared::default(),
-        })
+        }
+    }
+
+    /// The loss.
+    pub(crate) fn loss(&self) -> &dyn Loss {
+        &*self.loss
     }
 
     /// The mean loss; the point counts as evaluated.

@@ -15,6 +15,7 @@ use super::smooth::vectors::{add, add_to, dot, set, zeros};
 use super::smooth::{Here, Line, Objective};
 pub use super::smooth::{Run, Settings, Step};
 use crate::error::Result;
+use crate::loss::{self, Curvature};
 use crate::oracle::{Oracle, Pass};
 use crate::problem::{Coefficients, Problem};
 
@@ -22,6 +23,11 @@ use crate::problem::{Coefficients, Problem};
 const FORCING: f64 = 0.1;
 /// A system that needs more products asks for a new preconditioner before the next one.
 const WORN: usize = 8;
+/// One that needs more products than this share of the coefficients asks for the whole Hessian, which costs as many products as
+/// four of them.
+const COARSE: f64 = 0.25;
+/// The same of the whole Hessian: in every step other rows bend.
+const CHANGED: usize = 0;
 /// Rows that the preconditioner is made from, for each column of a factor.
 const SAMPLE: usize = 4;
 /// Products with the Hessian in one system.
@@ -31,6 +37,10 @@ const MOST_PRODUCTS: usize = 250;
 const FLAT: f64 = 1e-8;
 /// The share of the promised decrease that a step must keep.
 const ARMIJO: f64 = 1e-4;
+/// A full step with this share of it is taken as it is; a parabola has a half.
+const AMPLE: f64 = 0.1;
+/// Beside the slope at the start, one that is nearly 0.
+const LEVEL: f64 = 0.1;
 /// A gap of so many times the wanted one is closed by one more step, whose system is solved as well as that takes.
 const NEAR: f64 = 300.0;
 /// The share of the wanted gap that a residual may cause for the system to be solved well enough for an end.
@@ -56,6 +66,9 @@ pub fn minimize(
         decrease: f64::INFINITY,
         preconditioner: None,
         products: 0,
+        // Of a rounded hinge few rows bend, and others in every step.
+        whole: Preconditioner::is_small(shape)
+            && loss::named(problem.loss).curvature() == Curvature::Piecewise,
         flat: false,
     };
     let (mut step, mut stuck) = (0, false);
@@ -97,6 +110,8 @@ struct System {
     preconditioner: Option<Preconditioner>,
     /// Products with the Hessian in the last system.
     products: usize,
+    /// The preconditioner is to be the whole Hessian.
+    whole: bool,
     /// It had a direction that does not bend: that of a free intercept, as columns have a penalty.
     flat: bool,
 }
@@ -116,9 +131,14 @@ impl System {
         watch: &dyn Fn(Step) -> bool,
     ) {
         let shape = objective.samples().shape();
-        if self.preconditioner.is_none() || self.products > WORN {
+        let coarse = COARSE * ((shape.columns + 1) * shape.outputs) as f64;
+        self.whole |= Preconditioner::is_small(shape) && self.products as f64 > coarse.max(WORN as f64);
+        let worn = if self.whole { CHANGED } else { WORN };
+        if self.preconditioner.is_none() || self.products > worn {
             self.preconditioner = None;
-            self.preconditioner = Preconditioner::new(objective, SAMPLE);
+            let whole =
+                self.whole.then(|| Preconditioner::whole(objective, &here.gradient.intercept)).flatten();
+            self.preconditioner = whole.or_else(|| Preconditioner::new(objective, SAMPLE));
         }
         let preconditioner = self.preconditioner.as_ref();
         let apply = |r: &Coefficients, out: &mut Coefficients| match preconditioner {
@@ -138,10 +158,12 @@ impl System {
         let wanted = settings.gap * here.objective.abs();
         let (first, enough) = (size, LAST * wanted);
         let forcing = if objective.gap(&here.gradient) <= NEAR * wanted { 0.0 } else { FORCING };
+        // The gap knows nothing of a free intercept's residual, which the metric of the whole Hessian weighs as it should.
+        let joint = self.whole && objective.has_free_intercept();
         (self.products, self.flat) = (0, false);
         for count in 0..MOST_PRODUCTS {
             if size <= forcing * first && count > 0
-                || objective.gap(&residual) <= enough
+                || objective.gap(&residual) <= enough && (!joint || 0.5 * size <= enough)
                 || size <= 0.0
                 || size.is_nan()
             {
@@ -171,25 +193,37 @@ impl System {
     }
 }
 
-/// A step length with enough decrease, the full one first; none where rounding hides every decrease.
+/// A step length with enough decrease, the full one first, and otherwise one at which the slope is nearly 0: the slope rises along
+/// a line, and with it a zigzag across a kink is at an end. None where rounding hides every decrease.
 fn search(objective: &Objective<'_, '_>, here: &Here, line: &Line, slope: f64) -> Option<f64> {
     if slope >= 0.0 || slope.is_nan() {
         return None;
     }
     let value = here.objective;
+    let (mut low, mut high) = ((0.0, slope), (1.0, f64::NAN));
     let mut t = 1.0;
-    for _ in 0..60 {
+    for trial in 0..60 {
         let (ahead, steep) = objective.along(line, t);
-        if ahead <= value + ARMIJO * t * slope {
+        let falls = |share: f64| ahead <= value + share * t * slope;
+        let is_level = steep.abs() <= LEVEL * slope.abs();
+        if t == 1.0 && (falls(AMPLE) || falls(ARMIJO) && steep <= 0.0) || falls(ARMIJO) && is_level {
             return Some(t);
         }
         // Hager and Zhang's test, for where the value no longer tells.
         if (ahead - value).abs() <= 1e-12 * value.abs() && steep.abs() <= 0.9 * slope.abs() {
             return Some(t);
         }
-        // The least value of the parabola through both values and the slope.
-        let least = -0.5 * slope * t * t / (ahead - value - slope * t);
-        t = if least.is_finite() { least.clamp(0.1 * t, 0.5 * t) } else { 0.1 * t };
+        if steep < 0.0 && falls(ARMIJO) {
+            low = (t, steep);
+        } else {
+            high = (t, steep);
+        }
+        // Where a straight slope between both would be 0, but well inside; every other time much nearer, as beyond a kink the
+        // slope may be the same all the way.
+        let width = high.0 - low.0;
+        let zero = low.0 - low.1 * width / (high.1 - low.1);
+        let inside = zero.clamp(low.0 + 0.1 * width, high.0 - 0.1 * width);
+        t = if inside.is_finite() && trial % 2 == 0 { inside } else { low.0 + 0.1 * width };
     }
-    None
+    (low.0 > 0.0).then_some(low.0)
 }

@@ -1,27 +1,28 @@
-//! The pairwise hinge, by way of losses without kinks: the kink is rounded over ever less of a width, each problem begins where
+//! Hinges, by way of losses without kinks: the kink is rounded over ever less of a width, each problem begins where
 //! the one before ended, and the gradient of the rounded loss is a dual point of the hinge itself (Y. Nesterov, "Smooth
 //! minimization of non-smooth functions", Math. Program. 103, 2005).
 //!
 //! With α = x/w for violations x within the width w, a pair costs the gap `x (1 − x/w) ≤ w/4`, and pairs elsewhere nothing:
-//! the gap falls faster than w, as fewer pairs lie within it.
+//! the gap falls faster than w, as fewer pairs lie within it. Steps know how the columns differ in size and place, which
+//! dual ascent, a row at a time, does not: it is the way for hinges of classes where that crawls.
 
 use super::smooth::{self, Method, Run, Settings, Step};
 use super::{Candidate, Stop};
 use crate::data::Samples;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::loss::{self, Loss};
 use crate::oracle::Pass;
-use crate::problem::{LossKind, Problem};
+use crate::problem::Problem;
 use faer::Mat;
 use rayon::prelude::*;
 use std::time::Instant;
 
-/// The first width, and the one beside a start that is near the optimum; a margin is 1.
+/// The first width, and the one beside a start that is near the optimum, as shares of the margin.
 const WIDTHS: (f64, f64) = (1.0, 0.1);
 /// How much less of it is next, at least and at most.
 const NARROWER: (f64, f64) = (0.5, 0.05);
 /// Where what cancels in the rounded loss would be more than it bends.
-const NARROWEST: f64 = 1e-9;
+const NARROWEST: f64 = 1e-12;
 /// The share of the wanted gap that a rounded problem may leave, and that of its width.
 const INNER: (f64, f64) = (0.2, 0.01);
 /// Rows of a part.
@@ -33,10 +34,10 @@ pub(crate) struct Smoothed {
     pub dual: Mat<f64>,
 }
 
-/// Minimises the objective of the pairwise hinge.
+/// Minimises the objective of a hinge.
 ///
 /// # Errors
-/// As [`super::newton_cg::minimize`].
+/// As [`super::newton_cg::minimize`], and for a loss without kinks.
 pub(crate) fn minimize(
     mut method: Method,
     samples: &Samples<'_>,
@@ -45,14 +46,18 @@ pub(crate) fn minimize(
     watch: &dyn Fn(Step) -> bool,
 ) -> Result<Smoothed> {
     let begun = Instant::now();
-    let hinge = loss::named(problem.loss);
+    let (hinge, margin) = (loss::named(problem.loss), problem.loss.margin());
     let mut width = if settings.start.is_some() { WIDTHS.1 } else { WIDTHS.0 };
     let mut start = settings.start.clone();
     let (mut steps, mut passes, mut gap) = (0, 0, f64::INFINITY);
     let mut best: Option<Smoothed> = None;
     loop {
-        let kind = LossKind::SmoothPairwiseHinge { width };
-        let rounded = Problem { loss: kind, ..problem.clone() };
+        let Some(rounded) = loss::rounded(problem.loss, width * margin) else {
+            return Err(Error::Internal(format!(
+                "the {} loss has no kinks to be rounded",
+                problem.loss.name()
+            )));
+        };
         let left = settings.time_limit.map(|limit| limit.saturating_sub(begun.elapsed()));
         let inner = Settings {
             gap: (INNER.0 * settings.gap).max(INNER.1 * width),
@@ -60,14 +65,14 @@ pub(crate) fn minimize(
             time_limit: left,
             start: start.take(),
         };
-        let mut pass = Pass::new(*samples, kind)?;
+        let mut pass = Pass::of(*samples, rounded);
         let tell =
             |step: Step| watch(Step { step: steps + step.step, passes: passes + step.passes, gap, ..step });
-        let run = smooth::minimize(method, &mut pass, &rounded, &inner, &tell)?;
+        let run = smooth::minimize(method, &mut pass, problem, &inner, &tell)?;
         steps += run.candidate.steps;
         passes += run.passes;
         let mean = pass.score(&run.candidate.coefficients);
-        let (dual, value, rows) = duals(samples, &*loss::named(kind), &*hinge, pass.kept());
+        let (dual, value, rows) = duals(samples, pass.loss(), &*hinge, pass.kept());
         let total = samples.total_weight();
         // P differs from that of the rounded problem by the loss alone.
         let objective = run.objective + value / total - mean;

@@ -82,7 +82,6 @@ impl Domain {
             | LossKind::Log1pBpmll
             | LossKind::PairwiseHinge
             | LossKind::PairwiseSquaredHinge
-            | LossKind::SmoothPairwiseHinge { .. }
             | LossKind::PairwiseLogistic => Self::Pairs,
             LossKind::Squared | LossKind::Huber { .. } => Self::Values,
         }

@@ -230,8 +230,7 @@ impl<'a> Case<'a> {
             LossKind::OvrHinge
             | LossKind::OvrSquaredHinge
             | LossKind::PairwiseHinge
-            | LossKind::PairwiseSquaredHinge
-            | LossKind::SmoothPairwiseHinge { .. } => 1.0,
+            | LossKind::PairwiseSquaredHinge => 1.0,
             LossKind::Huber { .. }
             | LossKind::Squared
             | LossKind::Softmax

@@ -92,7 +92,6 @@ impl Case<'_> {
                 LossKind::Bpmll => value.ln(),
                 LossKind::Log1pBpmll | LossKind::Lsep => value + most.ln(),
                 LossKind::PairwiseHinge => value - 1.0,
-                LossKind::SmoothPairwiseHinge { width } => value - 1.0 + 0.5 * width,
                 LossKind::PairwiseSquaredHinge => (2.0 * value).sqrt() - 1.0,
                 _ => value,
             };

@@ -89,10 +89,10 @@ fn by_pairs(kind: LossKind, z: &[f64], has: &dyn Fn(usize) -> bool) -> (f64, Vec
 }
 
 /// Value and gradient of one row.
-fn by_loss(kind: LossKind, z: &[f64], sets: &LabelSets, s: f64) -> (f64, Vec<f64>) {
+fn by_loss(loss: &dyn Loss, z: &[f64], sets: &LabelSets, s: f64) -> (f64, Vec<f64>) {
     let mut g = z.to_vec();
     let view = MatMut::from_row_major_slice_mut(&mut g, 1, z.len());
-    let value = named(kind).block(view, Targets::Labels(sets.view()), Some(&[s]));
+    let value = loss.block(view, Targets::Labels(sets.view()), Some(&[s]));
     (value, g)
 }
 
@@ -108,13 +108,13 @@ fn value_and_gradient_are_those_of_the_double_loop_over_pairs() {
         let sets = label_sets(1, c, |_, k| has[k]);
         for kind in rankings() {
             let (wanted, pulls) = by_pairs(kind, &z, &|j| has[j]);
-            let (value, g) = by_loss(kind, &z, &sets, 1.0);
+            let (value, g) = by_loss(&*named(kind), &z, &sets, 1.0);
             assert!((value - wanted).abs() <= 1e-13 * (wanted + 1e-2), "{kind:?} {c}: {value} {wanted}");
             let scale: f64 = pulls.iter().map(|pull| pull.abs()).fold(1e-2, f64::max);
             for (g, pull) in g.iter().zip(&pulls) {
                 assert!((g - pull).abs() <= 1e-13 * scale, "{kind:?} {c}: {g} {pull}");
             }
-            let (twice, double) = by_loss(kind, &z, &sets, 2.0);
+            let (twice, double) = by_loss(&*named(kind), &z, &sets, 2.0);
             assert_eq!(twice, 2.0 * value, "{kind:?}");
             assert!(double.iter().zip(&g).all(|(double, g)| *double == 2.0 * g), "{kind:?}");
         }
@@ -130,7 +130,7 @@ fn sorted_sums_keep_their_digits_where_scores_are_large_and_close() {
         let near: Vec<f64> = z.iter().map(|z| z - 1e6).collect();
         let sets = label_sets(1, 40, |_, k| k % 3 == 0);
         for kind in [LossKind::PairwiseHinge, LossKind::PairwiseSquaredHinge] {
-            let (value, g) = by_loss(kind, &z, &sets, 1.0);
+            let (value, g) = by_loss(&*named(kind), &z, &sets, 1.0);
             let (wanted, pulls) = by_pairs(kind, &near, &|j| j % 3 == 0);
             assert!((value - wanted).abs() <= 1e-13 * wanted, "{value} {wanted}");
             for (g, pull) in g.iter().zip(&pulls) {
@@ -146,7 +146,7 @@ fn rows_without_a_pair_have_no_loss_but_for_the_losses_that_compare_with_0() {
     for kind in rankings() {
         for full in [false, true] {
             let sets = label_sets(1, 4, |_, _| full);
-            let (value, g) = by_loss(kind, &z, &sets, 1.5);
+            let (value, g) = by_loss(&*named(kind), &z, &sets, 1.5);
             if kind.is_of_pairs() {
                 assert_eq!((value, g.iter().all(|g| *g == 0.0)), (0.0, true), "{kind:?} {full}");
             } else {
@@ -167,7 +167,7 @@ fn scores_of_a_million_or_beyond_single_precision_give_numbers_or_an_infinite_va
             let z: Vec<f64> = (0..4).map(|j| if signs >> j & 1 == 1 { size } else { -size }).collect();
             let sets = label_sets(1, 4, |_, k| k < 2);
             for kind in rankings() {
-                let (value, g) = by_loss(kind, &z, &sets, 1.0);
+                let (value, g) = by_loss(&*named(kind), &z, &sets, 1.0);
                 assert!(!value.is_nan() && g.iter().all(|g| !g.is_nan()), "{kind:?} {z:?} {value} {g:?}");
                 let may_overflow = matches!(
                     kind,
@@ -183,7 +183,8 @@ fn scores_of_a_million_or_beyond_single_precision_give_numbers_or_an_infinite_va
         let sets = label_sets(1, 4, |_, k| k % 2 == 0);
         for kind in rankings().filter(|kind| kind.is_of_pairs()) {
             let moved = z.map(|z| z + shift);
-            let (value, there) = (by_loss(kind, &z, &sets, 1.0).0, by_loss(kind, &moved, &sets, 1.0).0);
+            let (value, there) =
+                (by_loss(&*named(kind), &z, &sets, 1.0).0, by_loss(&*named(kind), &moved, &sets, 1.0).0);
             assert!((value - there).abs() <= 1e-9 * value, "{kind:?} {value} {there}");
         }
     }
@@ -197,7 +198,7 @@ fn a_score_that_is_no_number_makes_nan_of_the_row_and_no_panic() {
             z[place] = f64::NAN;
             let sets = label_sets(1, c, |_, k| k % 2 == 0);
             for kind in rankings() {
-                let (value, g) = by_loss(kind, &z, &sets, 1.0);
+                let (value, g) = by_loss(&*named(kind), &z, &sets, 1.0);
                 assert!(value.is_nan() && g[place].is_nan(), "{kind:?}");
                 let mut v = Mat::full(1, c, 1.0);
                 let scores = MatRef::from_row_major_slice(&z, 1, c);
@@ -238,13 +239,14 @@ fn a_weight_is_the_label_as_often() {
         let single = label_sets(1, c, |_, k| has[k]);
         let repeated = label_sets(1, copies.len(), |_, k| has[copies[k]]);
         let direction: Vec<f64> = (0..c).map(|_| number(&mut random)).collect();
-        let kinds = rankings().chain([LossKind::SmoothPairwiseHinge { width: 0.5 }]);
-        for kind in kinds {
+        let rounded = super::super::rounded(LossKind::PairwiseHinge, 0.5);
+        let losses = rankings().map(|kind| (kind.name(), named(kind)));
+        for (kind, loss) in losses.chain(rounded.map(|loss| ("rounded", loss))) {
             let weighted = Targets::Labels(single.view().weighted(Some(&weights)));
             let many: Vec<f64> = copies.iter().map(|j| z[*j]).collect();
-            let (wanted, pulls) = by_loss(kind, &many, &repeated, 1.0);
+            let (wanted, pulls) = by_loss(&*loss, &many, &repeated, 1.0);
             let mut g = z.clone();
-            let value = named(kind).block(MatMut::from_row_major_slice_mut(&mut g, 1, c), weighted, None);
+            let value = loss.block(MatMut::from_row_major_slice_mut(&mut g, 1, c), weighted, None);
             assert!((value - wanted).abs() <= 1e-13 * (1.0 + wanted), "{kind:?} {value} {wanted}");
             let gathered = |of: &[f64], j: usize| -> f64 {
                 copies.iter().zip(of).filter(|(copy, _)| **copy == j).map(|(_, g)| g).sum()
@@ -253,18 +255,17 @@ fn a_weight_is_the_label_as_often() {
             let near = |(j, g): (usize, &f64)| (g - gathered(&pulls, j)).abs() <= 1e-12 * size;
             assert!(g.iter().enumerate().all(near), "{kind:?} {g:?}");
             let mut v = Mat::from_fn(1, c, |_, j| direction[j]);
-            named(kind).hessian(MatRef::from_row_major_slice(&z, 1, c), weighted, None, v.as_mut());
+            loss.hessian(MatRef::from_row_major_slice(&z, 1, c), weighted, None, v.as_mut());
             let mut all = Mat::from_fn(1, copies.len(), |_, j| direction[copies[j]]);
             let scores = MatRef::from_row_major_slice(&many, 1, copies.len());
-            named(kind).hessian(scores, Targets::Labels(repeated.view()), None, all.as_mut());
+            loss.hessian(scores, Targets::Labels(repeated.view()), None, all.as_mut());
             let turned: Vec<f64> = (0..copies.len()).map(|j| all[(0, j)]).collect();
             let size = 1.0 + turned.iter().fold(0.0f64, |most, turned| most.max(turned.abs()));
             assert!((0..c).all(|j| (v[(0, j)] - gathered(&turned, j)).abs() <= 1e-12 * size), "{kind:?}");
             let dual = Mat::from_fn(1, c, |_, j| g[j]);
-            if let Some(found) = named(kind).conjugate(dual.as_ref(), weighted, None) {
+            if let Some(found) = loss.conjugate(dual.as_ref(), weighted, None) {
                 let dual = Mat::from_fn(1, copies.len(), |_, j| pulls[j]);
-                let wanted =
-                    named(kind).conjugate(dual.as_ref(), Targets::Labels(repeated.view()), None).unwrap();
+                let wanted = loss.conjugate(dual.as_ref(), Targets::Labels(repeated.view()), None).unwrap();
                 assert!(
                     (found - wanted).abs() <= 1e-12 * (1.0 + wanted.abs()) * size,
                     "{kind:?} {found} {wanted}"
@@ -281,18 +282,18 @@ fn the_rounded_hinge_is_near_the_hinge_and_its_gradients_are_dual_points() {
     for round in 0..300 {
         let c = 2 + round % 7;
         let width = [1.0, 0.25, 1e-3][round % 3];
-        let kind = LossKind::SmoothPairwiseHinge { width };
+        let rounded = super::super::rounded(LossKind::PairwiseHinge, width).unwrap();
         let z: Vec<f64> = (0..c).map(|_| 2.0 * number(&mut random)).collect();
         let sets = label_sets(1, c, |_, k| k % 2 == round % 2);
-        let (value, mut g) = by_loss(kind, &z, &sets, 1.0);
-        let hinge = by_loss(LossKind::PairwiseHinge, &z, &sets, 1.0).0;
+        let (value, mut g) = by_loss(&*rounded, &z, &sets, 1.0);
+        let hinge = by_loss(&*named(LossKind::PairwiseHinge), &z, &sets, 1.0).0;
         assert!(value <= hinge + 1e-12 && hinge <= value + 0.5 * width + 1e-12, "{value} {hinge}");
         let h = 1e-4 * width;
         for j in 0..c {
             let step = |by: f64| {
                 let mut z = z.clone();
                 z[j] += by;
-                by_loss(kind, &z, &sets, 1.0).0
+                by_loss(&*rounded, &z, &sets, 1.0).0
             };
             let slope = (step(h) - step(-h)) / (2.0 * h);
             assert!((slope - g[j]).abs() < 1e-3, "{slope} {}", g[j]);
@@ -352,7 +353,8 @@ fn a_row_has_the_same_bits_alone_and_among_others_of_any_size() {
             named(kind).block(together.as_mut(), Targets::Labels(sets.view()), None);
             for i in 0..11 {
                 let row: Vec<f64> = z.row(i).iter().copied().collect();
-                let (_, alone) = by_loss(kind, &row, &label_sets(1, c, |_, k| sets.view().has(i, k)), 1.0);
+                let (_, alone) =
+                    by_loss(&*named(kind), &row, &label_sets(1, c, |_, k| sets.view().has(i, k)), 1.0);
                 assert!((0..c).all(|k| together[(i, k)].to_bits() == alone[k].to_bits()), "{kind:?} {c} {i}");
             }
         }

@@ -57,11 +57,13 @@ pub struct Settings<'a> {
     pub seed: u64,
     /// A dual point G, n × c, and an intercept to begin with, as of an [`Ascent`] with another penalty.
     pub start: Option<(MatRef<'a, f64>, &'a [f64])>,
+    /// Give up where, going on like that, more rounds than these would be left.
+    pub patience: Option<f64>,
 }
 
 impl Default for Settings<'_> {
     fn default() -> Self {
-        Self { gap: 1e-4, max_rounds: 10_000, seed: 0, start: None }
+        Self { gap: 1e-4, max_rounds: 10_000, seed: 0, start: None, patience: None }
     }
 }
 
@@ -89,6 +91,8 @@ pub struct Ascent {
     pub dual: Mat<f64>,
     /// The last round.
     pub round: Option<Round>,
+    /// Whether it was given up.
+    pub crawls: bool,
 }
 
 /// Whether that loss is a hinge whose dual this solver knows.
@@ -109,7 +113,8 @@ pub fn ascend(
 ) -> Result<Ascent> {
     check_start(samples, settings)?;
     let mut climb = Climb::new(samples, problem, settings)?;
-    let (mut stop, mut last) = (Stop::MaxIter, None);
+    let (mut stop, mut last, mut crawls) = (Stop::MaxIter, None, false);
+    let mut course = Course::default();
     for round in 1..=settings.max_rounds {
         climb.round();
         let told = climb.look(round);
@@ -122,8 +127,41 @@ pub fn ascend(
             stop = Stop::Interrupted;
             break;
         }
+        let left = course.left(told.gap, settings.gap * told.objective);
+        if settings.patience.is_some_and(|patience| left > patience) {
+            crawls = true;
+            break;
+        }
     }
-    Ok(climb.finish(stop, last))
+    Ok(climb.finish(stop, last, crawls))
+}
+
+/// How the gap fell so far.
+#[derive(Default)]
+struct Course {
+    /// The smallest gap until each round.
+    gaps: Vec<f64>,
+}
+
+impl Course {
+    /// Rounds before which nothing is said.
+    const FIRST: usize = 64;
+
+    /// Takes in the next gap, and says how many rounds are left until one of `wanted` if it goes on to fall as a power of the
+    /// rounds, like from half of them to now.
+    fn left(&mut self, gap: f64, wanted: f64) -> f64 {
+        // `min` passes over NaN.
+        self.gaps.push(self.gaps.last().map_or(gap, |least| least.min(gap)));
+        let rounds = self.gaps.len();
+        if rounds < Self::FIRST {
+            return 0.0;
+        }
+        let (Some(now), Some(before)) = (self.gaps.last(), self.gaps.get(rounds / 2 - 1)) else { return 0.0 };
+        let power = (before / now).log2();
+        let left = rounds as f64 * ((now / wanted).powf(1.0 / power) - 1.0);
+        // No number where nothing fell, or nothing is finite.
+        if power > 0.0 && !left.is_nan() { left } else { f64::INFINITY }
+    }
 }
 
 /// Refuses a start of other sizes.
@@ -442,13 +480,13 @@ impl<'a> Climb<'a> {
         self.epochs = epochs;
     }
 
-    fn finish(self, stop: Stop, round: Option<Round>) -> Ascent {
+    fn finish(self, stop: Stop, round: Option<Round>, crawls: bool) -> Ascent {
         let (n, d, c) = (self.samples.x.rows(), self.samples.x.columns(), self.samples.outputs);
         let nothing = || Coefficients { weights: Mat::zeros(d, c), intercept: vec![0.0; c] };
         let coefficients = self.best.map_or_else(nothing, |(_, at)| at);
         let steps = round.map_or(0, |round| round.round);
         let dual = Mat::from_fn(n, c, |i, k| -self.dual[i * c + k]);
-        Ascent { candidate: Candidate { coefficients, stop, steps }, dual, round }
+        Ascent { candidate: Candidate { coefficients, stop, steps }, dual, round, crawls }
     }
 }
 

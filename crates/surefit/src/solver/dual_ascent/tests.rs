@@ -219,3 +219,19 @@ fn what_is_no_hinge_or_has_no_penalty_is_refused() {
         "dual ascent needs a penalty on every column, and column 2 has none"
     );
 }
+
+/// A gap of 1/k after k rounds is a thousandth after 1000; one that no longer falls never gets there.
+#[test]
+fn how_many_rounds_are_left_is_told_by_how_the_gap_fell() {
+    let left = |gap: &dyn Fn(f64) -> f64| {
+        let mut course = Course::default();
+        (1..=100).map(|round| course.left(gap(f64::from(round)), 1e-3)).last().unwrap()
+    };
+    assert!((left(&|round| 1.0 / round) - 900.0).abs() < 30.0);
+    assert!((left(&|round| 100.0 / (round * round)) - 216.0).abs() < 10.0);
+    assert_eq!(left(&|_| 0.5), f64::INFINITY);
+    assert_eq!(left(&|_| f64::INFINITY), f64::INFINITY);
+    assert_eq!(left(&|_| f64::NAN), f64::INFINITY);
+    let mut early = Course::default();
+    assert!((1..64).all(|_| early.left(0.5, 1e-3) == 0.0));
+}

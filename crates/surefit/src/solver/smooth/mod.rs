@@ -8,7 +8,7 @@ pub(super) mod vectors;
 use super::{Candidate, Stop};
 use crate::data::Samples;
 use crate::error::{Error, Result};
-use crate::loss::{self, Curvature, Loss, Targets};
+use crate::loss::{Curvature, Loss, Targets};
 use crate::num::UNIT_ROUNDOFF;
 use crate::oracle::{Answer, Ask, Oracle, Pass};
 use crate::problem::{Coefficients, Intercept, LossKind, Problem};
@@ -124,7 +124,6 @@ pub(super) struct Here {
 /// P on a pass over the data.
 pub(super) struct Objective<'o, 'a> {
     pass: &'o mut Pass<'a>,
-    loss: Box<dyn Loss>,
     intercept: Intercept,
     /// d: λⱼ.
     pub lambda: Vec<f64>,
@@ -153,16 +152,16 @@ pub(super) struct Line {
 
 /// Whether the loss of labels is 0 at finite scores.
 fn has_an_end(loss: LossKind) -> bool {
-    matches!(loss, LossKind::PairwiseSquaredHinge | LossKind::SmoothPairwiseHinge { .. })
+    matches!(loss, LossKind::PairwiseSquaredHinge | LossKind::PairwiseHinge)
 }
 
 impl<'o, 'a> Objective<'o, 'a> {
-    /// Checks that the problem has a smooth loss and fits the samples.
+    /// Checks that the pass has a smooth loss, the problem's own or that with its kinks rounded, and that the problem fits the
+    /// samples.
     pub fn new(pass: &'o mut Pass<'a>, problem: &Problem, settings: &Settings) -> Result<Self> {
         let shape = pass.shape();
         let usage = |what: String, hint: &str| Err(Error::Usage { what, hint: hint.to_owned() });
-        let loss = loss::named(problem.loss);
-        if loss.curvature() == Curvature::Piecewise {
+        if pass.loss().curvature() == Curvature::Piecewise {
             return usage(
                 format!(
                     "the {} loss has kinks, and this solver follows a gradient without jumps",
@@ -201,7 +200,6 @@ impl<'o, 'a> Objective<'o, 'a> {
         let penalized = problem.intercept == Intercept::Penalized;
         Ok(Self {
             pass,
-            loss,
             intercept: problem.intercept,
             lambda,
             of_intercept: if penalized { problem.penalty.lambda } else { 0.0 },
@@ -262,11 +260,15 @@ impl<'o, 'a> Objective<'o, 'a> {
     }
 
     pub fn loss(&self) -> &dyn Loss {
-        &*self.loss
+        self.pass.loss()
     }
 
     pub fn scores(&self) -> faer::MatRef<'_, f64> {
         self.pass.scores()
+    }
+
+    pub fn has_free_intercept(&self) -> bool {
+        self.intercept == Intercept::Free
     }
 
     pub fn has_intercept(&self) -> bool {
@@ -395,7 +397,7 @@ impl<'o, 'a> Objective<'o, 'a> {
         if off <= 16.0 * UNIT_ROUNDOFF * scale {
             return Ok(());
         }
-        let shift = intercept::best_shift(&self.pass.samples(), &*self.loss, self.pass.scores());
+        let shift = intercept::best_shift(&self.pass.samples(), self.pass.loss(), self.pass.scores());
         here.point.intercept.iter_mut().zip(&shift).for_each(|(b, shift)| *b += shift);
         self.look(here)
     }

@@ -5,6 +5,9 @@
 //! intercept): solved by Cholesky while d is moderate, and else by their diagonals. One against the rest, U is the
 //! identity and nothing is left out. A sample of the rows tells enough of each Gₖ, when rows are drawn as often as they
 //! bend: at even steps of the running sum of tᵢₖ, so that all of the sample counts alike.
+//!
+//! Where that is too coarse and coefficients are few, [`Preconditioner::whole`] is the Hessian itself: rounded hinges bend in few
+//! rows, and in each of these outputs hang together in a way of their own.
 
 use super::Objective;
 use crate::data::features::{Csr, Features, Index, Number};
@@ -31,15 +34,29 @@ const BLOCK: usize = 256;
 const STRIP: usize = 1024;
 /// Beside the largest, an eigenvalue of A below this is 0.
 const FLAT: f64 = 1e-9;
+/// Coefficients of all outputs that a factor of the whole Hessian may have.
+const WHOLE: usize = 600;
+/// Strips whose share of it is in memory at once.
+const STRIPS: usize = 8;
+/// Beside its diagonal, what keeps a factor of it from breaking down by rounding.
+const ROUNDING: f64 = 1e-13;
 
 /// See the module.
 pub struct Preconditioner {
     shape: Shape,
     has_intercept: bool,
-    /// c × c: U.
-    basis: Mat<f64>,
-    /// One for each eigenvector.
-    systems: Vec<System>,
+    inverse: Inverse,
+}
+
+enum Inverse {
+    ByOutput {
+        /// c × c: U.
+        basis: Mat<f64>,
+        /// One for each eigenvector.
+        systems: Vec<System>,
+    },
+    /// The lower Cholesky factor of the whole of `H + Λ`: output after output, its intercept last.
+    Whole(Mat<f64>),
 }
 
 enum System {
@@ -88,7 +105,7 @@ impl Preconditioner {
             factor(moments, objective).map(System::Dense)
         };
         let systems = (0..c).into_par_iter().map(system).collect::<Option<Vec<System>>>()?;
-        Some(Self { shape, has_intercept: ones, basis, systems })
+        Some(Self { shape, has_intercept: ones, inverse: Inverse::ByOutput { basis, systems } })
     }
 
     /// From the diagonals of `∇²ℓᵢ`: `Σᵢ ∇²ℓᵢₖₖ xᵢⱼ²/S` for output k and column j.
@@ -111,23 +128,59 @@ impl Preconditioner {
             System::Diagonal(diagonal(&squares, ones, objective))
         };
         let systems = (0..c).into_par_iter().map(system).collect();
-        let basis = Mat::identity(c, c);
-        Some(Self { shape, has_intercept: objective.has_intercept(), basis, systems })
+        let inverse = Inverse::ByOutput { basis: Mat::identity(c, c), systems };
+        Some(Self { shape, has_intercept: objective.has_intercept(), inverse })
+    }
+
+    /// Whether coefficients are few enough for [`Self::whole`].
+    pub fn is_small(shape: Shape) -> bool {
+        shape.columns.saturating_add(1).saturating_mul(shape.outputs) <= WHOLE
+    }
+
+    /// The inverse of the Hessian itself, from all rows, where the gradient of the intercept is `slope`; none where it has no
+    /// factor. Where rows pull at a free intercept and none bends, its step is to be one of the size of a margin.
+    pub fn whole(objective: &Objective<'_, '_>, slope: &[f64]) -> Option<Self> {
+        let samples = objective.samples();
+        let (shape, ones) = (samples.shape(), objective.has_intercept());
+        let p = shape.columns + usize::from(ones);
+        let mut sum = Mat::<f64>::zeros(p * shape.outputs, p * shape.outputs);
+        let strips: Vec<usize> = (0..shape.rows.div_ceil(STRIP)).collect();
+        for strips in strips.chunks(STRIPS) {
+            let parts: Vec<Mat<f64>> =
+                strips.par_iter().map(|strip| hessian_of_strip(objective, *strip, p)).collect();
+            // In their order: the same bits with any number of threads.
+            for part in &parts {
+                sum += part;
+            }
+        }
+        let total = samples.total_weight();
+        let penalty = |j: usize| objective.lambda.get(j).copied().unwrap_or(objective.of_intercept);
+        for at in 0..sum.ncols() {
+            sum.col_as_slice_mut(at).iter_mut().for_each(|h| *h /= total);
+            let pull = if at % p < shape.columns { 0.0 } else { slope[at / p].abs() };
+            sum[(at, at)] += ROUNDING * sum[(at, at)] + penalty(at % p) + pull + f64::MIN_POSITIVE;
+        }
+        let has_factor = sum.is_all_finite() && cholesky(sum.as_mut());
+        has_factor.then_some(Self { shape, has_intercept: ones, inverse: Inverse::Whole(sum) })
     }
 
     /// `out` becomes an approximation of `(H + Λ)⁻¹ r`.
     pub fn apply(&self, r: &Coefficients, out: &mut Coefficients) {
-        if self.systems.iter().all(|system| matches!(system, System::Diagonal(_))) {
-            return self.apply_diagonals(r, out);
+        let (basis, systems) = match &self.inverse {
+            Inverse::Whole(factor) => return self.apply_whole(factor.as_ref(), r, out),
+            Inverse::ByOutput { basis, systems } => (basis, systems),
+        };
+        if systems.iter().all(|system| matches!(system, System::Diagonal(_))) {
+            return self.apply_diagonals(systems, r, out);
         }
         let (d, c) = (self.shape.columns, self.shape.outputs);
         out.weights.fill(0.0);
-        let weights = product(r.weights.as_ref(), self.basis.as_ref());
+        let weights = product(r.weights.as_ref(), basis.as_ref());
         let mut solved = Mat::zeros(d, c);
         let mut of_intercept = vec![0.0; c];
         for k in 0..c {
-            let intercept: f64 = r.intercept.iter().enumerate().map(|(l, r)| r * self.basis[(l, k)]).sum();
-            match &self.systems[k] {
+            let intercept: f64 = r.intercept.iter().enumerate().map(|(l, r)| r * basis[(l, k)]).sum();
+            match &systems[k] {
                 System::Dense(factor) => {
                     let right = |j: usize| if j < d { weights[(j, k)] } else { intercept };
                     let solution = solve(factor.as_ref(), &right);
@@ -137,14 +190,31 @@ impl Preconditioner {
                 System::Diagonal(_) => {}
             }
         }
-        add_product(out.weights.as_mut(), 1.0, solved.as_ref(), self.basis.transpose());
+        add_product(out.weights.as_mut(), 1.0, solved.as_ref(), basis.transpose());
         for (l, out) in out.intercept.iter_mut().enumerate() {
-            *out = of_intercept.iter().enumerate().map(|(k, b)| self.basis[(l, k)] * b).sum();
+            *out = of_intercept.iter().enumerate().map(|(k, b)| basis[(l, k)] * b).sum();
         }
     }
 
-    fn apply_diagonals(&self, r: &Coefficients, out: &mut Coefficients) {
-        for (k, system) in self.systems.iter().enumerate() {
+    fn apply_whole(&self, factor: MatRef<'_, f64>, r: &Coefficients, out: &mut Coefficients) {
+        let (d, c) = (self.shape.columns, self.shape.outputs);
+        let p = d + usize::from(self.has_intercept);
+        let right = |at: usize| {
+            let (k, j) = (at / p, at % p);
+            if j < d { r.weights[(j, k)] } else { r.intercept[k] }
+        };
+        let mut solution = Mat::from_fn(p * c, 1, |at, _| right(at));
+        solve_lower(factor, solution.as_mut());
+        solve_upper(factor.transpose(), solution.as_mut());
+        for (k, own) in solution.col_as_slice(0).chunks_exact(p.max(1)).enumerate() {
+            let (weights, intercept) = own.split_at(d);
+            out.weights.col_as_slice_mut(k).copy_from_slice(weights);
+            out.intercept[k] = intercept.first().copied().unwrap_or(0.0);
+        }
+    }
+
+    fn apply_diagonals(&self, systems: &[System], r: &Coefficients, out: &mut Coefficients) {
+        for (k, system) in systems.iter().enumerate() {
             let System::Diagonal(inverse) = system else { continue };
             let (inverse, of_intercept) = inverse.split_at(self.shape.columns);
             let entries = out.weights.col_as_slice_mut(k).iter_mut().zip(r.weights.col_as_slice(k));
@@ -152,6 +222,37 @@ impl Preconditioner {
             out.intercept[k] = r.intercept[k] * of_intercept.first().unwrap_or(&1.0);
         }
     }
+}
+
+/// The share of a strip of rows in `Σ ∇²ℓᵢ ⊗ xᵢxᵢᵀ`, its lower blocks, with columns as in [`Inverse::Whole`].
+fn hessian_of_strip(objective: &Objective<'_, '_>, strip: usize, p: usize) -> Mat<f64> {
+    let (samples, loss) = (objective.samples(), objective.loss());
+    let c = samples.outputs;
+    let rows = strip * STRIP..samples.x.rows().min((strip + 1) * STRIP);
+    let (targets, weights) = of_rows(&samples, &rows);
+    let mut x = Mat::<f64>::zeros(rows.len(), p);
+    for (at, i) in rows.clone().enumerate() {
+        samples.x.for_each_in_row(i, |j, value| x[(at, j)] = value);
+    }
+    if p > samples.x.columns() {
+        x.col_as_slice_mut(p - 1).fill(1.0);
+    }
+    let scores = objective.scores().subrows(rows.start, rows.len());
+    let mut sum = Mat::zeros(p * c, p * c);
+    for k in 0..c {
+        // Column k of the Hessian of each row.
+        let mut bent = Mat::from_fn(rows.len(), c, |_, l| if l == k { 1.0 } else { 0.0 });
+        loss.hessian(scores, targets, weights, bent.as_mut());
+        for l in k..c {
+            if bent.col_as_slice(l).iter().all(|h| *h == 0.0) {
+                continue;
+            }
+            let bent_x = Mat::from_fn(rows.len(), p, |i, j| bent[(i, l)] * x[(i, j)]);
+            let block = sum.as_mut().submatrix_mut(l * p, k * p, p, p);
+            add_product(block, 1.0, x.transpose(), bent_x.as_ref());
+        }
+    }
+    sum
 }
 
 /// `(LLᵀ)⁻¹ r` in single precision, whatever the size of r.
