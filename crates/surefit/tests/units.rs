@@ -36,7 +36,7 @@ impl Measured {
             Samples::of_classes(x, &self.classes, weights, self.count, &*loss::named(loss)).unwrap();
         let problem = Problem { loss, penalty: Ridge::uniform(lambda), intercept };
         let settings =
-            SampleSettings { method, gap: usual_gap(loss), max_iter: None, time_limit: None, seed: 1 };
+            SampleSettings { method, gap: usual_gap(loss), max_iter: Some(1000), time_limit: None, seed: 1 };
         fit_samples(&samples, &problem, &settings, &|_| true).unwrap()
     }
 }
@@ -82,6 +82,10 @@ proptest! {
         let told = || format!("{} {:?} {:?}", fit.reason, fit.certificate, fit.diagnosis);
         prop_assert!(fit.verdict == Verdict::Certified || vanishes, "{}", told());
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 30, ..ProptestConfig::default() })]
 
     /// Kinks that are rounded, or are none in the dual: the same optimum, each within its gap of it.
     #[test]

@@ -464,10 +464,7 @@ fn a_search_that_runs_out_of_time_gives_what_is_finished() {
 
 #[test]
 fn a_solver_or_a_penalty_that_the_loss_cannot_have_is_refused_before_anything_is_read() {
-    for more in [
-        "--loss softmax --solver dual-ascent",
-        "--loss crammer-singer --penalty 0",
-    ] {
+    for more in ["--loss softmax --solver dual-ascent", "--loss crammer-singer --penalty 0"] {
         let arguments = [&["fit", "nowhere.csv", "y ~ x"], &more.split(' ').collect::<Vec<_>>()[..]].concat();
         let output = told(&arguments);
         assert_eq!(code(&arguments), 2, "{output}");
