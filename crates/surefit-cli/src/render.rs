@@ -600,7 +600,10 @@ fn unexplained(page: &mut Page, report: &FitReport) {
             "if it was fitted with a penalty or to other rows, give those: `--penalty λ`, DATA; otherwise"
         },
     );
-    page.labelled("", "`surefit fit DATA FORMULA` finds the best answer, `--gap ε` allows a larger gap");
+    page.labelled(
+        "",
+        "`surefit fit` with the same loss finds the best answer, `--gap ε` allows a larger gap",
+    );
 }
 
 /// Where to read on, and what else holds.

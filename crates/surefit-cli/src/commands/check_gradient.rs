@@ -73,7 +73,7 @@ fn report(args: &CheckGradientArgs, screen: &Screen) -> Result<CheckReport> {
     let _waiting = screen.wait();
     let verdict = check_samples(set.samples(loss)?, loss, lambda, intercept, &claims)?;
     terms.extend(has_intercept.then(|| "(intercept)".to_owned()));
-    let diagnosis = wrong_gradient(&verdict, &terms, &outputs);
+    let diagnosis = wrong_gradient(&verdict, loss, &terms, &outputs);
     let (rows, columns) = (set.rows(), set.columns());
     Ok(CheckReport { loss, penalty: lambda, files, terms, outputs, verdict, diagnosis, rows, columns })
 }

@@ -197,8 +197,8 @@ fn lines(page: &mut Page, report: &RowReport, shown: &[usize]) {
             vec![("G = 2 * np.maximum(0, margins)".into(), raw), (own.into(), pulls)]
         }
         LossKind::CrammerSinger { .. } => vec![
-            ("G = (margins == margins.max(1, keepdims=True)) & (margins > 0)".into(), raw),
-            ("G = G * 1.0; G[np.arange(n), y] = -G.sum(axis=1)".into(), pulls),
+            ("G = np.eye(margins.shape[1])[margins.argmax(axis=1)] * (margins > 0)".into(), raw),
+            (own.into(), pulls),
         ],
         LossKind::OvrHinge => vec![("G = -T * (T * S < 1)".into(), pulls)],
         LossKind::OvrSquaredHinge => vec![("G = -T * 2 * np.maximum(0, 1 - T * S)".into(), pulls)],

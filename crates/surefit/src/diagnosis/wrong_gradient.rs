@@ -6,11 +6,17 @@
 use super::words::figure;
 use super::{Code, Diagnosis, Fix, Remedy};
 use crate::gradcheck::{Finding, Mistake, Verdict};
+use crate::problem::LossKind;
 use serde_json::{Map, Value, json};
 
-/// The diagnosis of claims that do not agree; nothing where they do. `terms` and `outputs` are the names of the
+/// The diagnosis of claims for that loss that do not agree; nothing where they do. `terms` and `outputs` are the names of the
 /// gradient's rows and columns.
-pub fn wrong_gradient(verdict: &Verdict, terms: &[String], outputs: &[String]) -> Option<Diagnosis> {
+pub fn wrong_gradient(
+    verdict: &Verdict,
+    loss: LossKind,
+    terms: &[String],
+    outputs: &[String],
+) -> Option<Diagnosis> {
     if verdict.agrees() {
         return None;
     }
@@ -43,7 +49,7 @@ pub fn wrong_gradient(verdict: &Verdict, terms: &[String], outputs: &[String]) -
         _ if zero => ("the gradient is 0 in every entry".to_owned(), vec![example], Vec::new()),
         Some(finding) => {
             evidence.extend(of_finding(finding));
-            (finding.to_string(), vec![example], remedies(finding))
+            (said(finding, loss), vec![example], remedies(finding, loss))
         }
         None => {
             let why = "no single mistake that is known explains it";
@@ -85,8 +91,43 @@ fn of_finding(finding: &Finding) -> Map<String, Value> {
     evidence
 }
 
+/// What was done, in the words of the loss: only a hinge counts violated margins.
+fn said(finding: &Finding, loss: LossKind) -> String {
+    match (finding.mistake, loss) {
+        (Mistake::IndicatorForCount, LossKind::Softmax) => {
+            "the row's own class gets -1 where its probability minus 1 belongs".to_owned()
+        }
+        (Mistake::IndicatorForCount, LossKind::SquaredHinge { .. }) => {
+            "the row's own class gets -1 where minus the sum of what the others get belongs".to_owned()
+        }
+        (Mistake::IndicatorForCount, loss) if !matches!(loss, LossKind::Hinge { .. }) => {
+            "the row's own class gets -1 whatever its score".to_owned()
+        }
+        (Mistake::OwnClassNotSubtracted, loss) if !has_probabilities(loss) => {
+            "the row's own class gets 1 too much".to_owned()
+        }
+        _ => finding.to_string(),
+    }
+}
+
+fn has_probabilities(loss: LossKind) -> bool {
+    matches!(loss, LossKind::Softmax | LossKind::OvrLogistic)
+}
+
+/// The line that gives each row's own class what belongs to it, where those of the others are right: of scores S, and of the
+/// probabilities P.
+fn own_class(loss: LossKind) -> &'static str {
+    match loss {
+        LossKind::Softmax => "G[np.arange(n), y] = P[np.arange(n), y] - 1",
+        LossKind::OvrHinge => "G[np.arange(n), y] = -(S[np.arange(n), y] < 1)",
+        LossKind::OvrSquaredHinge => "G[np.arange(n), y] = -2 * np.maximum(0, 1 - S[np.arange(n), y])",
+        LossKind::OvrLogistic => "G[np.arange(n), y] = -1 / (1 + np.exp(S[np.arange(n), y]))",
+        _ => "G[np.arange(n), y] = 0; G[np.arange(n), y] = -G.sum(axis=1)",
+    }
+}
+
 /// The line to add, and where another reading of the problem makes the claim right, that reading.
-fn remedies(finding: &Finding) -> Vec<Remedy> {
+fn remedies(finding: &Finding, loss: LossKind) -> Vec<Remedy> {
     let (lambda, n) = (finding.lambda, finding.size);
     let line = |text: &str, line: String| Remedy {
         change: format!("{text}: `{line}`"),
@@ -110,24 +151,32 @@ fn remedies(finding: &Finding) -> Vec<Remedy> {
         Mistake::AveragedTwice => vec![line(before, format!("dW *= {n}"))],
         Mistake::DataSign => vec![line(before, "dW = -dW".to_owned())],
         Mistake::DataFactor(factor) => vec![line(before, format!("dW /= {}", short(factor)))],
-        Mistake::PenaltyFactor(factor) => vec![
-            line("the gradient of 0.5·reg·ΣW²", format!("dW += {lambda} * W")),
-            meant(
-                format!("if the loss that you mean has {}·ΣW²", short(0.5 * factor * lambda)),
-                rounded(factor * lambda),
-            ),
-        ],
+        Mistake::PenaltyFactor(factor) => {
+            let over = rounded((factor - 1.0) * lambda);
+            let sign = if over > 0.0 { '-' } else { '+' };
+            let mended = line("at the end, for 0.5·reg·ΣW²", format!("dW {sign}= {} * W", over.abs()));
+            // A penalty below 0 is none.
+            let other = (factor > 0.0).then(|| {
+                let change = format!("if the loss that you mean has {}·ΣW²", short(0.5 * factor * lambda));
+                meant(change, rounded(factor * lambda))
+            });
+            std::iter::once(mended).chain(other).collect()
+        }
         Mistake::PenaltyMissing => vec![line("add the penalty's gradient", format!("dW += {lambda} * W"))],
-        Mistake::PenaltyUnwanted(found) => vec![
-            line("take the penalty out again", format!("dW -= {} * W", short(found))),
-            meant("if a penalty is meant".to_owned(), rounded(found)),
-        ],
-        Mistake::TrueClassMissing => vec![line(
-            "each row's own class, before the product with X.T",
-            "G[np.arange(n), y] = -G.sum(axis=1)".to_owned(),
-        )],
+        Mistake::PenaltyUnwanted(found) => {
+            let mended = line("take the penalty out again", format!("dW -= {} * W", short(found)));
+            let other = (found > 0.0).then(|| meant("if a penalty is meant".to_owned(), rounded(found)));
+            std::iter::once(mended).chain(other).collect()
+        }
+        Mistake::TrueClassMissing => {
+            vec![line("each row's own class, before the product with X.T", own_class(loss).to_owned())]
+        }
         Mistake::IndicatorForCount => {
-            vec![line("the count in place of 1", "G[np.arange(n), y] = -G.sum(axis=1)".to_owned())]
+            vec![line("in place of that, before the product with X.T", own_class(loss).to_owned())]
+        }
+        Mistake::OwnClassNotSubtracted => {
+            let whole = if has_probabilities(loss) { "G[np.arange(n), y] -= 1" } else { own_class(loss) };
+            vec![line("before the product with X.T", whole.to_owned())]
         }
         Mistake::Sign => vec![line("at the end", "dW = -dW".to_owned())],
         Mistake::TimesRows => vec![line("at the end", format!("dW /= {n}"))],

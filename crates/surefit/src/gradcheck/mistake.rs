@@ -5,7 +5,7 @@
 //! the known mistakes would have given: transposed, shifted by a class, of another point, of another batch.
 //! A name is given only where it explains the claim at every point.
 
-use super::parts::Parts;
+use super::parts::{Parts, Split};
 use std::fmt;
 
 /// What the parameters are: a matrix rows × outputs, row by row.
@@ -104,6 +104,8 @@ pub enum Mistake {
     TrueClassMissing,
     /// For the class that a row has, whether a margin is violated stands where the number of those belongs.
     IndicatorForCount,
+    /// Of softmax, the 1 of the class that a row has is not subtracted from its probability.
+    OwnClassNotSubtracted,
     /// The parts come in with other factors than 1.
     Parts,
     /// The whole gradient has the wrong sign.
@@ -170,6 +172,9 @@ impl fmt::Display for Finding {
             Mistake::IndicatorForCount => {
                 write!(f, "the row's own class gets 1 where the number of violated margins belongs")
             }
+            Mistake::OwnClassNotSubtracted => {
+                write!(f, "the 1 of the row's own class is not subtracted from its probability")
+            }
             Mistake::Parts => write!(
                 f,
                 "wrong classes, own class and W come in {wrong:.6}, {own:.6} and {penalty:.6} times instead of 1, 1 and {lambda}"
@@ -211,13 +216,19 @@ pub fn name(trials: &[Trial]) -> Option<Finding> {
         let mistake = of_mixtures(&mixtures)?;
         return Some(finding(mistake, mixtures.first().map(|mixture| mixture.coefficients)));
     }
-    // With the indicator in the place of the count everything is as it should be.
-    let indicator =
-        |trial: &Trial| trial.parts.split.as_ref().map_or_else(Vec::new, |split| split.indicator.clone());
-    let mixtures = all(&groups, |group| Mixture::of(group, indicator))?;
-    let explained = mixtures.iter().all(|mixture| mixture.is([1.0, 1.0, mixture.lambda]));
-    let coefficients = mixtures.first().map(|mixture| mixture.coefficients);
-    explained.then(|| finding(Mistake::IndicatorForCount, coefficients))
+    // With another part for the own class everything is as it should be.
+    let instead = |mistake, own: &dyn Fn(&Split) -> Vec<f64>| {
+        let own = |trial: &Trial| trial.parts.split.as_ref().map_or_else(Vec::new, own);
+        let mixtures = all(&groups, |group| Mixture::of(group, own))?;
+        let explained = mixtures.iter().all(|mixture| mixture.is([1.0, 1.0, mixture.lambda]));
+        let coefficients = mixtures.first().map(|mixture| mixture.coefficients);
+        explained.then(|| finding(mistake, coefficients))
+    };
+    // What −1 takes from a probability between 0 and 1 is what the indicator has for every row.
+    let probability =
+        |split: &Split| split.true_class.iter().zip(&split.indicator).map(|(own, one)| own - one).collect();
+    instead(Mistake::IndicatorForCount, &|split| split.indicator.clone())
+        .or_else(|| instead(Mistake::OwnClassNotSubtracted, &probability))
 }
 
 /// The results of `of` for all groups, or nothing.

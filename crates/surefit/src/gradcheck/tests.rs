@@ -233,6 +233,16 @@ fn numbers_alone_name_what_does_not_need_the_parts() {
 }
 
 #[test]
+fn a_probability_of_the_own_class_without_its_1_is_seen() {
+    let claim = |m: &Model, parts: &Parts, w: &[f64]| {
+        let split = parts.split.as_ref().unwrap();
+        let own = |i: usize| split.true_class[i] - split.indicator[i];
+        (0..w.len()).map(|i| split.wrong_classes[i] + own(i) + m.lambda * w[i]).collect()
+    };
+    assert_eq!(found(softmax, &claim, false).unwrap().mistake, Mistake::OwnClassNotSubtracted);
+}
+
+#[test]
 fn an_indicator_where_the_count_belongs_is_seen_and_said() {
     let claim = |m: &Model, parts: &Parts, w: &[f64]| {
         let split = parts.split.as_ref().unwrap();

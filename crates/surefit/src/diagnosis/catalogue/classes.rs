@@ -21,7 +21,7 @@ pub(super) static SF204: Page = Page {
         Any threshold in between makes no error, and the steeper the curve through it, the smaller the loss. So softmax \
         has no optimum on the three irises either: versicolor and virginica tie on the boundary.",
     remedies: &[
-        "Any penalty above 0: there is exactly one best answer, and it is certified. 1/n is the usual one.",
+        "Any penalty above 0: there is exactly one best answer. 1/n is the usual one.",
         "Fewer columns, where one of them gives the class away: an identifier, or something known only afterwards.",
     ],
     ignore: "Never: without a penalty there is no answer. When only the classes matter, any separating weights do.",
@@ -59,6 +59,9 @@ pub(super) static SF210: Page = Page {
     detection: "The certificate of a fit with --penalty 0 and another loss than the squared one rests on nothing but \
         that a loss is not below 0.",
     example: "A logistic fit whose gradient was small enough to suggest a gap of 0.46 was 0.60 above the optimum.",
-    remedies: &["A small penalty, such as --penalty 1e-6, changes the answer little and is certified."],
+    remedies: &[
+        "A small penalty, such as --penalty 1e-6, which has a certificate. How much it changes the answer depends on the units: \
+        coefficients of narrow columns are large, and shrink first.",
+    ],
     ignore: "When you only want the fit of another program again: the solver came as far as rounding lets it.",
 };
