@@ -327,7 +327,7 @@ pub struct FitArgs {
     #[arg(long, value_name = "NAME", default_value = "auto", help_heading = "Solver")]
     pub solver: FitSolver,
     /// The wanted relative gap [default: 1e-6, of the hinges 1e-4]
-    #[arg(long, value_name = "ε", value_parser = positive, allow_hyphen_values = true, help_heading = "Solver")]
+    #[arg(long, value_name = "ε", value_parser = share, allow_hyphen_values = true, help_heading = "Solver")]
     pub gap: Option<f64>,
     /// The order in which dual ascent visits rows and cross-validation deals them [default: 0]
     #[arg(long, value_name = "N", help_heading = "Solver")]
@@ -861,7 +861,7 @@ pub struct LintArgs {
     #[arg(long, value_name = "NAME", default_value = "auto", help_heading = "Solver")]
     pub solver: SolverArg,
     /// The wanted relative gap [default: 1e-6]
-    #[arg(long, value_name = "ε", value_parser = positive, allow_hyphen_values = true, help_heading = "Solver")]
+    #[arg(long, value_name = "ε", value_parser = share, allow_hyphen_values = true, help_heading = "Solver")]
     pub gap: Option<f64>,
     /// Gradient descent.
     #[command(flatten)]
@@ -957,7 +957,7 @@ pub struct CertifyArgs {
     #[arg(long, help_heading = "Problem")]
     pub penalize_intercept: bool,
     /// The wanted relative gap [default: 1e-6, of the hinges 1e-4]
-    #[arg(long, value_name = "ε", value_parser = positive, allow_hyphen_values = true, help_heading = "Problem")]
+    #[arg(long, value_name = "ε", value_parser = share, allow_hyphen_values = true, help_heading = "Problem")]
     pub gap: Option<f64>,
     /// How the work is done.
     #[command(flatten)]
@@ -1284,6 +1284,14 @@ fn finite(text: &str) -> Result<f64, String> {
 fn positive(text: &str) -> Result<f64, String> {
     let value = number(text)?;
     if value > 0.0 { Ok(value) } else { Err(format!("must be above 0, not {text}")) }
+}
+
+/// A gap that says something: no loss is below 0.
+fn share(text: &str) -> Result<f64, String> {
+    match positive(text)? {
+        gap if gap < 1.0 => Ok(gap),
+        _ => Err(format!("must be below 1, not {text}: that much is known of every answer")),
+    }
 }
 
 fn not_negative(text: &str) -> Result<f64, String> {

@@ -51,6 +51,8 @@ pub struct Progress {
     pub bound: f64,
 }
 
+/// A plain optimum that exceeds the mix by this share has the mix's distance but for rounding.
+const ROUNDING: f64 = 1e-9;
 /// Time for the plain optimum beside a mix, whatever was asked for.
 const MOMENT: Duration = Duration::from_millis(500);
 
@@ -122,7 +124,11 @@ pub fn solve(
             };
             // A search that was stopped has this beside its mix too, as long as it is a matter of a moment.
             let ask = || begun.elapsed() < MOMENT || go_on(&standing);
-            solution.relaxed = relaxed::solve(problem, &ask);
+            // The mix itself keeps the limits without holes: what is above it is no optimum of these.
+            let best = solution.best.objective;
+            solution.relaxed = relaxed::solve(problem, &ask).filter(|plain| {
+                plain.objective <= best + solution.certificate.rounding.max(ROUNDING * best)
+            });
             Outcome::Solved(solution)
         }
     })

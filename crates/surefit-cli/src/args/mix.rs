@@ -6,7 +6,7 @@ mod values;
 
 use self::values::{group, group_count, named_span, path, some, sum, whole};
 use super::{
-    Dialect, MissingArg, Output, Running, STANDARD_INPUT, duration, not_negative, number, positive, size,
+    Dialect, MissingArg, Output, Running, STANDARD_INPUT, duration, not_negative, number, share, size,
     usage,
 };
 use crate::files;
@@ -116,7 +116,7 @@ pub struct MixFlags {
     pub prices: bool,
 
     /// The wanted relative gap [default: 1e-6]
-    #[arg(long, value_name = "ε", value_parser = positive, allow_hyphen_values = true, help_heading = "Search")]
+    #[arg(long, value_name = "ε", value_parser = share, allow_hyphen_values = true, help_heading = "Search")]
     pub gap: Option<f64>,
     /// Stop after this long with the best mix so far: 30, 30s, 5m, 1h
     #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true, help_heading = "Search")]

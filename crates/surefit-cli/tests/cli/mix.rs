@@ -328,6 +328,7 @@ fn what_makes_no_sense_is_refused_with_a_way_out() {
         "--path at-most=1..3 -o mix.safetensors",
         "--alternatives 0",
         "--gap 0",
+        "--gap 1",
     ] {
         writeln!(all, "$ {more}\n{}", told(&index(&format!("-q {more}")))).unwrap();
     }
