@@ -51,8 +51,8 @@ pub struct Progress {
     pub bound: f64,
 }
 
-/// A plain optimum that exceeds the mix by this share has the mix's distance but for rounding.
-const ROUNDING: f64 = 1e-9;
+/// A plain optimum that exceeds the mix by no more than this share is the mix but for rounding.
+const NEAR: f64 = 1e-6;
 /// Time for the plain optimum beside a mix, whatever was asked for.
 const MOMENT: Duration = Duration::from_millis(500);
 
@@ -124,11 +124,13 @@ pub fn solve(
             };
             // A search that was stopped has this beside its mix too, as long as it is a matter of a moment.
             let ask = || begun.elapsed() < MOMENT || go_on(&standing);
-            // The mix itself keeps the limits without holes: what is above it is no optimum of these.
-            let best = solution.best.objective;
-            solution.relaxed = relaxed::solve(problem, &ask).filter(|plain| {
-                plain.objective <= best + solution.certificate.rounding.max(ROUNDING * best)
-            });
+            // The mix itself keeps the limits without holes: what is above it is no optimum of these, and by little it is
+            // the mix that is.
+            let best = &solution.best;
+            let enough = best.objective + solution.certificate.rounding.max(NEAR * best.objective);
+            let lower = |plain: Mix| if plain.objective < best.objective { plain } else { best.clone() };
+            solution.relaxed =
+                relaxed::solve(problem, &ask).filter(|plain| plain.objective <= enough).map(lower);
             Outcome::Solved(solution)
         }
     })

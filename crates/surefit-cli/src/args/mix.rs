@@ -6,8 +6,7 @@ mod values;
 
 use self::values::{group, group_count, named_span, path, some, sum, whole};
 use super::{
-    Dialect, MissingArg, Output, Running, STANDARD_INPUT, duration, not_negative, number, share, size,
-    usage,
+    Dialect, MissingArg, Output, Running, STANDARD_INPUT, duration, not_negative, number, share, size, usage,
 };
 use crate::files;
 use clap::{Args, ValueEnum};

@@ -173,7 +173,8 @@ fn of_the_fit(code: Code) -> Diagnosis {
         code,
         message: format!("the fit that made this model was not certified for this cause: {}", title(code)),
         reasons: vec![
-            "`surefit fit` with the same loss finds the best answer, `--gap ε` allows a larger gap".to_owned(),
+            "`surefit fit` with the same loss finds the best answer, `--gap ε` allows a larger gap"
+                .to_owned(),
         ],
         evidence: serde_json::Map::new(),
         also: Vec::new(),

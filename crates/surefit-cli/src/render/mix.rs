@@ -58,7 +58,11 @@ fn headline(page: &mut Page, report: &MixReport) {
         (_, _, Some(proof)) => {
             // As near as was asked for, and that may be far.
             let is_near = proof.relative_gap() <= NEAR || is_rounding(report, proof);
-            page.headline(GOOD, if is_near { "✓ OPTIMAL" } else { "✓ WITHIN THE GAP" }, &[&gap(report, proof)]);
+            page.headline(
+                GOOD,
+                if is_near { "✓ OPTIMAL" } else { "✓ WITHIN THE GAP" },
+                &[&gap(report, proof)],
+            );
         }
         (_, _, None) => page.headline(BAD, "✗ FAILED", &[&report.message()]),
     }

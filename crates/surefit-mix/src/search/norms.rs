@@ -15,8 +15,13 @@ use crate::core::{Ask, End, Kind, always};
 use crate::form::Form;
 use crate::problem::Distance;
 
-/// What a reduced cost or a pivot must exceed.
-const TOLERANCE: f64 = 1e-10;
+/// What a reduced cost or a pivot must exceed; and where inputs that are almost the same take all digits of such small
+/// pivots, so that there is no end of them. A bound is valid with either.
+const TOLERANCES: [f64; 2] = [1e-10, 1e-7];
+/// An inverse with larger numbers has few digits left.
+const ILL: f64 = 1e5;
+/// What the equations may be off by, beside right-hand sides of 1e-9 and 1.
+const OFF: f64 = 1e-11;
 /// Pivots between fresh inverses.
 const FRESH: usize = 64;
 /// Pivots after which it is asked again whether to go on.
@@ -244,7 +249,7 @@ impl Norms {
     }
 
     /// The variable that gains most, and the sign in which it goes.
-    fn entering(&self, basis: &Basis, by_number: bool) -> Option<(usize, f64)> {
+    fn entering(&self, basis: &Basis, tolerance: f64, by_number: bool) -> Option<(usize, f64)> {
         let (form, n) = (&self.form, self.form.n);
         let mut mixed = vec![0.0; form.m];
         for (j, &w) in basis.pi.iter().take(n).enumerate().filter(|(_, w)| **w != 0.0) {
@@ -271,7 +276,7 @@ impl Norms {
         let mut best: Option<(usize, f64, f64)> = None;
         for k in (0..self.variables()).filter(|&k| !basis.is_basic[k]) {
             let (gain, sign) = if basis.is_at_upper[k] { (-reduced(k), -1.0) } else { (reduced(k), 1.0) };
-            if gain > TOLERANCE && best.is_none_or(|best| gain > best.2) {
+            if gain > tolerance && best.is_none_or(|best| gain > best.2) {
                 best = Some((k, sign, gain));
                 if by_number {
                     break;
@@ -281,8 +286,32 @@ impl Norms {
         best.map(|(k, sign, _)| (k, sign))
     }
 
-    /// The simplex method from a feasible basis.
+    /// How far the basic variables are from solving their equations, at most.
+    fn off(&self, basis: &Basis) -> f64 {
+        let mut left = self.right.clone();
+        let mut column = vec![0.0; self.rows];
+        let at_upper = (0..basis.is_at_upper.len()).filter(|&k| basis.is_at_upper[k]);
+        let basic = basis.basic.iter().copied().zip(basis.x.iter().copied());
+        for (k, x) in at_upper.map(|k| (k, self.upper(k))).chain(basic) {
+            self.column(k, &mut column);
+            left.iter_mut().zip(&column).for_each(|(left, c)| *left -= x * c);
+        }
+        left.iter().fold(0.0, |most, left| most.max(left.abs()))
+    }
+
+    /// The simplex method from a feasible basis, and where that stalls, with coarser pivots from the first one.
     fn optimise(&self, basis: &mut Basis, cutoff: f64, ask: Ask<'_>) -> End {
+        let [fine, coarse] = TOLERANCES;
+        match self.optimise_with(fine, basis, cutoff, ask) {
+            End::Stalled if ask() => {
+                *basis = self.start(basis.kind.clone());
+                self.optimise_with(coarse, basis, cutoff, ask)
+            }
+            end => end,
+        }
+    }
+
+    fn optimise_with(&self, tolerance: f64, basis: &mut Basis, cutoff: f64, ask: Ask<'_>) -> End {
         let rows = self.rows;
         let limit = 200 + 20 * (rows + self.form.m);
         let mut column = vec![0.0; rows];
@@ -293,14 +322,21 @@ impl Norms {
             if pivot % FRESH == 0 && !self.refactor(basis) {
                 return End::Stalled;
             }
-            let Some((k, sign)) = self.entering(basis, pivot > limit / 2) else {
+            let Some((k, sign)) = self.entering(basis, tolerance, pivot > limit / 2) else {
+                if tolerance < TOLERANCES[1] && is_ill(basis) && self.off(basis) > OFF {
+                    return End::Stalled;
+                }
                 self.read(basis);
                 return End::Reached;
             };
             self.column(k, &mut column);
             let change: Vec<f64> =
                 (0..rows).map(|r| sign * inner(&basis.inverse[r * rows..][..rows], &column)).collect();
-            let Some((length, place)) = self.ratio(basis, k, &change) else {
+            let Some((length, place)) = self.ratio(basis, k, &change, tolerance) else {
+                // An inverse of such numbers may have made it up that there is no end.
+                if tolerance < TOLERANCES[1] && is_ill(basis) {
+                    return End::Stalled;
+                }
                 self.read(basis);
                 self.far_along(basis, k, &change);
                 return End::Infeasible;
@@ -323,12 +359,12 @@ impl Norms {
     }
 
     /// How far the entering variable goes, and which basic variable stops it (none: its own other end).
-    fn ratio(&self, basis: &Basis, k: usize, change: &[f64]) -> Option<(f64, Option<usize>)> {
+    fn ratio(&self, basis: &Basis, k: usize, change: &[f64], tolerance: f64) -> Option<(f64, Option<usize>)> {
         let mut first: (f64, Option<usize>, f64) = (self.upper(k), None, 0.0);
         for (place, (&x, &change)) in basis.x.iter().zip(change).enumerate() {
-            let end = if change > TOLERANCE {
+            let end = if change > tolerance {
                 x / change
-            } else if change < -TOLERANCE {
+            } else if change < -tolerance {
                 (x - self.upper(basis.basic[place])) / change
             } else {
                 continue;
@@ -486,6 +522,11 @@ impl Relaxation for Norms {
         let (low, w) = (self.form.low[j], state.w[j]);
         if w > 1e-9 * low && w < low * (1.0 - 1e-9) { f64::INFINITY } else { 0.0 }
     }
+}
+
+/// Whether the inverse of the basis has few digits.
+fn is_ill(basis: &Basis) -> bool {
+    basis.inverse.iter().any(|b| b.abs() > ILL)
 }
 
 /// The inverse by Gauss and Jordan with row pivots.
